@@ -1,0 +1,1 @@
+//! The explorer: the whole history as pages, proofs and bundles that anybody can check.

@@ -1,0 +1,1 @@
+//! The machine that keeps the ledger: blocks, log, state tree, proofs, store, node and client.

@@ -1,0 +1,1 @@
+//! The marketplace: catalogue, search, prices, orders, vault, delivery, its API and pages.
