@@ -1,1 +1,3 @@
 //! The machine that keeps the ledger: blocks, log, state tree, proofs, store, node and client.
+
+pub mod log;
