@@ -1,4 +1,6 @@
 //! The machine that keeps the ledger: blocks, log, state tree, proofs, store, node and client.
 
 pub mod log;
+pub mod note;
+pub mod receipt;
 pub mod tree;
