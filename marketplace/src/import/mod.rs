@@ -233,7 +233,7 @@ fn map_all(name: &str, records: &[Value]) -> Catalogue {
         match mapped {
             Ok(mapped) => {
                 catalogue.report.withheld += mapped.withheld;
-                catalogue.report.office_names.extend(mapped.office_name);
+                catalogue.report.office_names.extend(mapped.office_names);
                 catalogue.records.push(mapped.record);
             }
             Err(reason) => catalogue.report.rejected.push(Rejected { number: index + 1, identifier: identifier.ok(), reason }),
