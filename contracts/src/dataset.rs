@@ -135,7 +135,12 @@ impl Rule for Publish {
             classification: self.jacket.classification.clone(),
             versions: 0,
         };
-        call.state.emit(Event::DatasetPublished { dataset: id, publisher: call.sender, jacket: dataset.jacket, side: self.side });
+        call.state.emit(Event::DatasetPublished {
+            dataset: id,
+            publisher: call.sender,
+            jacket: dataset.jacket,
+            side: self.side,
+        });
         call.state.put(&Jacket::key(&id), self.jacket.clone())?;
         Ok(call.state.put(&key, dataset)?)
     }

@@ -53,7 +53,7 @@ macro_rules! ids {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+                <String as Deserialize>::deserialize(d)?.parse().map_err(serde::de::Error::custom)
             }
         }
     )*};

@@ -246,7 +246,10 @@ impl Classification {
             text.value().map_or(Ok(()), |text| bounded_text(field, text, 1, TEXT_BYTES_MAX))?;
         }
         if self.spectrum.value() != Some(&Spectrum::Shared) && self.access.value().is_some() {
-            return Err(Malformed::new("access", "an access restriction belongs to shared data only (ISO/IEC 17917 4.3.3)"));
+            return Err(Malformed::new(
+                "access",
+                "an access restriction belongs to shared data only (ISO/IEC 17917 4.3.3)",
+            ));
         }
         Ok(())
     }

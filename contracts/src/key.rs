@@ -70,7 +70,7 @@ macro_rules! hex_bytes {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+                <String as Deserialize>::deserialize(d)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };
@@ -117,8 +117,7 @@ impl PublicKey {
     /// [`KeyError::NotAKey`] or [`KeyError::BadSignature`].
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), KeyError> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::NotAKey(*self))?;
-        key.verify_strict(message, &DalekSignature::from_bytes(&signature.0))
-            .map_err(|_| KeyError::BadSignature(*self))
+        key.verify_strict(message, &DalekSignature::from_bytes(&signature.0)).map_err(|_| KeyError::BadSignature(*self))
     }
 
     /// Verifies `signature` over `message` of `domain` in `network`.
@@ -194,11 +193,9 @@ mod tests {
         let signature = signer.sign(&Domain::Quote.message(&here, b"ten")).unwrap();
         let key = signer.public();
         assert_eq!(key.verify(Domain::Quote, &here, b"ten", &signature), Ok(()));
-        for (domain, network, message) in [
-            (Domain::Transaction, &here, b"ten"),
-            (Domain::Quote, &there, b"ten"),
-            (Domain::Quote, &here, b"tem"),
-        ] {
+        for (domain, network, message) in
+            [(Domain::Transaction, &here, b"ten"), (Domain::Quote, &there, b"ten"), (Domain::Quote, &here, b"tem")]
+        {
             assert!(key.verify(domain, network, message, &signature).is_err());
         }
     }

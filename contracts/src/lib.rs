@@ -9,36 +9,38 @@
 //! Read in this order: [`id`], [`key`], [`limits`], [`transaction`], [`action`] (the table of
 //! everything a transaction can do), [`state`], [`execute`], then any subject.
 
+pub mod commitment;
 pub mod id;
 pub mod key;
 pub mod limits;
 pub mod merkle;
-pub mod commitment;
 pub mod money;
 
-pub mod state;
-pub mod event;
-pub mod rejection;
 pub mod action;
-pub mod transaction;
-pub mod outcome;
+pub mod event;
 pub mod execute;
 pub mod founding;
+pub mod outcome;
+pub mod rejection;
+pub mod state;
+pub mod transaction;
 
-pub mod party;
-pub mod group;
-pub mod vocabulary;
-pub mod jacket;
-pub mod dataset;
-pub mod version;
-pub mod terms;
-pub mod offer;
-pub mod quote;
 pub mod agreement;
-pub mod delivery;
-pub mod consent;
 pub mod basis;
+pub mod consent;
+pub mod dataset;
+pub mod delivery;
+pub mod group;
+pub mod jacket;
+pub mod offer;
+pub mod party;
+pub mod provenance;
+pub mod quota;
+pub mod quote;
 pub mod settlement;
 pub mod side;
-pub mod quota;
+pub mod takedown;
+pub mod terms;
 pub mod validators;
+pub mod version;
+pub mod vocabulary;

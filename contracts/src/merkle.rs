@@ -121,9 +121,6 @@ mod tests {
 
     #[test]
     fn the_empty_root_is_the_hash_of_nothing() {
-        assert_eq!(
-            empty_root().to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(empty_root().to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

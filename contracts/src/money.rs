@@ -36,9 +36,7 @@ impl Currency {
 
     /// Digits after the decimal point, as ISO 4217 gives them (2 for EUR, 0 for JPY).
     pub fn exponent(&self) -> u32 {
-        iso_currency::Currency::from_code(self.code())
-            .and_then(|currency| currency.exponent())
-            .map_or(0, u32::from)
+        iso_currency::Currency::from_code(self.code()).and_then(|currency| currency.exponent()).map_or(0, u32::from)
     }
 
     fn checked(code: &str) -> Result<Self, MoneyError> {
@@ -71,7 +69,7 @@ impl fmt::Debug for Currency {
 
 impl BorshSerialize for Currency {
     fn serialize<W: borsh::io::Write>(&self, writer: &mut W) -> borsh::io::Result<()> {
-        self.0.serialize(writer)
+        BorshSerialize::serialize(&self.0, writer)
     }
 }
 
@@ -92,7 +90,7 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::checked(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        Self::checked(&<String as Deserialize>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -155,7 +153,13 @@ impl Amount {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
         let point_without_digits = text.contains('.') && fraction.is_empty();
-        if whole.is_empty() || whole.len() > 16 || !numeric(whole) || !numeric(fraction) || fraction.len() > digits || point_without_digits {
+        if whole.is_empty()
+            || whole.len() > 16
+            || !numeric(whole)
+            || !numeric(fraction)
+            || fraction.len() > digits
+            || point_without_digits
+        {
             return Err(bad());
         }
         let padded = format!("{whole}{fraction:0<digits$}");
@@ -179,8 +183,10 @@ impl Serialize for Amount {
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        let text = String::deserialize(deserializer)?;
-        let minor = text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not a whole number of minor units in a string")))?;
+        let text = <String as Deserialize>::deserialize(deserializer)?;
+        let minor = text
+            .parse()
+            .map_err(|_| D::Error::custom(format!("`{text}` is not a whole number of minor units in a string")))?;
         Self::new(minor).map_err(D::Error::custom)
     }
 }

@@ -71,7 +71,10 @@ impl std::str::FromStr for Country {
     fn from_str(text: &str) -> Result<Self, String> {
         match <[u8; 2]>::try_from(text.as_bytes()) {
             Ok(code) if code.iter().all(u8::is_ascii_uppercase) => Ok(Self(code)),
-            _ => Err(format!("`{}` is not a country code of two capital letters, such as ES", text.chars().take(16).collect::<String>())),
+            _ => Err(format!(
+                "`{}` is not a country code of two capital letters, such as ES",
+                text.chars().take(16).collect::<String>()
+            )),
         }
     }
 }
@@ -84,7 +87,7 @@ impl Serialize for Country {
 
 impl<'de> Deserialize<'de> for Country {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        <String as Deserialize>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -103,7 +106,9 @@ pub enum Standing {
 }
 
 /// A right that a party holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
@@ -126,8 +131,15 @@ pub enum Role {
 
 impl Role {
     /// All roles, in the order of their tags.
-    pub const ALL: [Role; 7] =
-        [Role::Operator, Role::Provider, Role::Buyer, Role::SettlementAgent, Role::Regulator, Role::Custodian, Role::Gateway];
+    pub const ALL: [Role; 7] = [
+        Role::Operator,
+        Role::Provider,
+        Role::Buyer,
+        Role::SettlementAgent,
+        Role::Regulator,
+        Role::Custodian,
+        Role::Gateway,
+    ];
 }
 
 /// A set of roles.
@@ -151,19 +163,23 @@ impl Roles {
     }
 
     fn check(self) -> Result<(), Malformed> {
-        if self.0 >> Role::ALL.len() != 0 { Err(Malformed::new("roles", "a bit that names no role is set")) } else { Ok(()) }
+        if self.0 >> Role::ALL.len() != 0 {
+            Err(Malformed::new("roles", "a bit that names no role is set"))
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl Serialize for Roles {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.list().serialize(serializer)
+        Serialize::serialize(&self.list(), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Roles {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::of(&Vec::<Role>::deserialize(deserializer)?))
+        Ok(Self::of(&<Vec<Role> as Deserialize>::deserialize(deserializer)?))
     }
 }
 

@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn the_commitment_binds_every_field_and_hides_behind_its_blinding() {
-        let body = |blinding, value: &str| SideBody::new([blinding; 32], vec![field("outline", value), field("contact", "x")]).unwrap();
+        let body = |blinding, value: &str| {
+            SideBody::new([blinding; 32], vec![field("outline", value), field("contact", "x")]).unwrap()
+        };
         assert_eq!(body(1, "rain").id(), body(1, "rain").id());
         assert_ne!(body(1, "rain").id(), body(2, "rain").id());
         assert_ne!(body(1, "rain").id(), body(1, "raim").id());

@@ -63,7 +63,7 @@ impl Serialize for Key {
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let text = <String as Deserialize>::deserialize(deserializer)?;
         hex::decode(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
@@ -133,7 +133,8 @@ impl<T: Subject> Record<T> {
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let mut rest = bytes;
         let frontier = Frontier::deserialize(&mut rest).map_err(|error| error.to_string())?;
-        let history = Frontier::from_parts(frontier.count(), frontier.peaks().to_vec()).map_err(|error| error.to_string())?;
+        let history =
+            Frontier::from_parts(frontier.count(), frontier.peaks().to_vec()).map_err(|error| error.to_string())?;
         let value = T::try_from_slice(rest).map_err(|error| error.to_string())?;
         Ok(Self { history, value })
     }
@@ -156,7 +157,9 @@ pub trait Reading: View {
         debug_assert_eq!(key.tag(), T::TAG, "a key is read as the kind it names");
         match self.read(key)? {
             None => Ok(None),
-            Some(bytes) => Record::decode(&bytes).map(Some).map_err(|reason| Fault::Damaged { key: key.clone(), reason }),
+            Some(bytes) => {
+                Record::decode(&bytes).map(Some).map_err(|reason| Fault::Damaged { key: key.clone(), reason })
+            }
         }
     }
 

@@ -252,5 +252,9 @@ impl<T> Stated<T> {
 
 /// Checks that a list of vocabulary values ascends without repeats, so that it has one spelling.
 pub(crate) fn ascending<T: Ord>(field: &'static str, values: &[T]) -> Result<(), Malformed> {
-    if values.windows(2).all(|pair| pair[0] < pair[1]) { Ok(()) } else { Err(Malformed::new(field, "values ascend and do not repeat")) }
+    if values.windows(2).all(|pair| pair[0] < pair[1]) {
+        Ok(())
+    } else {
+        Err(Malformed::new(field, "values ascend and do not repeat"))
+    }
 }

@@ -1,0 +1,37 @@
+//! Taking a side body down: the prose goes, a governed record of it stays, every proof stays valid.
+
+use crate::{
+    action::{Call, Rule},
+    dataset::{Dataset, require},
+    event::Event,
+    id::DatasetId,
+    party::{Role, require_role},
+    rejection::{Malformed, Rejection, Stop},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+/// Takes a dataset's side body down. By its publisher, or by an operator.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TakeDown {
+    /// Of which dataset.
+    pub dataset: DatasetId,
+}
+
+impl Rule for TakeDown {
+    fn check(&self) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn apply(&self, call: &mut Call) -> Result<(), Stop> {
+        let mut dataset = require(call.state, &self.dataset)?;
+        if dataset.publisher != call.sender {
+            require_role(call.state, &call.sender, Role::Operator)?;
+        }
+        let side = dataset.side.take().ok_or(Rejection::DatasetNotListed { dataset: self.dataset })?;
+        call.state.put(&Dataset::key(&self.dataset), dataset)?;
+        call.state.emit(Event::SideTakenDown { side, dataset: self.dataset, by: call.sender });
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Versions: the contents of a dataset, named by two digests, with the versions they come from.
+
+use crate::{
+    action::{Call, Rule},
+    agreement::{Agreement, Holding},
+    consent,
+    dataset::{Dataset, Listing, require, require_own},
+    event::Event,
+    id::{Blake3, ConsentId, DatasetId, Digest, VersionId},
+    limits::{CONSENTS_MAX, CONTENT_BYTES_MAX, MEDIA_TYPE_BYTES_MAX, PARENTS_MAX},
+    rejection::{Malformed, Rejection, Stop, bounded_list, bounded_text},
+    state::{Key, Reading, Subject, View},
+    terms::Onward,
+    vocabulary::ascending,
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::{Deserialize, Serialize};
+
+/// One content of a dataset. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Version {
+    /// Of which dataset.
+    pub dataset: DatasetId,
+    /// From 1, without gaps.
+    pub number: u32,
+    /// The bytes.
+    pub content: Content,
+    /// Versions that it was made from.
+    pub parents: Vec<VersionId>,
+    /// Consents whose subjects' data it attests to leave out.
+    pub excludes: Vec<ConsentId>,
+}
+
+/// A content, named so that a whole file and any slice of it can be checked.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// BLAKE3: root of Bao verified streaming.
+    pub blake3: Blake3,
+    /// SHA-256, for tools that know nothing else.
+    pub sha256: Digest,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// What it is, such as `text/csv`.
+    pub media_type: String,
+}
+
+impl Subject for Version {
+    const TAG: u8 = 5;
+    const KIND: &'static str = "version";
+}
+
+impl Version {
+    /// Where `version` is kept.
+    pub fn key(version: &VersionId) -> Key {
+        Key::new(Self::TAG, &[&version.0])
+    }
+}
+
+/// The version `id`.
+///
+/// # Errors
+/// A refusal where it is unknown.
+pub fn require_version(view: &dyn View, id: &VersionId) -> Result<Version, Stop> {
+    Ok(view.value(&Version::key(id))?.ok_or(Rejection::VersionUnknown { version: *id })?)
+}
+
+/// Anchors a content as the next version of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddVersion {
+    /// Of which dataset.
+    pub dataset: DatasetId,
+    /// The number that it gets: two uploads at once do not both become the same version.
+    pub number: u32,
+    /// The bytes.
+    pub content: Content,
+    /// Versions that it was made from, ascending; those of others need a licence that lets data on.
+    pub parents: Vec<VersionId>,
+    /// Consents whose subjects' data it leaves out, ascending.
+    pub excludes: Vec<ConsentId>,
+}
+
+impl Rule for AddVersion {
+    fn check(&self) -> Result<(), Malformed> {
+        bounded_text("content.media_type", &self.content.media_type, 3, MEDIA_TYPE_BYTES_MAX)?;
+        if self.content.bytes > CONTENT_BYTES_MAX {
+            return Err(Malformed::new("content.bytes", format!("{} at most", CONTENT_BYTES_MAX)));
+        }
+        bounded_list("parents", self.parents.len(), PARENTS_MAX)?;
+        ascending("parents", &self.parents)?;
+        bounded_list("excludes", self.excludes.len(), CONSENTS_MAX)?;
+        ascending("excludes", &self.excludes)
+    }
+
+    fn apply(&self, call: &mut Call) -> Result<(), Stop> {
+        let mut dataset = require_own(call.state, &self.dataset, &call.sender)?;
+        if dataset.listing == Listing::Withdrawn {
+            return Err(Rejection::DatasetNotListed { dataset: self.dataset }.into());
+        }
+        let number = dataset.versions.checked_add(1).ok_or(Rejection::VersionNumber { next: u32::MAX })?;
+        if self.number != number {
+            return Err(Rejection::VersionNumber { next: number }.into());
+        }
+        self.check_parents(call)?;
+        let id = VersionId::of(&self.dataset, number);
+        let version = Version {
+            dataset: self.dataset,
+            number,
+            content: self.content.clone(),
+            parents: self.parents.clone(),
+            excludes: self.excludes.clone(),
+        };
+        dataset.versions = number;
+        call.state.put(&Version::key(&id), version)?;
+        call.state.put(&Dataset::key(&self.dataset), dataset)?;
+        consent::exclude(call, &self.dataset, number, &self.excludes)?;
+        call.state.emit(Event::VersionAdded {
+            dataset: self.dataset,
+            version: id,
+            number,
+            blake3: self.content.blake3,
+            sha256: self.content.sha256,
+            bytes: self.content.bytes,
+            parents: self.parents.clone(),
+        });
+        Ok(())
+    }
+}
+
+impl AddVersion {
+    /// Data of others may be built on only under a licence in force that lets them on.
+    fn check_parents(&self, call: &Call) -> Result<(), Stop> {
+        for parent in &self.parents {
+            let version = require_version(call.state, parent)?;
+            let source = require(call.state, &version.dataset)?;
+            if source.publisher == call.sender {
+                continue;
+            }
+            let missing = Rejection::UpstreamLicence { parent: *parent };
+            let holding: Holding =
+                call.state.value(&Holding::key(&call.sender, &version.dataset))?.ok_or(missing.clone())?;
+            let agreement: Agreement = call.state.value(&Agreement::key(&holding.agreement))?.ok_or(missing.clone())?;
+            if !agreement.in_force(call.time_ms) || agreement.onward == Onward::Prohibited {
+                return Err(missing.into());
+            }
+        }
+        Ok(())
+    }
+}
