@@ -11,7 +11,7 @@ use super::{
 use oxjsonld::{JsonLdParser, JsonLdRemoteDocument};
 use oxrdf::{NamedOrBlankNode, Quad, Term as Node};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Nesting of what is kept as unmapped. Graphs may have circles; prose has not.
 const LEFTOVER_DEPTH_MAX: usize = 6;
@@ -68,6 +68,7 @@ struct Graph {
 impl Graph {
     fn read(text: &str) -> Result<Self, ImportError> {
         let mut graph = Self { nodes: HashMap::new(), datasets: Vec::new() };
+        let mut seen = HashSet::new();
         let parser = JsonLdParser::new().for_slice(text.as_bytes()).with_load_document_callback(|link, _| {
             let document = built_in(link).ok_or_else(|| format!("`{link}` is not built in"))?;
             Ok(JsonLdRemoteDocument { document: document.as_bytes().to_vec(), document_url: link.into() })
@@ -79,12 +80,11 @@ impl Graph {
             let Quad { subject, predicate, object, .. } = quad.map_err(ImportError::NotLinked)?;
             let is_dataset = predicate.as_str() == terms::TYPE && matches!(&object, Node::NamedNode(kind) if kind.as_str() == terms::DATASET);
             let known = graph.nodes.entry(subject.clone()).or_default();
-            if is_dataset {
+            known.push((predicate.into_string(), object));
+            if is_dataset && seen.insert(subject.clone()) {
                 graph.datasets.push(subject);
             }
-            known.push((predicate.into_string(), object));
         }
-        graph.datasets.dedup();
         Ok(graph)
     }
 
@@ -110,26 +110,28 @@ impl Graph {
     /// The known fields under their names, everything else under its predicate.
     fn object(&self, properties: &[(String, Node)], known: &[Term], budget: &mut usize) -> Map<String, Value> {
         let mut object = Map::new();
+        let mut grouped: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+        for (predicate, value) in properties {
+            grouped.entry(predicate).or_default().push(value);
+        }
         for (predicate, field, shape) in known {
-            let values: Vec<&Node> = properties.iter().filter(|(name, _)| name == predicate).map(|(_, value)| value).collect();
-            if values.is_empty() || object.contains_key(*field) {
-                continue;
-            }
-            object.insert((*field).into(), self.field(&values, *shape, budget));
-            // Other languages of the same text are kept, not lost.
-            if *shape == Shape::Text && values.len() > 1 {
+            let Some(values) = grouped.remove(predicate) else { continue };
+            // A second predicate for the same field, and other languages of the same text, are kept.
+            let lost = object.contains_key(*field) || (*shape == Shape::Text && values.len() > 1);
+            if lost {
                 object.insert((*predicate).into(), self.leftovers(&values, 0, budget));
             }
-        }
-        for (predicate, _) in properties {
-            let mapped = known.iter().any(|(name, _, _)| name == predicate);
-            let plain_type = predicate == terms::TYPE && known == terms::FIELDS;
-            if !mapped && !plain_type && !object.contains_key(predicate) {
-                let values: Vec<&Node> = properties.iter().filter(|(name, _)| name == predicate).map(|(_, value)| value).collect();
-                let key = if predicate == terms::TYPE { "@type" } else { predicate };
-                let value = if predicate == terms::TYPE { Value::String(self.text(values[0])) } else { self.leftovers(&values, 0, budget) };
-                object.insert(key.into(), value);
+            if !object.contains_key(*field) {
+                object.insert((*field).into(), self.field(&values, *shape, budget));
             }
+        }
+        if let Some(kinds) = grouped.remove(terms::TYPE)
+            && known != terms::FIELDS
+        {
+            object.insert("@type".into(), self.text(kinds[0]).into());
+        }
+        for (predicate, values) in grouped {
+            object.insert(predicate.into(), self.leftovers(&values, 0, budget));
         }
         object
     }

@@ -3,7 +3,7 @@
 //! serde_json alone keeps the last of two equal keys without a word; here they are an error.
 
 use super::{DEPTH_MAX, FILE_BYTES_MAX, ImportError, VALUES_MAX};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::{cell::RefCell, fmt};
 

@@ -17,7 +17,7 @@ mod tests;
 
 pub use document::{Document, Facet, access_of, facets_of};
 pub use index::Search;
-pub use query::{FacetCount, Filter, Hit, Query, Results, Sort};
+pub use query::{FACET_VALUES_MAX, FILTERS_MAX, FacetCount, Filter, Hit, LIMIT_MAX, Query, REACH_MAX, Results, Sort};
 
 /// Why the index did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
