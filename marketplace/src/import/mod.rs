@@ -22,7 +22,7 @@ mod terms;
 mod words;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use plan::{Existing, Plan, Planned, Standing};
 
