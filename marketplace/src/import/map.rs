@@ -35,7 +35,9 @@ pub(super) fn identifier(record: &Value) -> Result<String, String> {
     };
     match text.len() {
         _ if text.trim().is_empty() => Err("identifier: empty, and identity hangs on it".into()),
-        bytes if bytes > IDENTIFIER_BYTES_MAX => Err(format!("identifier: {bytes} bytes, {IDENTIFIER_BYTES_MAX} at most")),
+        bytes if bytes > IDENTIFIER_BYTES_MAX => {
+            Err(format!("identifier: {bytes} bytes, {IDENTIFIER_BYTES_MAX} at most"))
+        }
         _ => Ok(text),
     }
 }
@@ -122,7 +124,11 @@ fn jacket(object: &Map<String, Value>, rest: &mut Rest) -> Result<Jacket, String
         access_level: access_level(object)?,
         licence: licence.as_deref(),
         structure: formats::leading(links.structures.into_iter()),
-        words: spoken.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect(),
+        words: spoken
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect(),
         public_sector: ["bureauCode", "programCode"].iter().any(|key| has_federal_code(object.get(*key))),
         system_of_records: object.get("systemOfRecords").and_then(Value::as_str).is_some_and(is_link),
         spatial: spatial(object, rest)?,
@@ -204,8 +210,11 @@ fn distributions(object: &Map<String, Value>, rest: &mut Rest) -> Result<Links, 
         let one = value.as_object().ok_or_else(|| at(format!("an object is expected, this is {}", kind(value))))?;
         let used = distribution(one, &mut links, rest).map_err(at)?;
         licences.insert(one.get("license").and_then(Value::as_str).map(one_line).filter(|licence| is_link(licence)));
-        let mut unused: Map<String, Value> =
-            one.iter().filter(|(key, value)| !used.contains(&key.as_str()) && !value.is_null()).map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut unused: Map<String, Value> = one
+            .iter()
+            .filter(|(key, value)| !used.contains(&key.as_str()) && !value.is_null())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         if !unused.is_empty() {
             unused.insert("number".into(), (index + 1).into());
             left.push(Value::Object(unused));
@@ -244,8 +253,14 @@ fn distribution(one: &Map<String, Value>, links: &mut Links, rest: &mut Rest) ->
     Ok(Vec::new())
 }
 
-fn add_formats(format: Option<&str>, media_type: Option<&str>, links: &mut Links, rest: &mut Rest) -> Option<&'static str> {
-    let named: Vec<&formats::Format> = format.into_iter().flat_map(|format| format.split(',')).filter_map(formats::known).collect();
+fn add_formats(
+    format: Option<&str>,
+    media_type: Option<&str>,
+    links: &mut Links,
+    rest: &mut Rest,
+) -> Option<&'static str> {
+    let named: Vec<&formats::Format> =
+        format.into_iter().flat_map(|format| format.split(',')).filter_map(formats::known).collect();
     let known = if named.is_empty() { media_type.and_then(formats::known).into_iter().collect() } else { named };
     for format in &known {
         push_new(&mut links.formats, format.label.into());
@@ -276,9 +291,30 @@ fn languages(object: &Map<String, Value>, rest: &mut Rest) -> Result<Vec<String>
 /// BCP 47 in its usual case. `us-EN` is a common slip for `en-US`; what is not a tag is nothing.
 fn language_tag(text: &str) -> Option<String> {
     const AUTHORITY: &[(&str, &str)] = &[
-        ("BUL", "bg"), ("CES", "cs"), ("DAN", "da"), ("DEU", "de"), ("ELL", "el"), ("ENG", "en"), ("EST", "et"), ("FIN", "fi"),
-        ("FRA", "fr"), ("GLE", "ga"), ("HRV", "hr"), ("HUN", "hu"), ("ITA", "it"), ("LAV", "lv"), ("LIT", "lt"), ("MLT", "mt"),
-        ("NLD", "nl"), ("POL", "pl"), ("POR", "pt"), ("RON", "ro"), ("SLK", "sk"), ("SLV", "sl"), ("SPA", "es"), ("SWE", "sv"),
+        ("BUL", "bg"),
+        ("CES", "cs"),
+        ("DAN", "da"),
+        ("DEU", "de"),
+        ("ELL", "el"),
+        ("ENG", "en"),
+        ("EST", "et"),
+        ("FIN", "fi"),
+        ("FRA", "fr"),
+        ("GLE", "ga"),
+        ("HRV", "hr"),
+        ("HUN", "hu"),
+        ("ITA", "it"),
+        ("LAV", "lv"),
+        ("LIT", "lt"),
+        ("MLT", "mt"),
+        ("NLD", "nl"),
+        ("POL", "pl"),
+        ("POR", "pt"),
+        ("RON", "ro"),
+        ("SLK", "sk"),
+        ("SLV", "sl"),
+        ("SPA", "es"),
+        ("SWE", "sv"),
     ];
     const NO_LANGUAGE: &[&str] = &["us", "sp", "uk-en"];
     if let Some((_, code)) = text.rsplit_once("/language/") {
@@ -288,8 +324,11 @@ fn language_tag(text: &str) -> Option<String> {
     if lower == "us-en" {
         return Some("en-US".into());
     }
-    let (language, region) = lower.split_once(['-', '_']).map_or((lower.as_str(), None), |(language, region)| (language, Some(region)));
-    let letters = |part: &str, lengths: std::ops::RangeInclusive<usize>| lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase());
+    let (language, region) =
+        lower.split_once(['-', '_']).map_or((lower.as_str(), None), |(language, region)| (language, Some(region)));
+    let letters = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_lowercase())
+    };
     if NO_LANGUAGE.contains(&language) || !letters(language, 2..=3) {
         return None;
     }
@@ -315,8 +354,14 @@ fn access_level(object: &Map<String, Value>) -> Result<Option<AccessLevel>, Stri
 
 /// A bureau code `123:45` or programme code `123:456` of the US federal budget.
 fn has_federal_code(codes: Option<&Value>) -> bool {
-    let digits = |part: &str, lengths: std::ops::RangeInclusive<usize>| lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    let federal = |code: &Value| code.as_str().and_then(|code| code.split_once(':')).is_some_and(|(agency, rest)| digits(agency, 3..=3) && digits(rest, 2..=3));
+    let digits = |part: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
+    };
+    let federal = |code: &Value| {
+        code.as_str()
+            .and_then(|code| code.split_once(':'))
+            .is_some_and(|(agency, rest)| digits(agency, 3..=3) && digits(rest, 2..=3))
+    };
     codes.and_then(Value::as_array).is_some_and(|codes| codes.iter().any(federal))
 }
 
@@ -356,7 +401,9 @@ fn temporal(object: &Map<String, Value>, rest: &mut Rest) -> Result<Stated<Strin
             }
             (start, end) => format!("{}/{}", start.as_deref().unwrap_or(".."), end.as_deref().unwrap_or("..")),
         };
-        return Ok(rest.pass("temporal", interval).map_or(Stated::NotStated, |interval| Stated::by(InferenceRule::DcatTemporal, interval)));
+        return Ok(rest
+            .pass("temporal", interval)
+            .map_or(Stated::NotStated, |interval| Stated::by(InferenceRule::DcatTemporal, interval)));
     }
     said(object, "temporal", rest)
 }
@@ -376,10 +423,25 @@ fn said(object: &Map<String, Value>, key: &'static str, rest: &mut Rest) -> Resu
 fn refresh(object: &Map<String, Value>, rest: &mut Rest) -> Result<Stated<String>, String> {
     /// Words of the EU frequency authority table and of people, with their ISO 8601 interval.
     const WORDS: &[(&str, &str)] = &[
-        ("continuous", "R/PT1S"), ("cont", "R/PT1S"), ("update_cont", "R/PT1S"), ("hourly", "R/PT1H"), ("daily", "R/P1D"),
-        ("weekly", "R/P1W"), ("biweekly", "R/P2W"), ("monthly", "R/P1M"), ("bimonthly", "R/P2M"), ("quarterly", "R/P3M"),
-        ("semiannual", "R/P6M"), ("annual_2", "R/P6M"), ("annual", "R/P1Y"), ("annually", "R/P1Y"), ("yearly", "R/P1Y"),
-        ("biennial", "R/P2Y"), ("triennial", "R/P3Y"), ("decennial", "R/P10Y"), ("irreg", "irregular"),
+        ("continuous", "R/PT1S"),
+        ("cont", "R/PT1S"),
+        ("update_cont", "R/PT1S"),
+        ("hourly", "R/PT1H"),
+        ("daily", "R/P1D"),
+        ("weekly", "R/P1W"),
+        ("biweekly", "R/P2W"),
+        ("monthly", "R/P1M"),
+        ("bimonthly", "R/P2M"),
+        ("quarterly", "R/P3M"),
+        ("semiannual", "R/P6M"),
+        ("annual_2", "R/P6M"),
+        ("annual", "R/P1Y"),
+        ("annually", "R/P1Y"),
+        ("yearly", "R/P1Y"),
+        ("biennial", "R/P2Y"),
+        ("triennial", "R/P3Y"),
+        ("decennial", "R/P10Y"),
+        ("irreg", "irregular"),
     ];
     let Some(said) = text(object, "accrualPeriodicity")? else { return Ok(Stated::NotStated) };
     rest.used.push("accrualPeriodicity");
@@ -406,7 +468,11 @@ fn is_interval(text: &str) -> bool {
         None => (period, "YMWD"),
     };
     let digits = number.len().saturating_sub(1);
-    number.len() <= 5 && digits > 0 && number.is_char_boundary(digits) && number[..digits].bytes().all(|b| b.is_ascii_digit()) && units.contains(&number[digits..])
+    number.len() <= 5
+        && digits > 0
+        && number.is_char_boundary(digits)
+        && number[..digits].bytes().all(|b| b.is_ascii_digit())
+        && units.contains(&number[digits..])
 }
 
 // ---- reading texts
@@ -415,7 +481,9 @@ fn is_interval(text: &str) -> bool {
 fn text(object: &Map<String, Value>, key: &str) -> Result<Option<String>, String> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if key == "description" => Ok(Some(text.trim().to_string()).filter(|text| !text.is_empty())),
+        Some(Value::String(text)) if key == "description" => {
+            Ok(Some(text.trim().to_string()).filter(|text| !text.is_empty()))
+        }
         Some(Value::String(text)) => Ok(Some(one_line(text)).filter(|text| !text.is_empty())),
         Some(other) => Err(format!("{key}: a text is expected, this is {}", kind(other))),
     }
@@ -438,7 +506,9 @@ fn texts(object: &Map<String, Value>, key: &'static str, rest: &mut Rest) -> Res
     for item in list {
         let text = item.as_str().ok_or_else(|| format!("{key}: texts are expected, this is {}", kind(item)))?;
         let text = one_line(text);
-        if !text.is_empty() && let Some(text) = rest.pass(key, text) {
+        if !text.is_empty()
+            && let Some(text) = rest.pass(key, text)
+        {
             push_new(&mut texts, text);
         }
     }

@@ -18,8 +18,8 @@ use tantivy::{
     DocAddress, DocId, Order, Score, Searcher, SegmentOrdinal, SegmentReader, TantivyDocument, Term,
     collector::{Collector, SegmentCollector, TopDocs},
     query::{
-        AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, FuzzyTermQuery, Occur, PhraseQuery, Query as TantivyQuery,
-        TermQuery, TermSetQuery,
+        AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, FuzzyTermQuery, Occur, PhraseQuery,
+        Query as TantivyQuery, TermQuery, TermSetQuery,
     },
     schema::{Field, IndexRecordOption, Value},
 };
@@ -148,33 +148,48 @@ impl Search {
             let term = Term::from_field_text(self.fields.facet, &facet_key(filter.facet, &filter.value));
             by_facet.entry(filter.facet).or_default().push(term);
         }
-        let one = |terms: Vec<Term>| -> Box<dyn TantivyQuery> { Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0)) };
+        let one = |terms: Vec<Term>| -> Box<dyn TantivyQuery> {
+            Box::new(ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0))
+        };
         by_facet.into_values().map(one).collect()
     }
 
-    fn collect(&self, searcher: &Searcher, query: &dyn TantivyQuery, asked: &Query, limit: usize) -> tantivy::Result<Results> {
+    fn collect(
+        &self,
+        searcher: &Searcher,
+        query: &dyn TantivyQuery,
+        asked: &Query,
+        limit: usize,
+    ) -> tantivy::Result<Results> {
         let counting = Counting { search: self };
         let top = TopDocs::with_limit(limit.max(1)).and_offset(asked.offset);
         let (found, counted): (Vec<(f32, DocAddress)>, Counted) = match asked.sort {
             _ if limit == 0 => (Vec::new(), searcher.search(query, &counting)?),
             Sort::Relevance => searcher.search(query, &(top.order_by_score(), counting))?,
             Sort::Title => {
-                let (found, counted) = searcher.search(query, &(top.order_by_string_fast_field(TITLE_KEY, Order::Asc), counting))?;
+                let (found, counted) =
+                    searcher.search(query, &(top.order_by_string_fast_field(TITLE_KEY, Order::Asc), counting))?;
                 (found.into_iter().map(|(_, address)| (0.0, address)).collect(), counted)
             }
             Sort::Newest => {
-                let (found, counted) = searcher.search(query, &(top.order_by_fast_field::<u64>(UPDATED, Order::Desc), counting))?;
+                let (found, counted) =
+                    searcher.search(query, &(top.order_by_fast_field::<u64>(UPDATED, Order::Desc), counting))?;
                 (found.into_iter().map(|(_, address)| (0.0, address)).collect(), counted)
             }
         };
-        let hits = found.into_iter().map(|(score, address)| self.hit(searcher, score, address)).collect::<tantivy::Result<_>>()?;
+        let hits = found
+            .into_iter()
+            .map(|(score, address)| self.hit(searcher, score, address))
+            .collect::<tantivy::Result<_>>()?;
         Ok(Results { hits, total: counted.total, facets: counted.listed(), ..Results::default() })
     }
 
     fn hit(&self, searcher: &Searcher, score: f32, address: DocAddress) -> tantivy::Result<Hit> {
         let row: TantivyDocument = searcher.doc(address)?;
         let id = row.get_first(self.fields.id).and_then(|value| value.as_str().map(str::to_string)).unwrap_or_default();
-        let dataset = id.parse().map_err(|_| tantivy::TantivyError::InternalError(format!("a row without dataset id: `{id}`")))?;
+        let dataset = id
+            .parse()
+            .map_err(|_| tantivy::TantivyError::InternalError(format!("a row without dataset id: `{id}`")))?;
         Ok(Hit { dataset, score })
     }
 }
@@ -198,7 +213,13 @@ impl Search {
             return Ok(None);
         }
         let parsed = parse::parse(text);
-        let mut asked = Asked { whole: text.into(), words: Vec::new(), phrases: Vec::new(), together: Vec::new(), guessed: Vec::new() };
+        let mut asked = Asked {
+            whole: text.into(),
+            words: Vec::new(),
+            phrases: Vec::new(),
+            together: Vec::new(),
+            guessed: Vec::new(),
+        };
         let mut seen = Vec::new();
         for word in &parsed.words {
             for stem in self.cut(ENGLISH, word)? {
@@ -216,7 +237,9 @@ impl Search {
         }
         if asked.words.is_empty() && asked.phrases.is_empty() {
             // Only words like `the` and `who`: titles and identifiers are looked through as they are.
-            for word in parsed.words.iter().map(|word| self.cut(PLAIN, word)).collect::<tantivy::Result<Vec<_>>>()?.concat() {
+            for word in
+                parsed.words.iter().map(|word| self.cut(PLAIN, word)).collect::<tantivy::Result<Vec<_>>>()?.concat()
+            {
                 asked.words.push(term(self.fields.names, &word, 1.0));
             }
         } else if parsed.words.len() > 1 {
@@ -226,7 +249,11 @@ impl Search {
     }
 
     fn cut(&self, tokenizer: &str, text: &str) -> tantivy::Result<Vec<String>> {
-        let mut analyzer = self.index.tokenizers().get(tokenizer).ok_or_else(|| tantivy::TantivyError::InternalError("a tokenizer is missing".into()))?;
+        let mut analyzer = self
+            .index
+            .tokenizers()
+            .get(tokenizer)
+            .ok_or_else(|| tantivy::TantivyError::InternalError("a tokenizer is missing".into()))?;
         let mut stream = analyzer.token_stream(text);
         let mut words = Vec::new();
         while stream.advance() {
@@ -236,7 +263,13 @@ impl Search {
     }
 
     /// One word in any field. A word in the title weighs most, one in the outline least.
-    fn word(&self, searcher: &Searcher, stem: &str, typed: &str, guessed: &mut Vec<String>) -> tantivy::Result<Box<dyn TantivyQuery>> {
+    fn word(
+        &self,
+        searcher: &Searcher,
+        stem: &str,
+        typed: &str,
+        guessed: &mut Vec<String>,
+    ) -> tantivy::Result<Box<dyn TantivyQuery>> {
         let fields = &self.fields;
         let weighted = [(fields.title, 3.0), (fields.words, 1.5), (fields.outline, 1.0)];
         let mut any: Vec<Box<dyn TantivyQuery>> = Vec::new();
@@ -284,15 +317,24 @@ impl Search {
     fn phrase(&self, text: &str) -> tantivy::Result<Option<Box<dyn TantivyQuery>>> {
         let fields = &self.fields;
         let mut any = Vec::new();
-        for (field, tokenizer, weight) in
-            [(fields.title, ENGLISH, 3.0), (fields.words, ENGLISH, 1.5), (fields.outline, ENGLISH, 1.0), (fields.names, PLAIN, 2.0)]
-        {
+        for (field, tokenizer, weight) in [
+            (fields.title, ENGLISH, 3.0),
+            (fields.words, ENGLISH, 1.5),
+            (fields.outline, ENGLISH, 1.0),
+            (fields.names, PLAIN, 2.0),
+        ] {
             any.extend(self.phrase_in(field, tokenizer, text, weight)?);
         }
         Ok((!any.is_empty()).then(|| Box::new(BooleanQuery::union(any)) as Box<dyn TantivyQuery>))
     }
 
-    fn phrase_in(&self, field: Field, tokenizer: &str, text: &str, weight: Score) -> tantivy::Result<Option<Box<dyn TantivyQuery>>> {
+    fn phrase_in(
+        &self,
+        field: Field,
+        tokenizer: &str,
+        text: &str,
+        weight: Score,
+    ) -> tantivy::Result<Option<Box<dyn TantivyQuery>>> {
         let words = self.cut(tokenizer, text)?;
         Ok(match words.as_slice() {
             [] => None,
@@ -311,12 +353,16 @@ impl Search {
             (true, count @ 0..4) => count,
             (true, count) => (count * 3).div_ceil(4),
         };
-        let copies = |queries: &[Box<dyn TantivyQuery>]| queries.iter().map(|query| query.box_clone()).collect::<Vec<_>>();
+        let copies =
+            |queries: &[Box<dyn TantivyQuery>]| queries.iter().map(|query| query.box_clone()).collect::<Vec<_>>();
         let mut clauses: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
         if needed == asked.words.len() {
             clauses.extend(copies(&asked.words).into_iter().map(|word| (Occur::Must, word)));
         } else {
-            clauses.push((Occur::Must, Box::new(BooleanQuery::union_with_minimum_required_clauses(copies(&asked.words), needed))));
+            clauses.push((
+                Occur::Must,
+                Box::new(BooleanQuery::union_with_minimum_required_clauses(copies(&asked.words), needed)),
+            ));
         }
         clauses.extend(copies(&asked.phrases).into_iter().map(|phrase| (Occur::Must, phrase)));
         clauses.extend(copies(&asked.together).into_iter().map(|bonus| (Occur::Should, bonus)));
@@ -372,7 +418,8 @@ impl Counted {
         list.sort_by(|a, b| (a.facet, b.count, &a.value).cmp(&(b.facet, a.count, &b.value)));
         let mut of_facet = (None, 0);
         list.retain(|count| {
-            of_facet = if of_facet.0 == Some(count.facet) { (of_facet.0, of_facet.1 + 1) } else { (Some(count.facet), 1) };
+            of_facet =
+                if of_facet.0 == Some(count.facet) { (of_facet.0, of_facet.1 + 1) } else { (Some(count.facet), 1) };
             of_facet.1 <= FACET_VALUES_MAX
         });
         list
