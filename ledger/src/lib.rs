@@ -9,6 +9,8 @@ pub mod limits;
 
 pub mod block;
 pub mod log;
+pub mod note;
+pub mod receipt;
 pub mod replay;
 pub mod submission;
 pub mod time;

@@ -59,7 +59,9 @@ impl ReplaySet {
         let oldest = height.saturating_sub(VALIDITY_BLOCKS_MAX);
         while self.blocks.front().is_some_and(|block| block.height <= oldest) {
             let block = self.blocks.pop_front().expect("the front was just seen");
-            block.ids.iter().for_each(|id| drop(self.heights.remove(id)));
+            for id in &block.ids {
+                self.heights.remove(id);
+            }
         }
     }
 

@@ -154,7 +154,7 @@ impl Kv {
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        self.db.write_opt(&writes, &options).map_err(|error| explain("write", &self.path, &error))
+        self.db.write_opt(writes, &options).map_err(|error| explain("write", &self.path, &error))
     }
 
     /// A view that does not change while it is read.
