@@ -11,10 +11,13 @@
 //! the ledger), [`Plan`] (what an import changes).
 
 mod classify;
+mod coverage;
+mod fields;
 mod formats;
 mod guard;
 mod licence;
 mod linked;
+mod links;
 mod map;
 mod plan;
 mod strict;

@@ -233,6 +233,8 @@ fn order_and_pages() {
         search.query(&Query { offset: REACH_MAX, limit: 1, ..Query::default() }),
         Err(SearchError::TooFar { .. })
     ));
+    let filters = vec![Filter { facet: Facet::Format, value: "CSV".into() }; FILTERS_MAX + 1];
+    assert!(matches!(search.query(&Query { filters, ..Query::default() }), Err(SearchError::TooManyFilters { .. })));
     assert_eq!(search.query(&Query { limit: usize::MAX, ..Query::default() }).unwrap().hits.len(), 25);
 }
 
