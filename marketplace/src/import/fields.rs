@@ -5,6 +5,9 @@ use super::guard::Guard;
 use contracts::limits::LINK_BYTES_MAX;
 use serde_json::{Map, Value, json};
 
+/// Items of one list of a record that are looked at, repeats included. The longest real one has 144.
+const ITEMS_MAX: usize = 2_000;
+
 /// What does not go into the jacket.
 pub(super) struct Rest<'a> {
     pub guard: &'a Guard,
@@ -68,6 +71,7 @@ pub(super) fn texts(object: &Map<String, Value>, key: &'static str, rest: &mut R
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
     };
+    bounded(key, list.len())?;
     let mut texts = Vec::new();
     for item in list {
         let text = item.as_str().ok_or_else(|| format!("{key}: texts are expected, this is {}", kind(item)))?;
@@ -97,6 +101,12 @@ pub(super) fn is_link(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let known = matches!(scheme.as_deref(), Some("http" | "https" | "ftp"));
     known && text.len() <= LINK_BYTES_MAX && !text.chars().any(|c| c.is_control() || c == '"' || c == '<' || c == '>')
+}
+
+/// # Errors
+/// The list is longer than anybody means it, and looking for repeats takes time.
+pub(super) fn bounded(key: &str, items: usize) -> Result<(), String> {
+    if items > ITEMS_MAX { Err(format!("{key}: {items} items, at most {ITEMS_MAX} are read")) } else { Ok(()) }
 }
 
 pub(super) fn one_line(text: &str) -> String {

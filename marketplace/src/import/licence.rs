@@ -110,14 +110,14 @@ pub(super) fn is_open(link: &str) -> bool {
 
 fn named(link: &str) -> Option<&'static str> {
     let plain = normalise(link);
-    let matches = |pattern: &&str| match pattern.strip_suffix('*') {
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
         // What follows must not make another licence of it: `by*` is not `by-nc`.
         Some(start) => {
             plain.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '.', '#', '?']))
         }
-        None => plain == *pattern,
+        None => plain == pattern,
     };
-    OPEN.iter().find(|licence| licence.links.iter().any(|pattern| matches(&pattern))).map(|licence| licence.name)
+    OPEN.iter().find(|licence| licence.links.iter().any(|pattern| matches(pattern))).map(|licence| licence.name)
 }
 
 /// `HTTPS://www.Example.org/a/` and `http://example.org/a` are one link.

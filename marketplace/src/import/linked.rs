@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const LEFTOVER_DEPTH_MAX: usize = 6;
 /// Values kept as unmapped of one record: a side body holds 64 KiB, so more would be rejected anyway.
 const LEFTOVERS_MAX: usize = 4_000;
+/// Properties of a publisher, contact or other node that datasets point to. Thousands of datasets may
+/// point to one node, and each reads it.
+const PROPERTIES_MAX: usize = 1_000;
 
 /// The datasets of `bytes`, which `document` is the JSON of, as records of DCAT-US shape.
 ///
@@ -95,7 +98,8 @@ impl Graph {
             Node::BlankNode(blank) => NamedOrBlankNode::from(blank.clone()),
             Node::Literal(_) => return &[],
         };
-        self.nodes.get(&subject).map_or(&[], Vec::as_slice)
+        let properties = self.nodes.get(&subject).map_or(&[][..], Vec::as_slice);
+        &properties[..properties.len().min(PROPERTIES_MAX)]
     }
 
     fn record(&self, subject: &NamedOrBlankNode) -> Value {

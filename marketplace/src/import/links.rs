@@ -1,7 +1,7 @@
 //! The distributions of a record: their links, and what their formats say.
 
 use super::{
-    fields::{Rest, is_link, kind, one_line, push_new, text},
+    fields::{Rest, bounded, is_link, kind, one_line, push_new, text},
     formats,
 };
 use contracts::{
@@ -28,6 +28,7 @@ pub(super) fn distributions(object: &Map<String, Value>, rest: &mut Rest) -> Res
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
     };
+    bounded("distribution", list.len())?;
     let mut links = Links::default();
     let mut left = Vec::new();
     let mut licences = BTreeSet::new();

@@ -262,6 +262,8 @@ fn each_fault_of_a_record_has_its_reason() {
     assert!(with(json!({"title": "x".repeat(513)})).contains("513 bytes"));
     assert!(with(json!({"title": "a\u{7}b"})).contains("control characters"));
     assert!(with(json!({"keyword": (0..161).map(|n| n.to_string()).collect::<Vec<_>>()})).contains("161 items"));
+    assert_eq!(with(json!({"keyword": vec!["a"; 2_001]})), "keyword: 2001 items, at most 2000 are read");
+    assert_eq!(with(json!({"distribution": vec![0; 2_001]})), "distribution: 2001 items, at most 2000 are read");
     assert_eq!(with(json!({"keyword": ["a", 1]})), "keyword: texts are expected, this is a number");
     assert_eq!(
         with(json!({"accessLevel": "secret"})),

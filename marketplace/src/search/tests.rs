@@ -215,6 +215,20 @@ fn words_are_stemmed_phrases_kept_and_slips_forgiven() {
 }
 
 #[test]
+fn a_search_is_shared_by_threads() {
+    let (_dir, search) = index(&[listing(1, "Rain", "", &[])]);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(ask(&search, "rain").total, 1)));
+        }
+        (2..20).for_each(|height| {
+            search.apply(&[listing(1, "Rain", "", &[]), listing(9, "Snow", "", &[])], &[], height).unwrap()
+        });
+    });
+    assert_eq!(search.len(), 2);
+}
+
+#[test]
 fn order_and_pages() {
     let listings: Vec<Document> =
         (1..=25).map(|number| listing(number, &format!("Rain {:02}", 26 - number), "rain", &[])).collect();
