@@ -5,3 +5,4 @@ pub mod index;
 mod limits;
 mod redact;
 mod tell;
+pub mod view;
