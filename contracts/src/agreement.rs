@@ -1,7 +1,8 @@
 //! Agreements: buying pays and grants in one transaction; a licence is held, renewed, revoked.
 //!
 //! Checks run in the order of the design, privacy before price: parties, spectrum and listing,
-//! access, purpose, personal data with consents or a full legal basis, then price and balance.
+//! access, purpose, personal data with consents or a full legal basis, then price and balance. They
+//! ask what the dataset is now: an offer does not outlive the classification it was made under.
 
 use crate::{
     action::{Call, Rule},
@@ -13,14 +14,14 @@ use crate::{
     jacket::Access,
     limits::PERIODS_MAX,
     money::{Amount, Currency},
-    offer::{Offer, OfferRevision, Price, require_offer},
-    party::{Role, require_role},
+    offer::{Offer, OfferRevision, Price, check_open, check_traded, require_offer},
+    party::{Role, require_active, require_role},
     quote::SignedQuote,
     rejection::{Malformed, Rejection, Stop},
     settlement,
     state::{Key, Reading, Subject},
     terms::{Onward, Terms},
-    vocabulary::{PersonalStatus, Purpose, Spectrum},
+    vocabulary::{PersonalStatus, Purpose},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -142,14 +143,18 @@ impl Rule for Buy {
         let offer = require_offer(call.state, &self.offer)?;
         require_role(call.state, &call.sender, Role::Buyer)?;
         require_role(call.state, &offer.provider, Role::Provider)?;
+        if offer.provider == call.sender {
+            return Err(Rejection::SelfDealing.into());
+        }
         let dataset = require(call.state, &offer.dataset)?;
         check_listing(&dataset, &offer)?;
         check_access(call, &dataset)?;
         let revision = self.revision_of(call, &offer)?;
+        check_open(&dataset, &revision.terms, &revision.price)?;
         if !revision.terms.purposes.allows(self.purpose) {
             return Err(Rejection::PurposeNotAllowed { purpose: self.purpose }.into());
         }
-        self.check_personal(call, &offer.dataset, &dataset)?;
+        check_personal(call, &offer.dataset, &dataset, self.purpose, self.justification)?;
         let amount = self.price(call, &offer, &revision, agreement)?;
         let currency = revision.price.currency();
         if let Some(currency) = currency {
@@ -169,16 +174,6 @@ impl Buy {
         Ok(call.state.value(&key)?.ok_or(Rejection::RevisionMoved { now: offer.revision })?)
     }
 
-    fn check_personal(&self, call: &Call, id: &DatasetId, dataset: &Dataset) -> Result<(), Stop> {
-        if dataset.classification.personal.value() != Some(&PersonalStatus::Personal) {
-            return Ok(());
-        }
-        if self.justification.is_none() {
-            return Err(Rejection::JustificationMissing.into());
-        }
-        delivery::require_ground(call.state, id, dataset.versions, self.purpose, call.time_ms)
-    }
-
     fn price(
         &self,
         call: &mut Call,
@@ -193,7 +188,9 @@ impl Buy {
                 let same = quote.offer == self.offer
                     && quote.revision == self.revision
                     && quote.periods == self.periods
-                    && quote.currency == revision.price.currency();
+                    && quote.currency == revision.price.currency()
+                    // What is free is not quoted at a price: nobody would be paid what the record says.
+                    && (quote.currency.is_some() || quote.amount == Amount::ZERO);
                 if !same {
                     return Err(Rejection::QuoteForAnother.into());
                 }
@@ -265,9 +262,7 @@ fn check_listing(dataset: &Dataset, offer: &Offer) -> Result<(), Rejection> {
     if dataset.listing != Listing::Listed {
         return Err(Rejection::DatasetNotListed { dataset: offer.dataset });
     }
-    if dataset.classification.spectrum.value() == Some(&Spectrum::Closed) {
-        return Err(Rejection::ClosedIsNotTraded);
-    }
+    check_traded(dataset)?;
     if offer.withdrawn { Err(Rejection::OfferIsWithdrawn) } else { Ok(()) }
 }
 
@@ -278,6 +273,21 @@ fn check_access(call: &Call, dataset: &Dataset) -> Result<(), Stop> {
         Some(Access::Group { group }) => group::has(call.state, group, &call.sender)?,
     };
     if may { Ok(()) } else { Err(Rejection::AccessRestricted.into()) }
+}
+
+/// Personal data are bought for a reason, on a ground that holds for the newest version.
+fn check_personal(
+    call: &Call,
+    id: &DatasetId,
+    dataset: &Dataset,
+    purpose: Purpose,
+    justification: Option<SideId>,
+) -> Result<(), Stop> {
+    let personal = dataset.classification.personal.value() == Some(&PersonalStatus::Personal);
+    if personal && justification.is_none() {
+        return Err(Rejection::JustificationMissing.into());
+    }
+    delivery::require_ground(call.state, id, dataset, dataset.versions, purpose, call.time_ms)
 }
 
 const DAY_MS: u64 = 86_400_000;
@@ -322,18 +332,11 @@ impl Rule for Renew {
         let dataset = require(call.state, &agreement.dataset)?;
         check_listing(&dataset, &offer)?;
         check_access(call, &dataset)?;
-        if dataset.classification.personal.value() == Some(&PersonalStatus::Personal) {
-            delivery::require_ground(
-                call.state,
-                &agreement.dataset,
-                dataset.versions,
-                agreement.purpose,
-                call.time_ms,
-            )?;
-        }
         let key = OfferRevision::key(&agreement.offer, agreement.revision);
         let revision: OfferRevision =
             call.state.value(&key)?.ok_or(Rejection::RevisionMoved { now: offer.revision })?;
+        check_open(&dataset, &revision.terms, &revision.price)?;
+        check_personal(call, &agreement.dataset, &dataset, agreement.purpose, agreement.justification)?;
         let Price::Subscription { period_days, currency, .. } = revision.price else {
             return Err(Rejection::NotASubscription.into());
         };
@@ -356,7 +359,8 @@ impl Rule for Renew {
 
 /// Ends an agreement before its time: by its provider, or by its buyer who gives it back.
 ///
-/// What was paid stays paid; a refund is a payment of its own between the two.
+/// What was paid stays paid; a refund is a payment of its own between the two. Somebody suspended
+/// ends nothing: its keys may be in other hands.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
@@ -372,6 +376,7 @@ impl Rule for Revoke {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
+        require_active(call.state, &call.sender)?;
         let mut agreement = require_agreement(call, &self.agreement)?;
         let by_buyer = self.reason == RevocationReason::ByBuyer;
         let entitled = if by_buyer { agreement.buyer } else { agreement.provider };

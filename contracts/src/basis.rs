@@ -6,9 +6,9 @@ use crate::{
     event::Event,
     id::{DatasetId, PartyId},
     limits::{LIST_MAX, TEXT_BYTES_MAX},
-    party::{Country, Party},
-    rejection::{Malformed, Rejection, Stop, bounded_list, bounded_text},
-    state::{Key, Reading, Subject},
+    party::{Country, require_active},
+    rejection::{Malformed, Stop, bounded_list, bounded_text},
+    state::{Key, Subject},
     vocabulary::Purpose,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -85,21 +85,20 @@ pub struct StateBasis {
 
 impl Rule for StateBasis {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("reference", &self.reference, 3, TEXT_BYTES_MAX)?;
+        telling_text("reference", &self.reference, 3)?;
         bounded_list("controls", self.controls.len(), LIST_MAX)?;
         if self.controls.is_empty() {
             return Err(Malformed::new("controls", "name at least one protocol or control (ISO/DIS 37156 8.3.4 e)"));
         }
-        if !self.jurisdiction.0.iter().all(u8::is_ascii_uppercase) {
-            return Err(Malformed::new("jurisdiction", "a country is two capital letters"));
-        }
-        self.controls.iter().try_for_each(|text| bounded_text("controls", text, 1, TEXT_BYTES_MAX))
+        self.jurisdiction.check("jurisdiction")?;
+        self.controls.iter().try_for_each(|text| telling_text("controls", text, 1))
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         require_own(call.state, &self.dataset, &call.sender)?;
-        if call.state.value::<Party>(&Party::key(&self.controller))?.is_none() {
-            return Err(Rejection::PartyUnknown { party: self.controller }.into());
+        // Who only applied answers for nothing. Ending a basis is possible whoever answered for it.
+        if !self.ended {
+            require_active(call.state, &self.controller)?;
         }
         let basis = LegalBasis {
             kind: self.kind,
@@ -119,4 +118,10 @@ impl Rule for StateBasis {
         });
         Ok(())
     }
+}
+
+/// A bounded text that says something: blanks name no provision and no control.
+fn telling_text(field: &'static str, text: &str, least: usize) -> Result<(), Malformed> {
+    bounded_text(field, text, least, TEXT_BYTES_MAX)?;
+    if text.trim().len() < least { Err(Malformed::new(field, "blanks say nothing")) } else { Ok(()) }
 }

@@ -7,17 +7,20 @@
 //!
 //! When a consent ends, every version that exists is blocked for its purposes. A later version that
 //! attests to leave that subject out may be delivered once no ended consent is outstanding. Older
-//! versions stay blocked, also those from before the consent: that errs on the careful side.
+//! versions stay blocked, also those from before the consent: that errs on the careful side. For the
+//! same reason leaving somebody out whose consent is in force closes the older versions at once, so
+//! that nobody need look for them when it ends later. A consent that ends before its data have come
+//! blocks nothing yet, and the version they come with unless that one leaves the subject out.
 
 use crate::{
     action::{Call, Rule},
     dataset::{Dataset, require},
     event::Event,
     id::{ConsentId, DatasetId, Digest, PartyId, TimeMs},
-    limits::CONSENTS_MAX,
-    party::{Role, require_role},
+    limits::CONSENT_DAYS_MAX,
+    party::{Party, Role, require_role},
     rejection::{Malformed, Rejection, Stop},
-    state::{Key, Reading, Subject},
+    state::{Fault, Key, Reading, Subject},
     vocabulary::{Purpose, ascending},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -77,6 +80,8 @@ pub struct Scope {
     pub required: u32,
     /// Ended consents whose subjects the newest version still holds.
     pub outstanding: u32,
+    /// Consents that ended before the next version, with which their data were to come.
+    pub pending: u32,
     /// The first version that no ended consent touches.
     pub clean_from: u32,
     /// How many of the required ones end on which day, days ascending.
@@ -134,24 +139,58 @@ impl Scope {
         self.required = self.required.checked_add(1).ok_or(Rejection::TooManyConsents)?;
         match self.ends.binary_search_by_key(&day, |ends| ends.day) {
             Ok(at) => self.ends[at].count += 1,
-            Err(_) if self.ends.len() >= CONSENTS_MAX => return Err(Rejection::TooManyConsents),
+            Err(_) if self.ends.len() >= CONSENT_DAYS_MAX => return Err(Rejection::TooManyConsents),
             Err(at) => self.ends.insert(at, EndsOn { day, count: 1 }),
         }
         Ok(())
     }
 
-    /// Takes one consent in force out.
-    ///
-    /// # Panics
-    /// When it was never added: the caller read its state and scope from one view.
-    fn remove(&mut self, day: u32) {
-        let at =
-            self.ends.binary_search_by_key(&day, |ends| ends.day).expect("a consent in force is counted on its day");
-        self.ends[at].count -= 1;
+    /// Takes one consent in force out; `None` where it was never counted, which the state forbids.
+    fn remove(&mut self, day: u32) -> Option<()> {
+        let at = self.ends.binary_search_by_key(&day, |ends| ends.day).ok()?;
+        self.ends[at].count = self.ends[at].count.checked_sub(1)?;
         if self.ends[at].count == 0 {
             self.ends.remove(at);
         }
-        self.required -= 1;
+        self.required = self.required.checked_sub(1)?;
+        Some(())
+    }
+
+    /// A consent in force ends, for data in `versions` that exist, or that are to come.
+    fn end(&mut self, consent: &Consent, versions: u32) -> Option<()> {
+        self.remove(consent.until_day)?;
+        if consent.since_version <= versions {
+            self.outstanding = self.outstanding.checked_add(1)?;
+            self.clean_from = versions.checked_add(1)?;
+        } else {
+            self.pending = self.pending.checked_add(1)?;
+        }
+        Some(())
+    }
+
+    /// Version `number` leaves the subject of `consent` out.
+    fn leave_out(&mut self, consent: &Consent, number: u32) -> Option<()> {
+        let held_before = consent.since_version < number;
+        if consent.state == ConsentState::Given {
+            self.remove(consent.until_day)?;
+            if held_before {
+                self.clean_from = self.clean_from.max(number);
+            }
+        } else if held_before {
+            self.outstanding = self.outstanding.checked_sub(1)?;
+        } else {
+            self.pending = self.pending.checked_sub(1)?;
+        }
+        Some(())
+    }
+
+    /// Version `number` is there: it holds everybody whom it did not leave out.
+    fn take_up(&mut self, number: u32) -> Option<()> {
+        self.outstanding = self.outstanding.checked_add(std::mem::take(&mut self.pending))?;
+        if self.outstanding > 0 {
+            self.clean_from = number.checked_add(1)?;
+        }
+        Some(())
     }
 }
 
@@ -197,7 +236,10 @@ impl Rule for Give {
             return Err(Rejection::ConsentExpired.into());
         }
         for purpose in &self.purposes {
-            change_scope(call, &self.dataset, *purpose, |scope| scope.add(self.until_day))?;
+            let key = Scope::key(&self.dataset, *purpose);
+            let mut scope: Scope = call.state.value(&key)?.unwrap_or_default();
+            scope.add(self.until_day)?;
+            call.state.put(&key, scope)?;
         }
         let consent = Consent {
             controller: call.sender,
@@ -222,7 +264,8 @@ impl Rule for Give {
     }
 }
 
-/// Ends a consent: the next delivery is refused. By the custodian that recorded it.
+/// Ends a consent: the next delivery is refused. By the custodian that recorded it, or by an
+/// operator where that custodian can no longer act: who withdraws must always be heard.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
@@ -244,30 +287,16 @@ impl Rule for End {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_role(call.state, &call.sender, Role::Custodian)?;
         let mut consent = require_consent(call, &self.consent)?;
-        if consent.controller != call.sender {
-            return Err(Rejection::NotTheController { consent: self.consent }.into());
-        }
+        self.check_sender(call, &consent)?;
         if consent.state != ConsentState::Given {
             return Err(Rejection::ConsentOver { consent: self.consent }.into());
         }
         let dataset: Dataset = require(call.state, &consent.dataset)?;
         if consent.excluded_in.is_none() {
             for purpose in &consent.purposes {
-                change_scope(call, &consent.dataset, *purpose, |scope| {
-                    scope.remove(consent.until_day);
-                    // A consent for data that come with the next version touches none that exists.
-                    if consent.since_version <= dataset.versions {
-                        scope.outstanding += 1;
-                        scope.clean_from = dataset.versions + 1;
-                    }
-                    Ok(())
-                })?;
+                change_scope(call, &consent.dataset, *purpose, |scope| scope.end(&consent, dataset.versions))?;
             }
-        }
-        if consent.since_version > dataset.versions {
-            consent.excluded_in = Some(consent.since_version);
         }
         consent.state = self.state;
         let about = consent.dataset;
@@ -282,6 +311,20 @@ impl Rule for End {
     }
 }
 
+impl End {
+    fn check_sender(&self, call: &Call, consent: &Consent) -> Result<(), Stop> {
+        if consent.controller == call.sender {
+            require_role(call.state, &call.sender, Role::Custodian)?;
+            return Ok(());
+        }
+        let sender: Option<Party> = call.state.value(&Party::key(&call.sender))?;
+        let custodian: Option<Party> = call.state.value(&Party::key(&consent.controller))?;
+        let operator = sender.is_some_and(|party| party.is_active_as(Role::Operator));
+        let can_act = custodian.is_some_and(|party| party.is_active_as(Role::Custodian));
+        if operator && !can_act { Ok(()) } else { Err(Rejection::NotTheController { consent: self.consent }.into()) }
+    }
+}
+
 /// Takes note that version `number` of `dataset` leaves out the subjects of `consents`.
 ///
 /// # Errors
@@ -292,43 +335,35 @@ pub(crate) fn exclude(call: &mut Call, dataset: &DatasetId, number: u32, consent
         if consent.dataset != *dataset || consent.excluded_in.is_some() {
             return Err(Rejection::ConsentNotExcludable { consent: *id }.into());
         }
-        let ended = consent.state != ConsentState::Given;
         for purpose in &consent.purposes {
-            change_scope(call, dataset, *purpose, |scope| {
-                if ended {
-                    scope.outstanding -= 1
-                } else {
-                    scope.remove(consent.until_day)
-                }
-                Ok(())
-            })?;
+            change_scope(call, dataset, *purpose, |scope| scope.leave_out(&consent, number))?;
         }
         consent.excluded_in = Some(number);
         call.state.put(&Consent::key(id), consent)?;
         call.state.emit(Event::ConsentExcluded { consent: *id, dataset: *dataset, number });
     }
-    // While an ended consent is outstanding, the new version holds its subject too.
     for purpose in Purpose::ALL {
-        let key = Scope::key(dataset, *purpose);
-        if let Some(mut scope) = call.state.value::<Scope>(&key)?
-            && scope.outstanding > 0
-        {
-            scope.clean_from = number + 1;
-            call.state.put(&key, scope)?;
+        let scope: Option<Scope> = call.state.value(&Scope::key(dataset, *purpose))?;
+        if scope.is_some_and(|scope| scope.outstanding > 0 || scope.pending > 0) {
+            change_scope(call, dataset, *purpose, |scope| scope.take_up(number))?;
         }
     }
     Ok(())
 }
 
+/// Changes the scope that counts a recorded consent. That its counters do not suffice is a fault of
+/// the stored state, not a refusal.
 fn change_scope(
     call: &mut Call,
     dataset: &DatasetId,
     purpose: Purpose,
-    change: impl FnOnce(&mut Scope) -> Result<(), Rejection>,
+    change: impl FnOnce(&mut Scope) -> Option<()>,
 ) -> Result<(), Stop> {
     let key = Scope::key(dataset, purpose);
     let mut scope: Scope = call.state.value(&key)?.unwrap_or_default();
-    change(&mut scope)?;
+    if change(&mut scope).is_none() {
+        return Err(Fault::Damaged { key, reason: "it does not count a consent that is recorded".into() }.into());
+    }
     Ok(call.state.put(&key, scope)?)
 }
 

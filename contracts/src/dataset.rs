@@ -173,7 +173,7 @@ impl Rule for Revise {
         if dataset.revision != self.follows {
             return Err(Rejection::RevisionMoved { now: dataset.revision }.into());
         }
-        dataset.revision += 1;
+        dataset.revision = dataset.revision.checked_add(1).ok_or(Rejection::RevisionMoved { now: u32::MAX })?;
         dataset.jacket = self.jacket.digest();
         dataset.side = self.side;
         dataset.classification = self.jacket.classification.clone();

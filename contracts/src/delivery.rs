@@ -8,7 +8,7 @@ use crate::{
     agreement::Agreement,
     basis::LegalBasis,
     consent::Scope,
-    dataset::{Listing, require},
+    dataset::{Dataset, Listing, require},
     event::Event,
     id::{AgreementId, DatasetId, DeliveryId, PartyId, TimeMs, VersionId},
     party::{Role, require_role},
@@ -56,7 +56,7 @@ pub struct Granted {
 
 /// May `version` be delivered under `agreement` at `time_ms`?
 ///
-/// Reads agreement, parties, dataset, version and, for personal data, consents or legal basis.
+/// Reads agreement, parties, dataset, version, consents and, for personal data, the legal basis.
 ///
 /// # Errors
 /// A refusal that says what stands against it, or a fault of the store.
@@ -75,31 +75,35 @@ pub fn decide(view: &dyn View, agreement: &AgreementId, version: &VersionId, tim
     if dataset.listing == Listing::Suspended {
         return Err(Rejection::DatasetNotListed { dataset: held.dataset }.into());
     }
-    if dataset.classification.personal.value() == Some(&PersonalStatus::Personal) {
-        require_ground(view, &held.dataset, asked.number, held.purpose, time_ms)?;
-    }
+    require_ground(view, &held.dataset, &dataset, asked.number, held.purpose, time_ms)?;
     Ok(Granted { agreement: held, version: asked })
 }
 
 /// Personal data need a ground: every consent in force for version and purpose, or a legal basis.
 ///
+/// Consents are honoured whatever the data are called now, so that calling them something else does
+/// not undo a withdrawal; and data of which nobody says that they are not personal need a ground.
+///
 /// # Errors
 /// A refusal that says which of them is missing.
 pub fn require_ground(
     view: &dyn View,
-    dataset: &DatasetId,
+    id: &DatasetId,
+    dataset: &Dataset,
     version: u32,
     purpose: Purpose,
     time_ms: TimeMs,
 ) -> Result<(), Stop> {
-    let scope: Option<Scope> = view.value(&Scope::key(dataset, purpose))?;
-    match scope {
-        // A consent that was asked for and withdrawn cannot be replaced by another ground.
-        Some(scope) if scope.required > 0 || scope.outstanding > 0 => Ok(scope.require(version, time_ms)?),
-        _ => match view.value::<LegalBasis>(&LegalBasis::key(dataset, purpose))? {
-            Some(basis) if !basis.ended => Ok(()),
-            _ => Err(Rejection::NoGround { purpose }.into()),
-        },
+    // A consent that was asked for and withdrawn cannot be replaced by another ground.
+    let scope: Scope = view.value(&Scope::key(id, purpose))?.unwrap_or_default();
+    scope.require(version, time_ms)?;
+    let personal = dataset.classification.personal.value();
+    if scope.required > 0 || matches!(personal, Some(PersonalStatus::None | PersonalStatus::Anonymised)) {
+        return Ok(());
+    }
+    match view.value::<LegalBasis>(&LegalBasis::key(id, purpose))? {
+        Some(basis) if !basis.ended => Ok(()),
+        _ => Err(Rejection::NoGround { purpose }.into()),
     }
 }
 
@@ -120,9 +124,8 @@ impl Rule for Deliver {
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         let granted = decide(call.state, &self.agreement, &self.version, call.time_ms)?;
-        if call.sender != granted.agreement.provider {
-            require_role(call.state, &call.sender, Role::Gateway)?;
-        }
+        let role = if call.sender == granted.agreement.provider { Role::Provider } else { Role::Gateway };
+        require_role(call.state, &call.sender, role)?;
         let id = DeliveryId(call.transaction.0);
         let delivery =
             Delivery { agreement: self.agreement, version: self.version, gateway: call.sender, time_ms: call.time_ms };

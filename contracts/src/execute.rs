@@ -19,7 +19,7 @@ use crate::{
     state::{Fault, Finished, Key, Overlay, Reading, Record, Subject, View},
     transaction::Checked,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a block says about where and when it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +115,8 @@ pub struct Executed {
 
 /// May `transaction` be in a block at `context`, as far as its sender and time go?
 ///
-/// Replay is the caller's to check: it keeps the set of recent ids. Returns the party's quota
-/// after the transaction.
+/// Replay of earlier blocks is the caller's to check: it keeps the set of recent ids. Returns the
+/// party's quota after the transaction.
 ///
 /// # Errors
 /// `Ok(Err)` says why not; `Err` is a fault of the store.
@@ -199,14 +199,21 @@ fn run_all<'t>(
 ) -> Result<Executed, ExecuteError> {
     let mut block = Overlay::over(view);
     let mut done = Vec::new();
+    let mut seen = BTreeSet::new();
     for (index, transaction) in transactions.enumerate() {
+        if seen.contains(&transaction.id()) {
+            inadmissible(index, Inadmissible::Replayed(transaction.id()))?;
+            continue;
+        }
         match admissible(&block, context, transaction)? {
             Err(reason) => inadmissible(index, reason)?,
             Ok((quota_key, quota)) => {
                 let (one, writes) = run(&block, context, transaction)?;
                 let state_bytes = writes.values().map(|value| value.len() as u64).sum::<u64>();
                 block.absorb(writes);
-                block.put(&quota_key, Quota { state_bytes: quota.state_bytes + state_bytes, ..quota })?;
+                let state_bytes = quota.state_bytes.saturating_add(state_bytes);
+                block.put(&quota_key, Quota { state_bytes, ..quota })?;
+                seen.insert(transaction.id());
                 done.push(one);
             }
         }

@@ -83,6 +83,8 @@ impl Founder {
 
     fn check(&self) -> Result<(), Malformed> {
         bounded_text("founders.name", &self.name, 1, NAME_BYTES_MAX)?;
+        self.roles.check()?;
+        self.jurisdiction.check("founders.jurisdiction")?;
         if self.keys.is_empty() || self.keys.len() > PARTY_KEYS_MAX {
             return Err(Malformed::new("founders.keys", format!("1 to {PARTY_KEYS_MAX}")));
         }

@@ -48,3 +48,8 @@ pub mod terms;
 pub mod validators;
 pub mod version;
 pub mod vocabulary;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -41,8 +41,10 @@ pub const JACKET_BYTES_MAX: usize = 40 * 1024;
 
 /// Parents of a version. A join of more sources is recorded as several steps.
 pub const PARENTS_MAX: usize = 32;
-/// Consents whose exclusion one version attests, and consents that one version may require.
-pub const CONSENTS_MAX: usize = 512;
+/// Consents whose exclusion one version attests. Each is an event of its own in the outcome.
+pub const EXCLUDES_MAX: usize = 256;
+/// Days on which consents for one dataset and purpose end: with a year each, one for every day.
+pub const CONSENT_DAYS_MAX: usize = 512;
 /// A content, in bytes: 1 TiB. Bao's own limit lies far above.
 pub const CONTENT_BYTES_MAX: u64 = 1 << 40;
 /// A media type, in bytes (RFC 6838 allows 127 for each half).
@@ -71,4 +73,6 @@ const _: () = assert!(JACKET_BYTES_MAX + 4 * 1024 <= TRANSACTION_BYTES_MAX);
 const _: () = assert!(TRANSACTION_BYTES_MAX <= BLOCK_BYTES_MAX);
 const _: () = assert!(SIDE_FIELDS.is_power_of_two());
 const _: () = assert!(OUTCOME_BYTES_MAX < u16::MAX as usize, "tlog-tiles carries entries of 16-bit length");
-const _: () = assert!(CONSENTS_MAX * 16 + 1_024 <= OUTCOME_BYTES_MAX, "an event can list them all");
+// A new version has the largest outcome: an event for each consent that it leaves out (tag,
+// consent, dataset, number), and one with its digests and parents.
+const _: () = assert!(EXCLUDES_MAX * (1 + 16 + 32 + 4) + PARENTS_MAX * 32 + 256 <= OUTCOME_BYTES_MAX);

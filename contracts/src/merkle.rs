@@ -23,8 +23,9 @@ pub fn empty_root() -> Digest {
 
 /// An append-only tree, kept as its count and the roots of its perfect subtrees, left to right.
 ///
-/// Invariant: there is one peak for each bit set in `count`. At most 64 of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+/// Invariant: there is one peak for each bit set in `count`, also after decoding, and room for one
+/// leaf more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, Serialize)]
 pub struct Frontier {
     count: u64,
     peaks: Vec<Digest>,
@@ -37,6 +38,17 @@ pub struct FrontierError {
     count: u64,
     expected: u32,
     peaks: usize,
+}
+
+impl BorshDeserialize for Frontier {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        let (count, peaks) = BorshDeserialize::deserialize_reader(reader)?;
+        let invalid = |reason: String| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, reason);
+        if count == u64::MAX {
+            return Err(invalid("a tree never holds 2^64 leaves".into()));
+        }
+        Self::from_parts(count, peaks).map_err(|error| invalid(error.to_string()))
+    }
 }
 
 impl Frontier {

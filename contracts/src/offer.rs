@@ -162,15 +162,17 @@ pub fn require_offer(view: &dyn View, id: &OfferId) -> Result<Offer, Stop> {
     Ok(view.value(&Offer::key(id))?.ok_or(Rejection::OfferUnknown { offer: *id })?)
 }
 
-/// What the spectrum says about offering (ISO/DIS 37156 5.5.2 to 5.5.4).
-fn check_spectrum(dataset: &Dataset, terms: &Terms, price: &Price) -> Result<(), Rejection> {
-    let gaps = dataset.classification.gaps();
+/// Closed data are never traded, and nothing is whose classification has gaps (ISO/DIS 37156 5.5.2).
+pub(crate) fn check_traded(dataset: &Dataset) -> Result<(), Rejection> {
     if dataset.classification.spectrum.value() == Some(&Spectrum::Closed) {
         return Err(Rejection::ClosedIsNotTraded);
     }
-    if !gaps.is_empty() {
-        return Err(Rejection::ClassificationIncomplete { missing: gaps });
-    }
+    let missing = dataset.classification.gaps();
+    if missing.is_empty() { Ok(()) } else { Err(Rejection::ClassificationIncomplete { missing }) }
+}
+
+/// Open data are offered without limits (ISO/DIS 37156 5.5.4).
+pub(crate) fn check_open(dataset: &Dataset, terms: &Terms, price: &Price) -> Result<(), Rejection> {
     if dataset.classification.spectrum.value() == Some(&Spectrum::Open) {
         let limited = *price != Price::Free
             || terms.purposes != Allowed::Any
@@ -206,7 +208,8 @@ impl Rule for MakeOffer {
         if dataset.listing != Listing::Listed {
             return Err(Rejection::DatasetNotListed { dataset: self.dataset }.into());
         }
-        check_spectrum(&dataset, &self.terms, &self.price)?;
+        check_traded(&dataset)?;
+        check_open(&dataset, &self.terms, &self.price)?;
         let id = OfferId(call.transaction.0);
         let offer = Offer { dataset: self.dataset, provider: call.sender, revision: 1, withdrawn: false };
         call.state.put(&Offer::key(&id), offer)?;
@@ -251,8 +254,9 @@ impl Rule for ReviseOffer {
             return Err(Rejection::RevisionMoved { now: offer.revision }.into());
         }
         let dataset = require(call.state, &offer.dataset)?;
-        check_spectrum(&dataset, &self.terms, &self.price)?;
-        offer.revision += 1;
+        check_traded(&dataset)?;
+        check_open(&dataset, &self.terms, &self.price)?;
+        offer.revision = offer.revision.checked_add(1).ok_or(Rejection::RevisionMoved { now: u32::MAX })?;
         let (revision, about) = (offer.revision, offer.dataset);
         call.state.put(&Offer::key(&self.offer), offer)?;
         call.state.put(&OfferRevision::key(&self.offer, revision), OfferRevision::new(&self.terms, self.price))?;

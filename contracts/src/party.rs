@@ -60,6 +60,17 @@ pub enum PartyKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Country(pub [u8; 2]);
 
+impl Country {
+    /// Decoded bytes may be anything; a country is two capital letters.
+    pub(crate) fn check(self, field: &'static str) -> Result<(), Malformed> {
+        if self.0.iter().all(u8::is_ascii_uppercase) {
+            Ok(())
+        } else {
+            Err(Malformed::new(field, "a country is two capital letters"))
+        }
+    }
+}
+
 impl std::fmt::Display for Country {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{}", char::from(*byte)))
@@ -162,7 +173,7 @@ impl Roles {
         Role::ALL.into_iter().filter(|role| self.has(*role)).collect()
     }
 
-    fn check(self) -> Result<(), Malformed> {
+    pub(crate) fn check(self) -> Result<(), Malformed> {
         if self.0 >> Role::ALL.len() != 0 {
             Err(Malformed::new("roles", "a bit that names no role is set"))
         } else {
@@ -230,15 +241,24 @@ impl Party {
     }
 }
 
+/// The party `id`, if it is active, whatever its roles.
+///
+/// # Errors
+/// A refusal: unknown, or not active.
+pub fn require_active(view: &dyn View, id: &PartyId) -> Result<Party, Stop> {
+    let party: Party = view.value(&Party::key(id))?.ok_or(Rejection::PartyUnknown { party: *id })?;
+    if party.standing != Standing::Active {
+        return Err(Rejection::PartyNotActive { party: *id }.into());
+    }
+    Ok(party)
+}
+
 /// The party `id`, if it is active and holds `role`.
 ///
 /// # Errors
 /// A refusal that says which of the three is not so.
 pub fn require_role(view: &dyn View, id: &PartyId, role: Role) -> Result<Party, Stop> {
-    let party: Party = view.value(&Party::key(id))?.ok_or(Rejection::PartyUnknown { party: *id })?;
-    if party.standing != Standing::Active {
-        return Err(Rejection::PartyNotActive { party: *id }.into());
-    }
+    let party = require_active(view, id)?;
     if !party.roles.has(role) {
         return Err(Rejection::RoleMissing { party: *id, role }.into());
     }
@@ -263,10 +283,7 @@ pub struct Apply {
 impl Rule for Apply {
     fn check(&self) -> Result<(), Malformed> {
         bounded_text("name", &self.name, 1, NAME_BYTES_MAX)?;
-        if !self.jurisdiction.0.iter().all(u8::is_ascii_uppercase) {
-            return Err(Malformed::new("jurisdiction", "a country is two capital letters"));
-        }
-        Ok(())
+        self.jurisdiction.check("jurisdiction")
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {

@@ -75,8 +75,8 @@ impl Quota {
     pub fn admit(self, height: Height, bytes: u64, limits: &QuotaLimits) -> Result<Self, QuotaExceeded> {
         let window = height / QUOTA_WINDOW_BLOCKS;
         let now = if self.window == window { self } else { Self { window, ..Self::default() } };
-        let next = Self { count: now.count + 1, bytes: now.bytes + bytes, ..now };
-        let next_window = (window + 1) * QUOTA_WINDOW_BLOCKS;
+        let next = Self { count: now.count.saturating_add(1), bytes: now.bytes.saturating_add(bytes), ..now };
+        let next_window = window.saturating_add(1).saturating_mul(QUOTA_WINDOW_BLOCKS);
         for (what, used, max) in [
             ("the count of transactions", next.count, limits.count_max),
             ("the bytes of transactions", next.bytes, limits.bytes_max),

@@ -185,6 +185,9 @@ rejections! {
     /// A parent belongs to others and no licence lets it on.
     UpstreamLicence { parent: VersionId } = 28, "version {parent} belongs to another party, and no licence in force lets its data on";
 
+    /// There is nothing to take down.
+    NoSideBody { dataset: DatasetId } = 29, "dataset {dataset} has no side body, or it was taken down before";
+
     // Offers and quotes: 40 to 59.
     /// No such offer.
     OfferUnknown { offer: OfferId } = 40, "offer {offer} is not known";
@@ -231,11 +234,14 @@ rejections! {
     /// The price is another than the buyer expects.
     PriceIsAnother { amount: Amount } = 68, "the price is {} minor units", amount.minor();
 
+    /// Nobody buys from itself.
+    SelfDealing = 69, "a provider does not buy its own dataset: it holds the data, and the sale would say nothing";
+
     // Consents and legal bases: 80 to 99.
     /// Personal data have neither consents nor a legal basis for this purpose.
     NoGround { purpose: Purpose } = 80, "personal data: there is neither consent nor a legal basis for the purpose `{}`", purpose.label();
     /// A consent that the version rests on has ended.
-    ConsentEnded { clean_from: u32 } = 81, "a consent that this version rests on has ended: a version that leaves its subject out, number {clean_from} or later, may be delivered";
+    ConsentEnded { clean_from: u32 } = 81, "a consent that this version rests on has ended, or its subject was left out since: a version that leaves its subject out, number {clean_from} or later, may be delivered";
     /// A consent's time is over.
     ConsentExpired = 82, "a consent's time is over";
     /// The id was used before.

@@ -15,11 +15,37 @@ const TAG: &[u8] = b"lonja/side/v0\0";
 ///
 /// Invariants, held by [`SideBody::check`]: at most [`SIDE_FIELDS`] fields, names not empty,
 /// ascending and distinct, the whole at most [`SIDE_BYTES_MAX`].
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct SideBody {
     #[serde(with = "hex_array")]
     blinding: Blinding,
     fields: Vec<SideField>,
+}
+
+/// The same parts as they come from outside. A commitment over more fields than it has leaves would
+/// not bind the last ones, so a [`SideBody`] that breaks a bound cannot even be decoded.
+#[derive(BorshDeserialize, Deserialize)]
+struct Unchecked {
+    #[serde(with = "hex_array")]
+    blinding: Blinding,
+    fields: Vec<SideField>,
+}
+
+impl TryFrom<Unchecked> for SideBody {
+    type Error = SideError;
+    fn try_from(Unchecked { blinding, fields }: Unchecked) -> Result<Self, SideError> {
+        let body = Self { blinding, fields };
+        body.check()?;
+        Ok(body)
+    }
+}
+
+impl BorshDeserialize for SideBody {
+    fn deserialize_reader<R: borsh::io::Read>(reader: &mut R) -> borsh::io::Result<Self> {
+        let checked = Self::try_from(Unchecked::deserialize_reader(reader)?);
+        checked.map_err(|error| borsh::io::Error::new(borsh::io::ErrorKind::InvalidData, error.to_string()))
+    }
 }
 
 /// One named text: an outline, a contact, a record's unmapped fields as JSON.
@@ -57,7 +83,7 @@ impl SideBody {
         Ok(body)
     }
 
-    /// Checks the invariants of one that was decoded.
+    /// Checks the invariants. Whoever makes or decodes one has it done.
     ///
     /// # Errors
     /// See [`SideError`].

@@ -132,9 +132,7 @@ impl<T: Subject> Record<T> {
     /// Says what is wrong with the bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let mut rest = bytes;
-        let frontier = Frontier::deserialize(&mut rest).map_err(|error| error.to_string())?;
-        let history =
-            Frontier::from_parts(frontier.count(), frontier.peaks().to_vec()).map_err(|error| error.to_string())?;
+        let history = Frontier::deserialize(&mut rest).map_err(|error| error.to_string())?;
         let value = T::try_from_slice(rest).map_err(|error| error.to_string())?;
         Ok(Self { history, value })
     }

@@ -5,7 +5,7 @@ use crate::{
     dataset::{Dataset, require},
     event::Event,
     id::DatasetId,
-    party::{Role, require_role},
+    party::{Role, require_active, require_role},
     rejection::{Malformed, Rejection, Stop},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -26,10 +26,12 @@ impl Rule for TakeDown {
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         let mut dataset = require(call.state, &self.dataset)?;
-        if dataset.publisher != call.sender {
+        if dataset.publisher == call.sender {
+            require_active(call.state, &call.sender)?;
+        } else {
             require_role(call.state, &call.sender, Role::Operator)?;
         }
-        let side = dataset.side.take().ok_or(Rejection::DatasetNotListed { dataset: self.dataset })?;
+        let side = dataset.side.take().ok_or(Rejection::NoSideBody { dataset: self.dataset })?;
         call.state.put(&Dataset::key(&self.dataset), dataset)?;
         call.state.emit(Event::SideTakenDown { side, dataset: self.dataset, by: call.sender });
         Ok(())

@@ -7,7 +7,7 @@ use crate::{
     dataset::{Dataset, Listing, require, require_own},
     event::Event,
     id::{Blake3, ConsentId, DatasetId, Digest, VersionId},
-    limits::{CONSENTS_MAX, CONTENT_BYTES_MAX, MEDIA_TYPE_BYTES_MAX, PARENTS_MAX},
+    limits::{CONTENT_BYTES_MAX, EXCLUDES_MAX, MEDIA_TYPE_BYTES_MAX, PARENTS_MAX},
     rejection::{Malformed, Rejection, Stop, bounded_list, bounded_text},
     state::{Key, Reading, Subject, View},
     terms::Onward,
@@ -89,7 +89,7 @@ impl Rule for AddVersion {
         }
         bounded_list("parents", self.parents.len(), PARENTS_MAX)?;
         ascending("parents", &self.parents)?;
-        bounded_list("excludes", self.excludes.len(), CONSENTS_MAX)?;
+        bounded_list("excludes", self.excludes.len(), EXCLUDES_MAX)?;
         ascending("excludes", &self.excludes)
     }
 
@@ -98,8 +98,9 @@ impl Rule for AddVersion {
         if dataset.listing == Listing::Withdrawn {
             return Err(Rejection::DatasetNotListed { dataset: self.dataset }.into());
         }
-        let number = dataset.versions.checked_add(1).ok_or(Rejection::VersionNumber { next: u32::MAX })?;
-        if self.number != number {
+        // The last number is never given, so that there is one after every version.
+        let number = dataset.versions.saturating_add(1);
+        if self.number != number || number == u32::MAX {
             return Err(Rejection::VersionNumber { next: number }.into());
         }
         self.check_parents(call)?;
@@ -141,7 +142,14 @@ impl AddVersion {
             let holding: Holding =
                 call.state.value(&Holding::key(&call.sender, &version.dataset))?.ok_or(missing.clone())?;
             let agreement: Agreement = call.state.value(&Agreement::key(&holding.agreement))?.ok_or(missing.clone())?;
-            if !agreement.in_force(call.time_ms) || agreement.onward == Onward::Prohibited {
+            // What has the same bytes is nothing derived.
+            let same = version.content.blake3 == self.content.blake3 || version.content.sha256 == self.content.sha256;
+            let lets_on = match agreement.onward {
+                Onward::Prohibited => false,
+                Onward::DerivedOnly => !same,
+                Onward::SameTerms | Onward::Free => true,
+            };
+            if !agreement.in_force(call.time_ms) || !lets_on {
                 return Err(missing.into());
             }
         }

@@ -1,0 +1,12 @@
+//! Tests that look at the rules together: every refusal, formats, models, adversaries.
+
+mod adversary;
+mod codec;
+mod consents;
+mod determinism;
+mod golden;
+mod histories;
+mod inadmissible;
+mod money;
+mod refusals;
+mod samples;
