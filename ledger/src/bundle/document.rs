@@ -131,7 +131,14 @@ fn record(record: &RecordEvidence) -> Result<Record<'_>, BundleError> {
         Some(bytes) => Some(show(key, bytes).ok_or_else(|| BundleError::Kind(key.clone()))?),
     };
     let leaves = record.history.as_ref().map(|leaves| leaves.iter().map(leaf).collect());
-    Ok(Record { kind: kind(key)?, key, value: shown, raw: value.as_ref().map(hex::encode), proof: raw(proof), history: leaves })
+    Ok(Record {
+        kind: kind(key)?,
+        key,
+        value: shown,
+        raw: value.as_ref().map(hex::encode),
+        proof: raw(proof),
+        history: leaves,
+    })
 }
 
 fn leaf(leaf: &HistoryLeaf) -> Leaf<'_> {

@@ -20,7 +20,10 @@
 //! The file as a whole is signed by nobody. Somebody can leave related records or receipts out, and
 //! what remains is still true; the subject's own history cannot be shortened.
 
-use crate::receipt::{EvidenceError, HeightProof, HistoryEvidence, HistoryLeaf, Receipt, ReceiptError, SetChange, StateEvidence, Trust, TrustError};
+use crate::receipt::{
+    EvidenceError, HeightProof, HistoryEvidence, HistoryLeaf, Receipt, ReceiptError, SetChange, StateEvidence, Trust,
+    TrustError,
+};
 use contracts::{
     id::{Height, TimeMs, TransactionId},
     outcome::{BlockEntry, Entry},

@@ -49,7 +49,11 @@ pub(super) fn rejections() -> Vec<Rejection> {
             Some(rejection) => rejection,
             None => {
                 assert_eq!(*name, "BalanceTooSmall", "a sample is missing");
-                Rejection::BalanceTooSmall { balance: amount(3), amount: amount(1_000_000_000_000_000), currency: currency("JPY") }
+                Rejection::BalanceTooSmall {
+                    balance: amount(3),
+                    amount: amount(1_000_000_000_000_000),
+                    currency: currency("JPY"),
+                }
             }
         })
         .collect()
@@ -62,7 +66,11 @@ pub(super) fn events() -> Vec<Event> {
     events.extend(rejections().into_iter().map(|rejection| Event::Refused { sender: party, action: 31, rejection }));
     let euro = currency("EUR");
     events.extend([
-        Event::PartyApplied { party, name: "Ayuntamiento de «Ávila»\n\"\\/\u{1}\u{7f} 市場 🐟".into(), key: PublicKey([9; 32]) },
+        Event::PartyApplied {
+            party,
+            name: "Ayuntamiento de «Ávila»\n\"\\/\u{1}\u{7f} 市場 🐟".into(),
+            key: PublicKey([9; 32]),
+        },
         Event::PartyAdmitted { party, roles: Roles::of(&Role::ALL), by: party },
         Event::DatasetPublished { dataset, publisher: party, jacket: Digest([5; 32]), side: Some(SideId([6; 32])) },
         Event::VersionAdded {
@@ -93,7 +101,13 @@ pub(super) fn events() -> Vec<Event> {
             currency: Some(euro),
             end_ms: Some(1_800_000_000_000),
         },
-        Event::Renewed { agreement: AgreementId([5; 32]), dataset, amount: amount(990), currency: euro, end_ms: 1_900_000_000_000 },
+        Event::Renewed {
+            agreement: AgreementId([5; 32]),
+            dataset,
+            amount: amount(990),
+            currency: euro,
+            end_ms: 1_900_000_000_000,
+        },
         Event::Minted { party, amount: amount(5), currency: currency("USD"), reference: BankReference([6; 32]) },
         Event::Burned { party, amount: amount(5), currency: currency("USD"), reference: BankReference([7; 32]) },
         Event::Paid { from: party, to: PartyId([2; 32]), amount: amount(990), currency: euro },
@@ -107,7 +121,8 @@ fn record<T: Subject>(key: Key, value: T) -> (Key, Vec<u8>) {
 }
 
 fn zero<T: Subject>(name: u8) -> (Key, Vec<u8>) {
-    let value: T = (0..400).find_map(|length| T::try_from_slice(&vec![0; length]).ok()).expect("all zero is a value of this kind");
+    let value: T =
+        (0..400).find_map(|length| T::try_from_slice(&vec![0; length]).ok()).expect("all zero is a value of this kind");
     record(Key::new(T::TAG, &[&[name]]), value)
 }
 
@@ -135,7 +150,12 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
     let jacket = Jacket {
         title: "Tram stops".into(),
         source_publisher: Some("Tranvías".into()),
-        variables: vec![Variable { name: "stop".into(), kind: VariableType::Place, unit: Some("m".into()), meaning: None }],
+        variables: vec![Variable {
+            name: "stop".into(),
+            kind: VariableType::Place,
+            unit: Some("m".into()),
+            meaning: None,
+        }],
         types: vec![DataType::Table, DataType::Service],
         formats: vec!["text/csv".into()],
         keywords: vec!["tram".into(), "城".into()],
@@ -146,7 +166,12 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         expected_uses: vec![Purpose::Planning],
         licence: Some("https://example.org/licence".into()),
         landing_page: None,
-        distributions: vec![Distribution { title: None, link: "https://example.org/f.csv".into(), download: true, media_type: Some("text/csv".into()) }],
+        distributions: vec![Distribution {
+            title: None,
+            link: "https://example.org/f.csv".into(),
+            download: true,
+            media_type: Some("text/csv".into()),
+        }],
         languages: vec!["es".into()],
         modified: Some("2025-01-01".into()),
         issued: None,
@@ -198,7 +223,12 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
     let version = Version {
         dataset,
         number: 1,
-        content: Content { blake3: Blake3([1; 32]), sha256: Digest([2; 32]), bytes: 1 << 40, media_type: "text/csv".into() },
+        content: Content {
+            blake3: Blake3([1; 32]),
+            sha256: Digest([2; 32]),
+            bytes: 1 << 40,
+            media_type: "text/csv".into(),
+        },
         parents: vec![VersionId([3; 32])],
         excludes: vec![ConsentId([4; 16])],
     };

@@ -1,7 +1,10 @@
 use super::{samples, *};
 use crate::{
     log::{MemoryHashes, proof, proof::TreeHead},
-    receipt::{Statement, tests::{set, signed, signed_change}},
+    receipt::{
+        Statement,
+        tests::{set, signed, signed_change},
+    },
     tree::{self, MemoryNodes},
 };
 use contracts::{
@@ -9,7 +12,10 @@ use contracts::{
     merkle::Frontier,
     outcome::{Outcome, TransactionEntry},
 };
-use std::{path::{Path, PathBuf}, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// A network in memory whose first record has one of every event in its history.
 pub(super) struct Sample {
@@ -23,7 +29,8 @@ fn sample(validators: u8, changed: bool, events: usize, related: usize) -> Sampl
     let network = NetworkId([7; 32]);
     let first = set(0, validators);
     let (now, begin) = if changed { (set(20, validators), 20) } else { (first.clone(), 0) };
-    let leaf = |(number, event)| HistoryLeaf { height: 1, transaction: TransactionId([number as u8; 32]), number: 0, event };
+    let leaf =
+        |(number, event)| HistoryLeaf { height: 1, transaction: TransactionId([number as u8; 32]), number: 0, event };
     let leaves: Vec<HistoryLeaf> = samples::events().into_iter().take(events).enumerate().map(leaf).collect();
     let mut history = Frontier::EMPTY;
     leaves.iter().for_each(|leaf| history.append(leaf.hash()));
@@ -43,12 +50,14 @@ fn sample(validators: u8, changed: bool, events: usize, related: usize) -> Sampl
         proof: tree::prove(&nodes, 0, key).unwrap(),
     };
 
-    let transaction = |number: u8| Entry::Transaction(TransactionEntry {
-        transaction: TransactionId([number; 32]),
-        digest: Digest([6; 32]),
-        outcome: if number == 0 { Outcome::Applied } else { Outcome::Refused { code: 60 } },
-        events: Digest([8; 32]),
-    });
+    let transaction = |number: u8| {
+        Entry::Transaction(TransactionEntry {
+            transaction: TransactionId([number; 32]),
+            digest: Digest([6; 32]),
+            outcome: if number == 0 { Outcome::Applied } else { Outcome::Refused { code: 60 } },
+            events: Digest([8; 32]),
+        })
+    };
     let block = Entry::Block(BlockEntry {
         height: 1,
         time_ms: 1_700_000_000_000,
@@ -132,7 +141,11 @@ fn every_changed_byte_of_a_bundle_is_refused() {
             for bit in [at % 8, (at + 3) % 8] {
                 let mut wrong = bytes.clone();
                 wrong[at] ^= 1 << bit;
-                assert!(verify(&wrong, &anchor).is_err(), "byte {at}: {}", String::from_utf8_lossy(&wrong[at.saturating_sub(60)..at + 1]));
+                assert!(
+                    verify(&wrong, &anchor).is_err(),
+                    "byte {at}: {}",
+                    String::from_utf8_lossy(&wrong[at.saturating_sub(60)..at + 1])
+                );
             }
         }
         for length in (0..bytes.len()).step_by(97) {
@@ -140,8 +153,12 @@ fn every_changed_byte_of_a_bundle_is_refused() {
         }
         let text = String::from_utf8(bytes).unwrap();
         for (from, to) in [
-            ("\n", ""), ("\n  \"network\"", "\n  \"format\": \"lonja-bundle/v0\",\n  \"network\""), (": ", ":"),
-            ("{\n", "{\n  \"more\": 1,\n"), ("\"dataset\"", "\"data\\u0073et\""), ("\"agreement\"", "\"agreemen\\u0074\""),
+            ("\n", ""),
+            ("\n  \"network\"", "\n  \"format\": \"lonja-bundle/v0\",\n  \"network\""),
+            (": ", ":"),
+            ("{\n", "{\n  \"more\": 1,\n"),
+            ("\"dataset\"", "\"data\\u0073et\""),
+            ("\"agreement\"", "\"agreemen\\u0074\""),
         ] {
             let other = text.replacen(from, to, 1);
             assert!(other == text || verify(other.as_bytes(), &anchor).is_err(), "{from:?} to {to:?}");
@@ -168,8 +185,14 @@ fn each_failure_is_named() {
     assert!(matches!(with(&|b| b.receipts[1] = b.receipts[0].clone()), BundleError::Order(_)));
     assert!(matches!(with(&|b| b.receipts.push(b.height.receipt.clone())), BundleError::Order(_)));
     assert!(matches!(with(&|b| b.receipts[0].seal.log.0[0] ^= 1), BundleError::Receipt { index: 1, .. }));
-    assert!(matches!(with(&|b| b.records[0].history.as_mut().unwrap().truncate(2)), BundleError::Evidence(EvidenceError::History { .. })));
-    assert!(matches!(with(&|b| b.records[3].state.value.as_mut().unwrap()[20] ^= 1), BundleError::Evidence(EvidenceError::State { .. })));
+    assert!(matches!(
+        with(&|b| b.records[0].history.as_mut().unwrap().truncate(2)),
+        BundleError::Evidence(EvidenceError::History { .. })
+    ));
+    assert!(matches!(
+        with(&|b| b.records[3].state.value.as_mut().unwrap()[20] ^= 1),
+        BundleError::Evidence(EvidenceError::State { .. })
+    ));
     assert!(matches!(with(&|b| b.records[3].state.value = None), BundleError::Evidence(EvidenceError::State { .. })));
 
     let mut seen = anchor.clone();
@@ -186,14 +209,19 @@ fn each_failure_is_named() {
 fn no_kind_of_record_or_refusal_is_forgotten() {
     let kinds: std::collections::BTreeSet<u8> = samples::records().iter().map(|(key, _)| key.tag()).collect();
     let carried: Vec<u8> = (0..=u8::MAX).filter(|tag| kind_of(&Key::new(*tag, &[])).is_some()).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), carried, "each kind has a sample, which the second verifier decodes");
+    assert_eq!(
+        kinds.into_iter().collect::<Vec<_>>(),
+        carried,
+        "each kind has a sample, which the second verifier decodes"
+    );
     assert_eq!(samples::rejections().len(), contracts::rejection::Rejection::CODES.len());
 }
 
 /// Where the second verifier is, if it can run here.
 fn python() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verifier");
-    let ready = Command::new("python3").args(["-c", "import cryptography"]).output().is_ok_and(|run| run.status.success());
+    let ready =
+        Command::new("python3").args(["-c", "import cryptography"]).output().is_ok_and(|run| run.status.success());
     if !ready {
         println!("skipped: python3 with the package cryptography is not here (pip install cryptography)");
     }
@@ -231,7 +259,13 @@ fn the_second_verifier_agrees() {
             files.push(write(folder.path(), "height.receipt", &bundle.height.receipt.encode()));
             files.push(write(folder.path(), "transaction.receipt", &bundle.receipts[1].encode()));
         }
-        let verify = |files: &[PathBuf]| run(Command::new("python3").arg(verifier.join("lonja_verify.py")).arg("--anchor").arg(&anchor_path).args(files));
+        let verify = |files: &[PathBuf]| {
+            run(Command::new("python3")
+                .arg(verifier.join("lonja_verify.py"))
+                .arg("--anchor")
+                .arg(&anchor_path)
+                .args(files))
+        };
         let (holds, said) = verify(&files);
         assert!(holds, "{said}");
         assert_eq!(said.matches(": holds: ").count(), files.len(), "{said}");
