@@ -282,7 +282,7 @@ fn the_second_verifier_refuses_every_changed_byte() {
     let Sample { anchor, bundle, .. } = sample(1, false, 2, 1);
     let anchor_path = anchor_file(folder.path(), &anchor);
     for (name, bytes, mutations) in [
-        ("small.json", bundle.encode().unwrap(), 5_000),
+        ("small.json", bundle.encode().unwrap(), 7_000),
         ("one.receipt", bundle.receipts[0].encode(), 8 * bundle.receipts[0].encode().len()),
     ] {
         let file = write(folder.path(), name, &bytes);
