@@ -23,6 +23,7 @@ pub mod sides;
 pub mod store;
 
 pub mod api;
+pub mod audit;
 pub mod chain;
 pub mod mempool;
 pub mod metrics;

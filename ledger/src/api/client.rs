@@ -369,7 +369,7 @@ impl Client {
     }
 
     /// Blocks after `after`, waiting up to `wait` for the next one. Verified by [`super::follow`].
-    pub(super) async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
+    pub(crate) async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
         let bytes = self.get(&format!("/v1/blocks?after={after}&wait_ms={}", wait.as_millis())).await?;
         Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
