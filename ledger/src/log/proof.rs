@@ -2,10 +2,12 @@
 //! (RFC 9162, 2.1.3.2 and 2.1.4.2).
 
 use super::{HashReader, LEVELS_MAX, LogError};
+use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::Digest,
     merkle::{empty_root, node},
 };
+use serde::{Deserialize, Serialize};
 
 /// Why a proof does not prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -180,8 +182,9 @@ pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, path: &[Digest], r
     if got == *root { Ok(()) } else { Err(ProofError::Root { expected: *root, got }) }
 }
 
-/// A tree as a checkpoint names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A tree as a checkpoint names it. Binary form: size (8 bytes, little-endian), root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TreeHead {
     /// Leaves.
     pub size: u64,
