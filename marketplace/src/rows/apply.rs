@@ -29,17 +29,12 @@ impl Rows {
     /// [`RowsError`]; then nothing of the block is in the rows.
     pub fn apply(&self, block: &Followed) -> Result<Touched, RowsError> {
         let mut batch = Batch::default();
-        let founded = match &block.founding {
-            Some(founding) => {
-                let state = founding
-                    .state()
-                    .map_err(|error| RowsError::Disagrees { height: 0, reason: error.to_string() })?;
-                state.into_iter().for_each(|(key, value)| batch.put(STATE, key.as_bytes(), value));
-                true
-            }
-            None => self.tip().founded,
-        };
-        let tip = Tip { height: block.height, time_ms: block.time_ms, founded };
+        if let Some(founding) = &block.founding {
+            let state =
+                founding.state().map_err(|error| RowsError::Disagrees { height: 0, reason: error.to_string() })?;
+            state.into_iter().for_each(|(key, value)| batch.put(STATE, key.as_bytes(), value));
+        }
+        let mut tip = Tip { height: block.height, time_ms: block.time_ms, ..self.tip() };
         if block.items.is_empty() {
             self.write(batch, tip, &block.cursor)?;
             return Ok(Touched::default());
@@ -51,6 +46,9 @@ impl Rows {
             self.kv.write(std::mem::take(&mut batch))?;
         }
         let touched = self.execute(block.height, block.time_ms, &block.items, &mut batch)?;
+        if !touched.datasets.is_empty() {
+            tip.listed = block.height;
+        }
         self.write(batch, tip, &block.cursor)?;
         Ok(touched)
     }

@@ -42,9 +42,9 @@ pub struct Tip {
     pub height: Height,
     /// Its time.
     pub time_ms: TimeMs,
-    /// Whether the founding state is in.
+    /// The newest block that changed what search shows.
     #[serde(skip)]
-    pub founded: bool,
+    pub listed: Height,
 }
 
 /// The read model.
