@@ -12,10 +12,10 @@ mod tests;
 mod upload;
 
 pub use slice::{Slice, verify_slice};
+use slice::Window;
 pub use upload::Upload;
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
-use bytes::Bytes;
 use contracts::id::{Blake3, Digest};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
 use serde::Serialize;
@@ -129,7 +129,7 @@ impl Objects {
         Ok(true)
     }
 
-    async fn outboard(&self, blake3: &Blake3) -> Result<PreOrderOutboard<Bytes>, ObjectsError> {
+    async fn outboard(&self, blake3: &Blake3) -> Result<PreOrderOutboard<Window>, ObjectsError> {
         let head = self.store.head(&data_path(blake3)).await.map_err(|error| missing(blake3, error))?;
         let got = self.store.get(&outboard_path(blake3)).await.map_err(|error| missing(blake3, error))?;
         let data = got.bytes().await?;
@@ -138,7 +138,7 @@ impl Objects {
             let reason = format!("its outboard has {} bytes instead of {}", data.len(), tree.outboard_size());
             return Err(ObjectsError::Damaged { blake3: *blake3, reason });
         }
-        Ok(PreOrderOutboard { root: blake3::Hash::from_bytes(blake3.0), tree, data })
+        Ok(PreOrderOutboard { root: blake3::Hash::from_bytes(blake3.0), tree, data: Window { start: 0, bytes: data } })
     }
 }
 

@@ -30,9 +30,10 @@ pub struct Slice {
 }
 
 /// Bytes of a content, as if they lay at their place in it.
-struct Window {
-    start: u64,
-    bytes: Bytes,
+#[derive(Clone)]
+pub(super) struct Window {
+    pub start: u64,
+    pub bytes: Bytes,
 }
 
 impl ReadAt for Window {
@@ -92,7 +93,7 @@ impl Objects {
     async fn encode(
         &self,
         blake3: &Blake3,
-        outboard: PreOrderOutboard<Bytes>,
+        outboard: PreOrderOutboard<Window>,
         range: Range<u64>,
     ) -> Result<Vec<u8>, ObjectsError> {
         let window = self.read(blake3, outboard.tree.size(), &range).await?;
@@ -102,7 +103,7 @@ impl Objects {
     async fn checked(
         &self,
         blake3: &Blake3,
-        outboard: PreOrderOutboard<Bytes>,
+        outboard: PreOrderOutboard<Window>,
         range: Range<u64>,
     ) -> Result<Bytes, ObjectsError> {
         let window = self.read(blake3, outboard.tree.size(), &range).await?;
@@ -131,7 +132,7 @@ impl Objects {
         &self,
         blake3: &Blake3,
         window: Window,
-        outboard: PreOrderOutboard<Bytes>,
+        outboard: PreOrderOutboard<Window>,
         range: Range<u64>,
         mut target: W,
     ) -> Result<(W, Window), ObjectsError> {

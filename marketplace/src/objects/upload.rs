@@ -7,7 +7,7 @@ use bao_tree::{
 };
 use bytes::{Bytes, BytesMut};
 use contracts::id::{Blake3, Digest};
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{ObjectStoreExt, WriteMultipart};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
 use tokio::{

@@ -19,7 +19,10 @@ use contracts::{
     rejection::Rejection,
 };
 use ledger::{
-    api::client::{Client, ClientError, Committed},
+    api::{
+        Problem,
+        client::{Client, ClientError, Committed},
+    },
     store::kv::{Batch, Kv, KvError},
     submission::Submission,
 };
@@ -342,10 +345,10 @@ impl Orders {
     async fn hand_in(&self, order: Order, submission: Submission, first: bool) -> Result<Order, OrderError> {
         let id = order.id;
         let undecided = |source| OrderError::Undecided { id, source };
-        let refused_at_door = match self.0.client.submit(submission).await {
+        let refused_at_door = match self.0.client.submit(&submission).await {
             Ok(committed) => return self.finish(order, &committed),
             // Bytes that were never handed in before and that the door refuses are nowhere.
-            Err(ClientError::Problem(problem)) if first && !problem.retryable => problem.detail,
+            Err(ClientError::Problem(problem)) if first && is_final(&problem) => problem.detail,
             Err(source) => {
                 // They may have arrived another time: the ledger knows, or their time is over.
                 if let Some(committed) = self.0.client.committed(id).await.map_err(undecided)? {
@@ -391,6 +394,12 @@ impl Orders {
         let Some(bytes) = self.0.kv.get(ORDERS, &id.0)? else { return Ok(None) };
         Row::try_from_slice(&bytes).map(Some).map_err(|_| OrderError::Damaged)
     }
+}
+
+/// Did the door refuse bytes that it had never seen, for what they are?
+fn is_final(problem: &Problem) -> bool {
+    let known_there = matches!(problem.code.as_str(), "waiting" | "replayed");
+    !problem.retryable && !known_there && (400..500).contains(&problem.status)
 }
 
 enum Taken {

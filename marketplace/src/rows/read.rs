@@ -408,7 +408,7 @@ impl Rows {
         id: impl Fn([u8; 32]) -> Id,
     ) -> Result<Page<(Id, T)>, RowsError> {
         let prefix = [T::TAG];
-        let from = [&prefix, start.map_or(&[][..], |start| &start.0)].concat();
+        let from = [&prefix[..], start.map_or(&[][..], |start| &start.0)].concat();
         let rows = self.kv.scan(STATE, &from, &prefix, limit.saturating_add(1))?;
         cut(rows, limit, 1, |suffix, value| {
             Ok((id(name(suffix)?), Record::<T>::decode(value).map_err(RowsError::Damaged)?.value))
