@@ -2,7 +2,7 @@
 
 use super::{Names, Sentence, sentence};
 use crate::{
-    format::{day, money, moment, size, slug as word, spaced},
+    format::{day, moment, money, size, slug as word, spaced},
     index::IndexError,
 };
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};

@@ -2,7 +2,7 @@
 
 use super::{AsOf, Missing, Origin, Timeline, as_of, origin, timeline, unknown};
 use crate::{
-    format::{Money, Moment, moment, money, slug},
+    format::{Moment, Money, moment, money, slug},
     index::{At, Kind, ListKind, Reader, Thing},
     redact,
     tell::{Link, Names},

@@ -117,7 +117,9 @@ pub fn refusal(events: &[Event]) -> Option<RefusalView> {
     events.iter().find_map(|event| match event {
         Event::Refused { rejection, .. } => Some(RefusalView {
             code: rejection.code(),
-            name: contracts::rejection::Rejection::name_of(rejection.code()).map(crate::format::spaced).unwrap_or_default(),
+            name: contracts::rejection::Rejection::name_of(rejection.code())
+                .map(crate::format::spaced)
+                .unwrap_or_default(),
             reason: rejection.to_string(),
         }),
         _ => None,
