@@ -55,6 +55,8 @@ pub struct Committed {
     pub hashes: Vec<SubtreeHash>,
     /// The log before it.
     pub log_before: Frontier,
+    /// How many records it wrote.
+    pub keys: u64,
 }
 
 /// Why the chain could not be opened.
@@ -254,6 +256,7 @@ impl Chain {
             log,
             state_root: header.entry.state_root,
         };
+        let keys = executed.changes.len() as u64;
         self.store.commit(Commit {
             header: header.clone(),
             bodies: transactions.iter().map(|one| one.bytes().to_vec()).collect(),
@@ -268,7 +271,7 @@ impl Chain {
         })?;
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;
-        Ok(Committed { header, results, hashes, log_before })
+        Ok(Committed { header, results, hashes, log_before, keys })
     }
 
     /// Is `id` in one of the last blocks?

@@ -24,6 +24,7 @@ pub mod store;
 
 pub mod api;
 pub mod audit;
+pub mod bench;
 pub mod chain;
 pub mod mempool;
 pub mod metrics;

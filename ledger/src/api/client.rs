@@ -374,6 +374,14 @@ impl Client {
         Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
+    /// Sends bytes to a route of the node, and returns its answer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        self.read(self.http.post(format!("{}{path}", self.url)).body(body)).await
+    }
+
     /// Anything that the node serves, as bytes.
     ///
     /// # Errors
