@@ -45,6 +45,7 @@ pub const WEB: &[&str] = &[
     "explorer/src/api",
     "explorer/src/web",
     "src/bench",
+    "src/command/bench",
 ];
 
 /// Paths, what they must not name, what of that is allowed all the same (words between spaces), and why.
