@@ -32,8 +32,10 @@ use contracts::{
 use serde::Serialize;
 
 mod document;
+mod related;
 mod show;
 
+pub use related::related;
 pub use show::{kind_of, show};
 
 /// A bundle's file, in bytes: what a browser or a mail server still takes.
