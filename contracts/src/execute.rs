@@ -161,16 +161,55 @@ pub fn admissible(
 /// # Errors
 /// [`ExecuteError`]; nothing of the block may then be committed.
 pub fn execute(view: &dyn View, context: &Context, transactions: &[Checked]) -> Result<Executed, ExecuteError> {
+    run_all(view, context, transactions.iter(), |index, reason| Err(ExecuteError::Inadmissible { index, reason }))
+}
+
+/// What a proposer makes of the transactions at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// Those that may be in the block, in order.
+    pub transactions: Vec<Checked>,
+    /// What they do; equal to what [`execute`] says of them.
+    pub executed: Executed,
+    /// The others: place among the candidates, and why not.
+    pub dropped: Vec<(usize, Inadmissible)>,
+}
+
+/// Executes as many of `candidates` as may be in a block, leaving the others out.
+///
+/// # Errors
+/// [`ExecuteError`], never for a candidate that is inadmissible.
+pub fn select(view: &dyn View, context: &Context, candidates: Vec<Checked>) -> Result<Selected, ExecuteError> {
+    let mut dropped = Vec::new();
+    let executed = run_all(view, context, candidates.iter(), |index, reason| {
+        dropped.push((index, reason));
+        Ok(())
+    })?;
+    let mut out = dropped.iter().map(|(index, _)| *index).peekable();
+    let kept = |(index, candidate)| if out.next_if_eq(&index).is_some() { None } else { Some(candidate) };
+    let transactions = candidates.into_iter().enumerate().filter_map(kept).collect();
+    Ok(Selected { transactions, executed, dropped })
+}
+
+fn run_all<'t>(
+    view: &dyn View,
+    context: &Context,
+    transactions: impl Iterator<Item = &'t Checked>,
+    mut inadmissible: impl FnMut(usize, Inadmissible) -> Result<(), ExecuteError>,
+) -> Result<Executed, ExecuteError> {
     let mut block = Overlay::over(view);
-    let mut done = Vec::with_capacity(transactions.len());
-    for (index, transaction) in transactions.iter().enumerate() {
-        let admitted = admissible(&block, context, transaction)?;
-        let (quota_key, quota) = admitted.map_err(|reason| ExecuteError::Inadmissible { index, reason })?;
-        let (one, writes) = run(&block, context, transaction)?;
-        let state_bytes = writes.values().map(|value| value.len() as u64).sum::<u64>();
-        block.absorb(writes);
-        block.put(&quota_key, Quota { state_bytes: quota.state_bytes + state_bytes, ..quota })?;
-        done.push(one);
+    let mut done = Vec::new();
+    for (index, transaction) in transactions.enumerate() {
+        match admissible(&block, context, transaction)? {
+            Err(reason) => inadmissible(index, reason)?,
+            Ok((quota_key, quota)) => {
+                let (one, writes) = run(&block, context, transaction)?;
+                let state_bytes = writes.values().map(|value| value.len() as u64).sum::<u64>();
+                block.absorb(writes);
+                block.put(&quota_key, Quota { state_bytes: quota.state_bytes + state_bytes, ..quota })?;
+                done.push(one);
+            }
+        }
     }
     let changes = block.into_writes();
     check_money(view, &changes)?;

@@ -9,6 +9,10 @@
 //! Read in this order: [`id`], [`key`], [`limits`], [`transaction`], [`action`] (the table of
 //! everything a transaction can do), [`state`], [`execute`], then any subject.
 
+#![deny(clippy::float_arithmetic, clippy::disallowed_types, clippy::disallowed_methods)]
+// Naive models and property tests may use what the rules may not.
+#![cfg_attr(test, allow(clippy::disallowed_types, clippy::disallowed_methods))]
+
 pub mod commitment;
 pub mod id;
 pub mod key;

@@ -30,9 +30,9 @@ pub const TEXT_BYTES_MAX: usize = 512;
 pub const LINK_BYTES_MAX: usize = 2_048;
 /// Variables of a jacket. Wider tables name their most telling ones.
 pub const VARIABLES_MAX: usize = 64;
-/// Keywords of a jacket. The richest real record has 22.
-pub const KEYWORDS_MAX: usize = 64;
-/// Distributions (links to files) of a jacket. Real records have up to 144.
+/// Keywords of a jacket. The richest of 895 real records has 144.
+pub const KEYWORDS_MAX: usize = 160;
+/// Distributions (links to files) of a jacket. The richest of 895 real records has 26.
 pub const DISTRIBUTIONS_MAX: usize = 160;
 /// Items in any other list of a jacket: formats, languages, themes, uses.
 pub const LIST_MAX: usize = 32;

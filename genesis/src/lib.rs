@@ -1,1 +1,31 @@
 //! The birth of a network: its signed document, trust anchor, sealed keys and directories.
+//!
+//! This crate owns the founding document and its id, the trust anchor that a verifier starts from,
+//! key files (the only code where secret keys touch disk or chance), the node's configuration, and
+//! the layout of a data directory. It never opens a socket or a ledger: it is done before the first
+//! block, and knows nothing of what comes after.
+//!
+//! Read in this order: [`document`], [`anchor`], [`keyfile`], [`keyring`], [`config`], [`layout`].
+
+pub mod anchor;
+pub mod document;
+
+pub mod keyfile;
+pub mod keyring;
+pub mod passphrase;
+
+pub mod config;
+pub mod layout;
+
+pub mod files;
+pub mod limits;
+mod strict;
+mod suggest;
+
+pub use anchor::TrustAnchor;
+pub use document::{NetworkDocument, SignedDocument};
+pub use keyfile::{Cost, FileSigner};
+pub use keyring::{KeyName, Keyring};
+pub use layout::Layout;
+pub use passphrase::Passphrase;
+pub use suggest::nearest;

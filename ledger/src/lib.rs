@@ -1,4 +1,30 @@
 //! The machine that keeps the ledger: blocks, log, state tree, proofs, store, node and client.
+//!
+//! Owns everything between a signed transaction and a proof that a stranger believes. Knows nothing
+//! of the marketplace or the explorer, which read it through [`api`]. Read in this order: [`block`],
+//! [`log`], [`tree`], [`receipt`], [`chain`] (propose, verify, commit), [`ordering`], [`store`],
+//! [`node`] (the one task that owns the chain), [`api`].
 
+pub mod limits;
+
+pub mod block;
 pub mod log;
+pub mod note;
+pub mod receipt;
+pub mod replay;
+pub mod submission;
+pub mod time;
 pub mod tree;
+
+pub mod highwater;
+pub mod ordering;
+pub mod sides;
+pub mod store;
+
+pub mod api;
+pub mod chain;
+pub mod mempool;
+pub mod metrics;
+pub mod node;
+#[doc(hidden)]
+pub mod testing;

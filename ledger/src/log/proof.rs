@@ -2,10 +2,12 @@
 //! (RFC 9162, 2.1.3.2 and 2.1.4.2).
 
 use super::{HashReader, LEVELS_MAX, LogError};
+use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::Digest,
     merkle::{empty_root, node},
 };
+use serde::{Deserialize, Serialize};
 
 /// Why a proof does not prove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +52,7 @@ fn split(size: u64) -> u64 {
 }
 
 /// The complete subtrees, largest first, that make up `begin..end`, whose begin is aligned to them.
-pub(super) fn peaks(begin: u64, end: u64) -> impl Iterator<Item = (u8, u64)> {
+pub(crate) fn peaks(begin: u64, end: u64) -> impl Iterator<Item = (u8, u64)> {
     let size = end - begin;
     let mut at = begin;
     (0..u64::BITS as u8).rev().filter(move |level| size >> level & 1 == 1).map(move |level| {
@@ -175,13 +177,20 @@ pub fn root_of_inclusion(leaf: &Digest, index: u64, size: u64, path: &[Digest]) 
 ///
 /// # Errors
 /// [`ProofError`].
-pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, path: &[Digest], root: &Digest) -> Result<(), ProofError> {
+pub fn verify_inclusion(
+    leaf: &Digest,
+    index: u64,
+    size: u64,
+    path: &[Digest],
+    root: &Digest,
+) -> Result<(), ProofError> {
     let got = root_of_inclusion(leaf, index, size, path)?;
     if got == *root { Ok(()) } else { Err(ProofError::Root { expected: *root, got }) }
 }
 
-/// A tree as a checkpoint names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A tree as a checkpoint names it. Binary form: size (8 bytes, little-endian), root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TreeHead {
     /// Leaves.
     pub size: u64,

@@ -1,0 +1,290 @@
+//! `lonja.toml`: where the three services listen and keep their data.
+//!
+//! Loopback unless told otherwise. WebCrypto works on HTTPS and on localhost only, so any other
+//! address must say who does TLS: this process, or a proxy in front of it. Unknown keys are refused
+//! with the word that may have been meant, because a setting that is silently ignored is a trap.
+
+use crate::{
+    files::{self, Access, FileError},
+    limits::CONFIG_BYTES_MAX,
+    suggest::nearest,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// The node's port unless told otherwise.
+pub const NODE_PORT: u16 = 7100;
+/// The marketplace's port unless told otherwise.
+pub const MARKET_PORT: u16 = 7200;
+/// The explorer's port unless told otherwise.
+pub const EXPLORER_PORT: u16 = 7300;
+
+/// Where one service listens and keeps its data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Directory of its data, relative to the configuration.
+    pub data: PathBuf,
+    /// PEM file of its certificate chain; with `tls_key`, it serves HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
+    /// A proxy in front of it does TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind_proxy: bool,
+}
+
+/// The configuration of a data directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The node.
+    pub node: Service,
+    /// The marketplace.
+    pub market: Service,
+    /// The explorer.
+    pub explorer: Service,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It is not TOML, or a value has the wrong form.
+    #[error("{} cannot be read: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and where.
+        reason: String,
+    },
+    /// A key that means nothing.
+    #[error("{} has the key `{key}`, which means nothing", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The key, with its table.
+        key: String,
+        /// What may have been meant.
+        meant: Option<String>,
+    },
+    /// A value that is not allowed.
+    #[error("{}: `{key}` {reason}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key, with its table.
+        key: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::File(error) => error.remedy(),
+            Self::Syntax { path, .. } => format!("correct {} at the place named above", path.display()),
+            Self::Unknown { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
+            Self::Unknown { path, .. } => format!("remove it from {}", path.display()),
+            Self::Value { remedy, .. } => (*remedy).into(),
+        }
+    }
+}
+
+/// Ports of the three services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The node's.
+    pub node: u16,
+    /// The marketplace's.
+    pub market: u16,
+    /// The explorer's.
+    pub explorer: u16,
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self { node: NODE_PORT, market: MARKET_PORT, explorer: EXPLORER_PORT }
+    }
+}
+
+const SERVICES: [&str; 3] = ["node", "market", "explorer"];
+const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
+
+impl Service {
+    fn local(port: u16, data: &str) -> Self {
+        let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self { listen, data: data.into(), tls_cert: None, tls_key: None, behind_proxy: false }
+    }
+
+    /// Where clients on this machine reach it.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
+        let unspecified = self.listen.ip().is_unspecified();
+        let host = if unspecified { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.listen.ip() };
+        format!("{scheme}://{}", SocketAddr::new(host, self.listen.port()))
+    }
+}
+
+impl Config {
+    /// Three services on loopback.
+    pub fn local(ports: Ports) -> Self {
+        Self {
+            node: Service::local(ports.node, "node"),
+            market: Service::local(ports.market, "market"),
+            explorer: Service::local(ports.explorer, "explorer"),
+        }
+    }
+
+    fn services(&self) -> [(&'static str, &Service); 3] {
+        [("node", &self.node), ("market", &self.market), ("explorer", &self.explorer)]
+    }
+
+    /// Checks what no single value shows.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`], naming file and key.
+    pub fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let wrong = |key: String, reason: &str, remedy| {
+            Err(ConfigError::Value { path: path.to_path_buf(), key, reason: reason.into(), remedy })
+        };
+        for (name, service) in self.services() {
+            if service.tls_cert.is_some() != service.tls_key.is_some() {
+                let remedy = "name both the certificate and its key, or neither";
+                return wrong(format!("{name}.tls_cert"), "and `tls_key` belong together", remedy);
+            }
+            if !service.listen.ip().is_loopback() && service.tls_cert.is_none() && !service.behind_proxy {
+                let remedy = "listen on 127.0.0.1, set tls_cert and tls_key, or set behind_proxy = true \
+                              when a proxy in front does TLS";
+                return wrong(format!("{name}.listen"), "is reachable from outside without TLS", remedy);
+            }
+            if service.data.as_os_str().is_empty() {
+                return wrong(format!("{name}.data"), "is empty", "name a directory");
+            }
+        }
+        for (at, (name, service)) in self.services().into_iter().enumerate() {
+            let before = &self.services()[..at];
+            if let Some((other, _)) = before.iter().find(|(_, o)| o.listen == service.listen && o.listen.port() != 0) {
+                let reason = format!("is the address of `{other}` too");
+                return wrong(format!("{name}.listen"), &reason, "give each service its own port");
+            }
+            if let Some((other, _)) = before.iter().find(|(_, o)| o.data == service.data) {
+                let reason = format!("is the directory of `{other}` too");
+                return wrong(format!("{name}.data"), &reason, "give each service its own directory");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a configuration from the text of its file; `path` is named in errors only.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming file, key and remedy.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let syntax =
+            |error: toml::de::Error| ConfigError::Syntax { path: path.to_path_buf(), reason: error.to_string() };
+        let unknown = |key: &str, table: &str, known: &[&str]| {
+            let full = |key: &str| if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+            let meant = nearest(key, known.iter().copied()).map(full);
+            ConfigError::Unknown { path: path.to_path_buf(), key: full(key), meant }
+        };
+        let table: toml::Table = toml::from_str(text).map_err(syntax)?;
+        for (service, value) in &table {
+            if !SERVICES.contains(&service.as_str()) {
+                return Err(unknown(service, "", &SERVICES));
+            }
+            for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
+                if !KEYS.contains(&key.as_str()) {
+                    return Err(unknown(key, service, &KEYS));
+                }
+            }
+        }
+        let config: Self = toml::from_str(text).map_err(syntax)?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming file, key and remedy.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let bytes = files::read(path, CONFIG_BYTES_MAX)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|error| ConfigError::Syntax { path: path.to_path_buf(), reason: error.to_string() })?;
+        Self::parse(path, text)
+    }
+
+    /// Writes a new configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file.
+    pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
+        self.check(path)?;
+        let values = toml::to_string(self).expect("a configuration has a TOML form");
+        let text = format!(
+            "# Where the services of this network listen and keep their data.\n\
+             # Keys of each: listen, data, tls_cert, tls_key, behind_proxy. An address other than\n\
+             # loopback needs tls_cert and tls_key, or behind_proxy = true.\n\n{values}"
+        );
+        Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> String {
+        toml::to_string(&Config::local(Ports::default())).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lonja.toml");
+        let config = Config::local(Ports::default());
+        config.write(&path).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), config);
+        assert_eq!(config.market.url(), "http://127.0.0.1:7200");
+    }
+
+    #[test]
+    fn each_error_names_file_key_and_remedy() {
+        let check = |from: &str, to: &str, key: &str, remedy: &str| {
+            let wrong = text().replacen(from, to, 1);
+            assert_ne!(wrong, text(), "{from}");
+            let error = Config::parse(Path::new("lonja.toml"), &wrong).unwrap_err();
+            let said = format!("{error} -- {}", error.remedy());
+            assert!(said.contains("lonja.toml") && said.contains(key) && said.contains(remedy), "{said}");
+        };
+        check("listen", "lisen", "node.lisen", "`node.listen`");
+        check("[market]", "[markt]", "markt", "`market`");
+        check("127.0.0.1:7200", "0.0.0.0:7200", "market.listen", "behind_proxy");
+        check("127.0.0.1:7200", "127.0.0.1:7100", "market.listen", "its own port");
+        check("data = \"market\"", "data = \"node\"", "market.data", "its own directory");
+        check("data = \"market\"", "data = \"\"", "market.data", "name a directory");
+        check("data = \"node\"", "data = \"node\"\ntls_cert = \"c.pem\"", "node.tls_cert", "both");
+        check("127.0.0.1:7200", "nowhere", "listen", "correct");
+        check("[market]", "[market", "line", "correct");
+    }
+
+    #[test]
+    fn an_outside_address_says_who_does_tls() {
+        let outside = text().replacen("\"127.0.0.1:7200\"", "\"0.0.0.0:7200\"\nbehind_proxy = true", 1);
+        assert!(Config::parse(Path::new("x"), &outside).unwrap().market.behind_proxy);
+    }
+}

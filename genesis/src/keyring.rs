@@ -1,0 +1,216 @@
+//! A directory of key files, one key each, found by name.
+//!
+//! `operator` is the file `operator.key`; a further key of the same party is `operator.price`, a
+//! validator's are `validator-0.consensus`, `validator-0.log` and `validator-0.cosigner`.
+
+use crate::{
+    files::FileError,
+    keyfile::{Cost, FileSigner, KeyFileError, PublicPart, Purpose},
+    limits::KEY_NAME_BYTES_MAX,
+    passphrase::Passphrase,
+    suggest::nearest,
+};
+use contracts::id::PartyId;
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+/// A key's name: `party` or `party.key`. Lower-case letters, digits, `-`, and single dots between.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyName(String);
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = KeyringError;
+
+    /// Also takes `party/key`. What is not a plain name is refused: a name becomes a path.
+    fn from_str(text: &str) -> Result<Self, KeyringError> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with('-')
+                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        let name = text.replacen('/', ".", 1);
+        if name.len() > KEY_NAME_BYTES_MAX || !name.split('.').all(plain) {
+            return Err(KeyringError::Name { got: text.chars().take(80).collect() });
+        }
+        Ok(Self(name))
+    }
+}
+
+/// A key that cannot be found or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// Not a name that a key can have.
+    #[error("`{got}` is no key name: lower-case letters, digits, `-`, and dots between, {KEY_NAME_BYTES_MAX} at most")]
+    Name {
+        /// What was given.
+        got: String,
+    },
+    /// No such key.
+    #[error("there is no key `{name}` in {}", directory.display())]
+    Unknown {
+        /// What was asked for.
+        name: KeyName,
+        /// Where.
+        directory: PathBuf,
+        /// What is there.
+        known: Vec<KeyName>,
+    },
+    /// The directory or file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The key file cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+}
+
+impl KeyringError {
+    /// What to do about it.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Name { .. } => "choose a name such as `harbour` or `harbour.price`".into(),
+            Self::Unknown { name, known, .. } => {
+                let known: Vec<&str> = known.iter().map(|name| name.0.as_str()).collect();
+                match nearest(&name.0, known.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None if known.is_empty() => "make one with `lonja key new NAME`".into(),
+                    None => format!("there are: {}. `lonja key new {name}` makes it", known.join(", ")),
+                }
+            }
+            Self::File(error) => error.remedy(),
+            Self::Key(error) => error.remedy(),
+        }
+    }
+}
+
+/// A directory of key files.
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    directory: PathBuf,
+    cost: Cost,
+}
+
+impl Keyring {
+    /// The keys in `directory`.
+    pub fn at(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), cost: Cost::default() }
+    }
+
+    /// As [`Keyring::at`], sealing with almost no work and opening such files; for tests.
+    #[doc(hidden)]
+    pub fn weak(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), cost: Cost::TEST }
+    }
+
+    /// Where the key `name` lies.
+    pub fn path(&self, name: &KeyName) -> PathBuf {
+        self.directory.join(format!("{name}.key"))
+    }
+
+    /// Makes a new key. One that signs for no named party is a party's first, and names it.
+    ///
+    /// # Errors
+    /// [`KeyringError`], naming the file.
+    pub fn generate(
+        &self,
+        name: &KeyName,
+        purpose: Purpose,
+        party: Option<PartyId>,
+        passphrase: &Passphrase,
+    ) -> Result<FileSigner, KeyringError> {
+        Ok(FileSigner::generate(&self.path(name), purpose, party, passphrase, self.cost)?)
+    }
+
+    /// Opens the key `name`.
+    ///
+    /// # Errors
+    /// [`KeyringError`], naming the file, and the name that may have been meant.
+    pub fn open(&self, name: &KeyName, passphrase: &Passphrase) -> Result<FileSigner, KeyringError> {
+        let path = self.known(name)?;
+        let weak = self.cost == Cost::TEST;
+        Ok(if weak { FileSigner::open_weak(&path, passphrase)? } else { FileSigner::open(&path, passphrase)? })
+    }
+
+    /// What the key `name` shows without its passphrase.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn inspect(&self, name: &KeyName) -> Result<PublicPart, KeyringError> {
+        Ok(FileSigner::inspect(&self.known(name)?)?)
+    }
+
+    /// Seals the key `name` under another passphrase.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`]; the file is then as it was.
+    pub fn change_passphrase(&self, name: &KeyName, old: &Passphrase, new: &Passphrase) -> Result<(), KeyringError> {
+        Ok(self.open(name, old)?.reseal(&self.path(name), new, self.cost)?)
+    }
+
+    /// The names of all keys, sorted.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn names(&self) -> Result<Vec<KeyName>, KeyringError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(FileError::io("list", &self.directory))? {
+            let entry = entry.map_err(FileError::io("list", &self.directory))?;
+            let file = entry.file_name();
+            let Some(stem) = Path::new(&file).to_str().and_then(|file| file.strip_suffix(".key")) else { continue };
+            names.extend(stem.parse::<KeyName>());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn known(&self, name: &KeyName) -> Result<PathBuf, KeyringError> {
+        let path = self.path(name);
+        if path.exists() {
+            return Ok(path);
+        }
+        Err(KeyringError::Unknown { name: name.clone(), directory: self.directory.clone(), known: self.names()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::key::Signer as _;
+
+    #[test]
+    fn a_name_cannot_leave_the_directory() {
+        for name in ["operator", "validator-0.consensus", "a.b", "7"] {
+            assert_eq!(name.parse::<KeyName>().unwrap().to_string(), name);
+        }
+        assert_eq!("harbour/price".parse::<KeyName>().unwrap().to_string(), "harbour.price");
+        let long = "a".repeat(65);
+        for name in ["", ".", "..", "../x", "a..b", "a/b/c", "/etc", "A", "a b", "-a", ".a", "a.", "a\0", "ä", &long] {
+            assert!(matches!(name.parse::<KeyName>(), Err(KeyringError::Name { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_found_by_name_and_slips_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = Keyring::weak(dir.path());
+        let (passphrase, name) = (Passphrase::new("p".into()), "operator".parse().unwrap());
+        let made = ring.generate(&name, Purpose::Sign, None, &passphrase).unwrap();
+        let price = "operator.price".parse().unwrap();
+        ring.generate(&price, Purpose::Price, made.party(), &passphrase).unwrap();
+        assert_eq!(ring.names().unwrap(), [name.clone(), price.clone()]);
+        assert_eq!(ring.open(&name, &passphrase).unwrap().public(), made.public());
+        assert_eq!(ring.inspect(&price).unwrap().party, made.party());
+        ring.change_passphrase(&name, &passphrase, &Passphrase::new("q".into())).unwrap();
+        assert!(ring.open(&name, &passphrase).is_err());
+        let slip = ring.open(&"operatr".parse().unwrap(), &passphrase).unwrap_err();
+        assert!(slip.remedy().contains("`operator`"), "{}", slip.remedy());
+    }
+}

@@ -1,0 +1,43 @@
+//! Bounds of a node, each with its unit and its reason. Network rules are in `contracts::limits`.
+
+/// Transactions waiting in the mempool. At 5,000 a second this is ten seconds of work.
+pub const MEMPOOL_TRANSACTIONS_MAX: usize = 50_000;
+/// Bytes waiting in the mempool.
+pub const MEMPOOL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What one party may hold of either: an eighth, so that no party keeps the others out.
+pub const MEMPOOL_SHARE_PER_PARTY: usize = 8;
+/// Transactions that the proposer puts into one block, below what the rules allow: larger blocks
+/// spread the cost of an fsync, smaller ones answer sooner. Measured with `lonja bench`.
+pub const PROPOSAL_TRANSACTIONS_MAX: usize = 2_000;
+/// Submissions in one request. Bounds memory and the time that one request holds a thread.
+pub const SUBMISSIONS_PER_REQUEST_MAX: usize = 1_000;
+/// Bytes of a request body: as many transactions with side bodies as fit a block.
+pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Requests at work at once; more are told to come back.
+pub const REQUESTS_MAX: usize = 1_024;
+/// How long a submission waits for its block, in milliseconds, before the answer is "pending".
+pub const SUBMIT_WAIT_MS: u64 = 30_000;
+/// Blocks in one answer to a follower.
+pub const FOLLOW_BLOCKS_MAX: usize = 64;
+/// Bytes in one answer to a follower, one block more than this at most.
+pub const FOLLOW_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long a follower may be kept waiting for the next block, in milliseconds.
+pub const FOLLOW_WAIT_MS_MAX: u64 = 25_000;
+/// History items in one answer.
+pub const HISTORY_ITEMS_MAX: usize = 10_000;
+/// An idle network commits a block this often, in milliseconds, so that expiry fires.
+pub const IDLE_BLOCK_MS: u64 = 30_000;
+/// Heights before the tip whose state can still be proven.
+pub const STATE_VERSIONS_KEPT: u64 = 1_024;
+/// Stale tree nodes deleted with one block, so that pruning never holds up a commit.
+pub const PRUNE_NODES_PER_BLOCK_MAX: usize = 50_000;
+/// How much older than now the tip may be for an access decision, in milliseconds.
+pub const DECISION_AGE_MS_MAX: u64 = 1_000;
+/// A solo node's stamp may run ahead of its parent by this much more than the time that passed, in
+/// milliseconds: ten minutes. A clock that jumps further waits for somebody to confirm.
+pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
+/// The same after a restart, when nobody measured the time that passed: a day.
+pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
+const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);

@@ -1,0 +1,245 @@
+//! The ledger on disk: one durable batch for each block, and typed reads.
+//!
+//! # What lies where
+//! | family | key | value |
+//! |---|---|---|
+//! | `meta` | `tip` | [`Tip`] |
+//! | `blocks` | height | [`Header`] |
+//! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
+//! | `results` | height | entries and events of the transactions, in order |
+//! | `certificates` | height | [`Certificate`] |
+//! | `seals` | height | the first quorum of signatures that this node stored, never changed |
+//! | `ids` | transaction id | height, place in the block |
+//! | `sizes` | size of the log after a block | its height |
+//! | `hashes` | level, index | hash of a complete subtree of the log |
+//! | `state` | key | the newest record |
+//! | `nodes`, `stale` | see [`crate::tree`] | nodes of the state tree; keys to prune |
+//! | `history` | length of key, key, index | height, place in the block, number of the event |
+//!
+//! Numbers in keys are big-endian, so order of keys is order of numbers.
+//!
+//! # When power fails
+//! A block and everything that follows from it are one batch, so either all of it is there or
+//! nothing. The seal is a batch of its own: a block without one is sealed when the node starts.
+
+pub mod kv;
+mod read;
+
+pub use kv::{Batch, Kv, KvError};
+pub use read::{HistoryPointer, Place, Reader};
+
+use crate::{block::Header, log::SubtreeHash, ordering::Certificate, tree::TreeUpdate};
+use borsh::{BorshDeserialize, BorshSerialize};
+use contracts::{
+    event::Event,
+    id::{Digest, Height, NetworkId, TimeMs},
+    merkle::Frontier,
+    outcome::TransactionEntry,
+    state::Key,
+};
+use std::{collections::BTreeMap, path::Path};
+
+/// All families of a ledger.
+pub const FAMILIES: &[&str] = &[
+    "meta",
+    "blocks",
+    "bodies",
+    "results",
+    "certificates",
+    "seals",
+    "ids",
+    "sizes",
+    "hashes",
+    "state",
+    "nodes",
+    "stale",
+    "history",
+];
+
+/// Where the ledger stands.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Tip {
+    /// The network.
+    pub network: NetworkId,
+    /// Height of the newest block; 0 before the first.
+    pub height: Height,
+    /// Its id; before the first block, the network's.
+    pub block: Digest,
+    /// Its time; before the first block, 0.
+    pub time_ms: TimeMs,
+    /// The log after it.
+    pub log: Frontier,
+    /// Root of the state after it.
+    pub state_root: Digest,
+}
+
+/// Why the ledger's store could not do something.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The key-value store said no.
+    #[error(transparent)]
+    Kv(#[from] KvError),
+    /// What was read is not what belongs there.
+    #[error("the ledger's store is damaged: {what} at {at}: {reason}")]
+    Damaged {
+        /// What kind of thing.
+        what: &'static str,
+        /// Which.
+        at: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The directory belongs to another network.
+    #[error("the directory holds network {found}, the anchor names {expected}")]
+    OtherNetwork {
+        /// Network of the directory.
+        found: NetworkId,
+        /// Network that was asked for.
+        expected: NetworkId,
+    },
+}
+
+/// The ledger's store.
+#[derive(Clone)]
+pub struct Store {
+    kv: Kv,
+}
+
+/// One transaction's result as stored.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct StoredResult {
+    /// The log's word on it.
+    pub entry: TransactionEntry,
+    /// Its events.
+    pub events: Vec<Event>,
+}
+
+/// Everything that one block leaves.
+pub struct Commit {
+    /// What the block says of itself.
+    pub header: Header,
+    /// Signed transactions, in order.
+    pub bodies: Vec<Vec<u8>>,
+    /// What became of them, in order.
+    pub results: Vec<StoredResult>,
+    /// Why it was decided.
+    pub certificate: Certificate,
+    /// New records, in key order.
+    pub changes: BTreeMap<Key, Vec<u8>>,
+    /// Subject, index in its history, and where the event is.
+    pub histories: Vec<(Key, u64, HistoryPointer)>,
+    /// New nodes of the state tree.
+    pub tree: TreeUpdate,
+    /// New hashes of the log.
+    pub hashes: Vec<SubtreeHash>,
+    /// Keys of tree nodes that may go now.
+    pub prune: Vec<(u64, Vec<u8>)>,
+    /// Where the ledger stands after it.
+    pub tip: Tip,
+}
+
+impl Store {
+    /// Opens the store in folder `path`, making it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { kv: Kv::open(path, FAMILIES)? })
+    }
+
+    /// The store below, for checks over whole families.
+    pub fn kv(&self) -> &Kv {
+        &self.kv
+    }
+
+    /// Reads that see one moment.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(self.kv.snapshot())
+    }
+
+    /// Where the ledger stands, or `None` before the founding was written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn tip(&self) -> Result<Option<Tip>, StoreError> {
+        self.reader().tip()
+    }
+
+    /// Writes the founding state.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn found(&self, tip: &Tip, state: &BTreeMap<Key, Vec<u8>>, tree: TreeUpdate) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        state.iter().for_each(|(key, value)| batch.put("state", key.as_bytes(), value.as_slice()));
+        tree.nodes.into_iter().for_each(|(key, node)| batch.put("nodes", key, node));
+        batch.put("meta", b"tip".as_slice(), encode(tip));
+        Ok(self.kv.write(batch)?)
+    }
+
+    /// Writes a block with all that follows from it. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then the state of the store is known only after it is opened anew.
+    pub fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let height = commit.header.entry.height;
+        let at = height.to_be_bytes();
+        let mut batch = Batch::default();
+        batch.put("blocks", at, encode(&commit.header));
+        batch.put("bodies", at, encode(&commit.bodies));
+        batch.put("results", at, encode(&commit.results));
+        batch.put("certificates", at, encode(&commit.certificate));
+        batch.put("sizes", commit.header.log_size.to_be_bytes(), at);
+        for (place, result) in commit.results.iter().enumerate() {
+            batch.put("ids", result.entry.transaction.0, Place { height, place: place as u32 }.encode());
+        }
+        for hash in commit.hashes {
+            batch.put("hashes", hash_key(hash.level, hash.index), hash.hash.0);
+        }
+        commit.changes.into_iter().for_each(|(key, value)| batch.put("state", key.as_bytes(), value));
+        for (key, index, pointer) in commit.histories {
+            batch.put("history", history_key(&key, index), pointer.encode());
+        }
+        commit.tree.nodes.into_iter().for_each(|(key, node)| batch.put("nodes", key, node));
+        for (since, key) in commit.tree.stale {
+            batch.put("stale", [since.to_be_bytes().as_slice(), &key].concat(), Vec::new());
+        }
+        for (since, key) in commit.prune {
+            batch.delete("stale", [since.to_be_bytes().as_slice(), &key].concat());
+            batch.delete("nodes", key);
+        }
+        batch.put("meta", b"tip".as_slice(), encode(&commit.tip));
+        Ok(self.kv.write(batch)?)
+    }
+
+    /// Keeps the seal of `height`. Durable when this returns; it never changes afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keep_seal(&self, height: Height, seal: Vec<u8>) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put("seals", height.to_be_bytes(), seal);
+        Ok(self.kv.write(batch)?)
+    }
+}
+
+fn encode(value: &impl BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(value).expect("writing to memory does not fail")
+}
+
+fn hash_key(level: u8, index: u64) -> Vec<u8> {
+    let mut key = vec![level];
+    key.extend_from_slice(&index.to_be_bytes());
+    key
+}
+
+fn history_prefix(key: &Key) -> Vec<u8> {
+    let length = u16::try_from(key.as_bytes().len()).expect("keys are made of a tag and a few identifiers");
+    [length.to_be_bytes().as_slice(), key.as_bytes()].concat()
+}
+
+fn history_key(key: &Key, index: u64) -> Vec<u8> {
+    let mut bytes = history_prefix(key);
+    bytes.extend_from_slice(&index.to_be_bytes());
+    bytes
+}

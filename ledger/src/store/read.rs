@@ -1,0 +1,220 @@
+//! Typed reads of one moment of the ledger.
+
+use super::{KvError, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
+use crate::{
+    block::{Header, entries},
+    log::{HashReader, LogError},
+    ordering::Certificate,
+    tree::{NodeReader, TreeError},
+};
+use borsh::BorshDeserialize;
+use contracts::{
+    id::{Digest, Height, TransactionId},
+    outcome::Entry,
+    state::{Fault, Key, View},
+};
+
+/// Where a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Height of its block.
+    pub height: Height,
+    /// Place in the block, from 0.
+    pub place: u32,
+}
+
+impl Place {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.height.to_be_bytes().as_slice(), &self.place.to_be_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (height, place) = bytes.split_first_chunk::<8>()?;
+        Some(Self { height: u64::from_be_bytes(*height), place: u32::from_be_bytes(place.try_into().ok()?) })
+    }
+}
+
+/// Where an event of a history is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPointer {
+    /// Of which transaction.
+    pub place: Place,
+    /// Its number in the transaction.
+    pub number: u16,
+}
+
+impl HistoryPointer {
+    pub(super) fn encode(self) -> Vec<u8> {
+        [self.place.encode().as_slice(), &self.number.to_be_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (place, number) = bytes.split_at_checked(12)?;
+        Some(Self { place: Place::decode(place)?, number: u16::from_be_bytes(number.try_into().ok()?) })
+    }
+}
+
+/// Reads of one moment; what is committed meanwhile does not show.
+pub struct Reader<'a> {
+    snapshot: Snapshot<'a>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(snapshot: Snapshot<'a>) -> Self {
+        Self { snapshot }
+    }
+
+    /// Where the ledger stands, or `None` before the founding was written.
+    ///
+    /// # Errors
+    /// [`StoreError`], as of every read here.
+    pub fn tip(&self) -> Result<Option<Tip>, StoreError> {
+        self.get("meta", b"tip", "tip")
+    }
+
+    /// The header of the block at `height`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn header(&self, height: Height) -> Result<Option<Header>, StoreError> {
+        self.get("blocks", &height.to_be_bytes(), "header")
+    }
+
+    /// Signed transactions of the block at `height`, or `None` where they were pruned.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn bodies(&self, height: Height) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        self.get("bodies", &height.to_be_bytes(), "bodies")
+    }
+
+    /// What became of the transactions at `height`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn results(&self, height: Height) -> Result<Option<Vec<StoredResult>>, StoreError> {
+        self.get("results", &height.to_be_bytes(), "results")
+    }
+
+    /// Why the block at `height` was decided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
+        self.get("certificates", &height.to_be_bytes(), "certificate")
+    }
+
+    /// The seal of the checkpoint at `height`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn seal(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.snapshot.get("seals", &height.to_be_bytes())?)
+    }
+
+    /// Where transaction `id` is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn place(&self, id: &TransactionId) -> Result<Option<Place>, StoreError> {
+        let Some(bytes) = self.snapshot.get("ids", &id.0)? else { return Ok(None) };
+        Place::decode(&bytes).map(Some).ok_or_else(|| damaged("place", id, "12 bytes are expected"))
+    }
+
+    /// Height of the block that appended log entry `index`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn height_of_entry(&self, index: u64) -> Result<Option<Height>, StoreError> {
+        let rows = self.snapshot.scan("sizes", &(index + 1).to_be_bytes(), &[], 1)?;
+        let Some((_, height)) = rows.first() else { return Ok(None) };
+        let height =
+            height.as_slice().try_into().map_err(|_| damaged("height of entry", index, "8 bytes are expected"))?;
+        Ok(Some(u64::from_be_bytes(height)))
+    }
+
+    /// The height whose checkpoint has `size` entries.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn height_of_size(&self, size: u64) -> Result<Option<Height>, StoreError> {
+        if size == 0 {
+            return Ok(None);
+        }
+        let height = self.height_of_entry(size - 1)?;
+        Ok(match height {
+            Some(height) if self.header(height)?.is_some_and(|header| header.log_size == size) => Some(height),
+            _ => None,
+        })
+    }
+
+    /// All log entries of the block at `height`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn entries(&self, height: Height) -> Result<Option<Vec<Entry>>, StoreError> {
+        let (Some(header), Some(results)) = (self.header(height)?, self.results(height)?) else { return Ok(None) };
+        Ok(Some(entries(results.iter().map(|result| &result.entry), &header.entry).collect()))
+    }
+
+    /// Up to `limit` places of the history of `key`, from index `from` on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn history(&self, key: &Key, from: u64, limit: usize) -> Result<Vec<HistoryPointer>, StoreError> {
+        let rows = self.snapshot.scan("history", &history_key(key, from), &history_prefix(key), limit)?;
+        let decode = |bytes: &[u8]| {
+            HistoryPointer::decode(bytes).ok_or_else(|| damaged("history", key, "14 bytes are expected"))
+        };
+        rows.iter().map(|(_, bytes)| decode(bytes)).collect()
+    }
+
+    /// Tree nodes that no version from `oldest` on reaches, `limit` at most.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn stale(&self, oldest: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut stale = Vec::new();
+        for (key, _) in self.snapshot.scan("stale", &[], &[], limit)? {
+            let (since, node) =
+                key.split_first_chunk::<8>().ok_or_else(|| damaged("stale node", "", "a version is expected"))?;
+            let since = u64::from_be_bytes(*since);
+            if since > oldest {
+                break;
+            }
+            stale.push((since, node.to_vec()));
+        }
+        Ok(stale)
+    }
+
+    fn get<T: BorshDeserialize>(&self, family: &str, key: &[u8], what: &'static str) -> Result<Option<T>, StoreError> {
+        let Some(bytes) = self.snapshot.get(family, key)? else { return Ok(None) };
+        T::try_from_slice(&bytes).map(Some).map_err(|error| damaged(what, hex::encode(key), &error.to_string()))
+    }
+}
+
+fn damaged(what: &'static str, at: impl ToString, reason: &str) -> StoreError {
+    StoreError::Damaged { what, at: at.to_string(), reason: reason.to_string() }
+}
+
+impl View for Reader<'_> {
+    fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        self.snapshot.get("state", key.as_bytes()).map_err(|error: KvError| Fault::Read(error.to_string()))
+    }
+}
+
+impl NodeReader for Reader<'_> {
+    fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>, TreeError> {
+        self.snapshot.get("nodes", key).map_err(|error| TreeError::Store(error.to_string()))
+    }
+}
+
+impl HashReader for Reader<'_> {
+    fn hash(&self, level: u8, index: u64) -> Result<Digest, LogError> {
+        let bytes =
+            self.snapshot.get("hashes", &hash_key(level, index)).map_err(|error| LogError::Store(error.to_string()))?;
+        let bytes = bytes.ok_or(LogError::Missing { level, index })?;
+        let hash = bytes.try_into().map_err(|_| LogError::Store("a hash has 32 bytes".into()))?;
+        Ok(Digest(hash))
+    }
+}

@@ -1,0 +1,88 @@
+//! Block time: stamps that never go back, and a solo node that does not trust a clock that jumps.
+
+use crate::limits::{CLOCK_JUMP_AFTER_RESTART_MS_MAX, CLOCK_JUMP_MS_MAX};
+use contracts::id::TimeMs;
+
+/// The stamp of a block: its clock, and at least a millisecond after its parent.
+pub fn stamp(parent_ms: TimeMs, clock_ms: TimeMs) -> TimeMs {
+    clock_ms.max(parent_ms + 1)
+}
+
+/// The clock says a time that cannot be: it jumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the clock runs {ahead_ms} ms ahead of the last block and the time since, {allowed_ms} ms are allowed: set the clock right, or confirm the time with `lonja node run --confirm-time`"
+)]
+pub struct ClockJumped {
+    /// By how much.
+    pub ahead_ms: u64,
+    /// By how much it may.
+    pub allowed_ms: u64,
+}
+
+/// Watches a solo node's clock. Nobody else would notice if it lied.
+#[derive(Clone, Debug)]
+pub struct ClockGuard {
+    last_stamp_ms: TimeMs,
+    /// Monotonic time of the last stamp; `None` since a restart.
+    last_monotonic_ms: Option<u64>,
+}
+
+impl ClockGuard {
+    /// After a restart with the last block at `last_stamp_ms`.
+    pub fn restarted(last_stamp_ms: TimeMs) -> Self {
+        Self { last_stamp_ms, last_monotonic_ms: None }
+    }
+
+    /// May a block be stamped `stamp_ms` now?
+    ///
+    /// # Errors
+    /// [`ClockJumped`].
+    pub fn check(&self, stamp_ms: TimeMs, monotonic_ms: u64) -> Result<(), ClockJumped> {
+        // The founding has no block before it to compare with.
+        if self.last_stamp_ms == 0 {
+            return Ok(());
+        }
+        let (elapsed_ms, allowed_ms) = match self.last_monotonic_ms {
+            Some(last) => (monotonic_ms.saturating_sub(last), CLOCK_JUMP_MS_MAX),
+            None => (0, CLOCK_JUMP_AFTER_RESTART_MS_MAX),
+        };
+        let ahead_ms = stamp_ms.saturating_sub(self.last_stamp_ms).saturating_sub(elapsed_ms);
+        if ahead_ms > allowed_ms { Err(ClockJumped { ahead_ms, allowed_ms }) } else { Ok(()) }
+    }
+
+    /// Takes note of a block that was committed.
+    pub fn stamped(&mut self, stamp_ms: TimeMs, monotonic_ms: u64) {
+        self.last_stamp_ms = stamp_ms;
+        self.last_monotonic_ms = Some(monotonic_ms);
+    }
+
+    /// Somebody confirmed that the clock is right.
+    pub fn confirm(&mut self) {
+        self.last_stamp_ms = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_never_go_back() {
+        assert_eq!(stamp(10, 20), 20);
+        assert_eq!(stamp(20, 10), 21);
+        assert_eq!(stamp(20, 20), 21);
+    }
+
+    #[test]
+    fn a_jump_is_noticed_and_a_night_off_is_not() {
+        let mut guard = ClockGuard::restarted(1_000_000);
+        assert!(guard.check(1_000_000 + CLOCK_JUMP_AFTER_RESTART_MS_MAX, 5).is_ok());
+        assert!(guard.check(1_000_001 + CLOCK_JUMP_AFTER_RESTART_MS_MAX, 5).is_err());
+        guard.stamped(2_000_000, 1_000);
+        assert!(guard.check(2_000_000 + CLOCK_JUMP_MS_MAX + 500, 1_500).is_ok());
+        assert!(guard.check(2_000_000 + CLOCK_JUMP_MS_MAX + 501, 1_500).is_err());
+        guard.confirm();
+        assert!(guard.check(u64::MAX, 1_500).is_ok());
+    }
+}

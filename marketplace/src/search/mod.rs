@@ -1,0 +1,63 @@
+//! Search: full text and facets over the listings, in a tantivy index.
+//!
+//! Owns a directory that can be deleted and rebuilt from the ledger at any time. Rows and the cursor
+//! that says up to which block they are true are written in one commit. It never decides who may see
+//! a listing, and holds no money, no keys and no truth of its own. Outlines are prose of side bodies:
+//! when one is taken down, its document must be written again without it, followed by
+//! [`Search::compact`], which leaves no trace of the old one in the files.
+
+mod ask;
+mod count;
+mod document;
+mod index;
+mod parse;
+mod query;
+mod schema;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{Document, Facet, access_of, facets_of};
+pub use index::Search;
+pub use query::{FACET_VALUES_MAX, FILTERS_MAX, FacetCount, Filter, Hit, LIMIT_MAX, Query, REACH_MAX, Results, Sort};
+
+/// Why the index did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// Opening it, or creating it in a directory.
+    #[error("the search index in {dir} cannot be opened; delete that directory and it is built again from the ledger")]
+    Open {
+        /// Where.
+        dir: String,
+        /// Why.
+        #[source]
+        source: tantivy::TantivyError,
+    },
+    /// The directory.
+    #[error("the search index needs the directory {dir}")]
+    Directory {
+        /// Which.
+        dir: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Writing a batch. Rows and cursor are as before.
+    #[error("writing a batch to the search index failed")]
+    Write(#[source] tantivy::TantivyError),
+    /// Reading.
+    #[error("reading the search index failed")]
+    Read(#[source] tantivy::TantivyError),
+    /// More than the page may reach.
+    #[error("a search shows the first {most} hits; narrow it down by a filter")]
+    TooFar {
+        /// How far it reaches.
+        most: usize,
+    },
+    /// More filters than one search takes.
+    #[error("a search takes at most {most} filters")]
+    TooManyFilters {
+        /// How many.
+        most: usize,
+    },
+}

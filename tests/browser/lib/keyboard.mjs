@@ -1,0 +1,58 @@
+// What somebody does who has only a keyboard. Nothing here clicks, and nothing needs script.
+
+import { expect } from './runner.mjs';
+
+const TABS_MAX = 200;
+
+/**
+ * Presses Tab until the element that `locator` names has the focus, and checks that a person would
+ * see where they are.
+ */
+export async function tabTo(page, locator) {
+  await locator.waitFor({ state: 'visible' });
+  for (let tabs = 0; tabs < TABS_MAX; tabs += 1) {
+    if (await locator.evaluate((element) => element === document.activeElement)) {
+      const visible = await locator.evaluate((element) => {
+        const style = getComputedStyle(element);
+        return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none';
+      });
+      expect(visible, `${page.url()}: the focus cannot be seen on ${locator}`);
+      return;
+    }
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`${page.url()}: ${TABS_MAX} tabs do not reach ${locator}`);
+}
+
+/** Goes to a field and types into it, replacing what it holds. */
+export async function typeInto(page, locator, text) {
+  await tabTo(page, locator);
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(text);
+}
+
+/** Goes to a select and picks the option that begins with `text`. */
+export async function pick(page, locator, text) {
+  await tabTo(page, locator);
+  await page.keyboard.type(text);
+}
+
+/** Goes to a checkbox or radio button and presses space unless it is set already. */
+export async function tick(page, locator) {
+  await tabTo(page, locator);
+  if (!(await locator.isChecked())) await page.keyboard.press('Space');
+  expect(await locator.isChecked(), `${locator} did not take the space bar`);
+}
+
+/** Goes to a link or button, presses Enter, and waits for the page that it leads to. */
+export async function follow(page, locator) {
+  await tabTo(page, locator);
+  await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+}
+
+/** Goes to a link or button that starts a download, presses Enter, and returns the download. */
+export async function download(page, locator) {
+  await tabTo(page, locator);
+  const [started] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+  return started;
+}

@@ -1,0 +1,109 @@
+// The browser tests: every type of page of the marketplace and the explorer, wide and narrow, with
+// and without script, and the ways through them in `flows/`.
+//
+// Pages are found by following links from the two home pages; `pages.json` lists the types that must
+// be found there or be met by a flow. Every page says its type in <body data-page="TYPE">. A flow is
+// a file in `flows/` that exports `async function flow({ browser, market })` and reports through
+// `test`; where it meets a page that no link leads to, it calls `visit(page, site)`.
+
+import { readFile, readdir } from 'node:fs/promises';
+import { launch, openPage } from './lib/browser.mjs';
+import { crawl } from './lib/crawl.mjs';
+import { look, pageType, seen, visit } from './lib/look.mjs';
+import { openMarket } from './lib/market.mjs';
+import { close, expect, test } from './lib/runner.mjs';
+
+const EVERYTHING_SECONDS_MAX = 570;
+const here = new URL('.', import.meta.url);
+const expected = JSON.parse(await readFile(new URL('pages.json', here), 'utf8'));
+
+setTimeout(() => {
+  console.log(`FAILED  the browser tests took longer than ${EVERYTHING_SECONDS_MAX} s`);
+  process.exit(1);
+}, EVERYTHING_SECONDS_MAX * 1000).unref();
+
+const browser = await launch();
+await test('the checks catch a bad page', 30, checksCatch);
+let market;
+if (await test('a demonstration market starts', 260, async () => { market = await openMarket(); })) {
+  for (const site of Object.keys(expected)) await everyPage(site);
+  await flows();
+  for (const site of Object.keys(expected)) await nothingForgotten(site);
+  if (market.stop) await test('the market stops on Ctrl-C', 60, () => market.stop());
+}
+await browser.close();
+process.exit(close());
+
+/** Looks at one page of each type that links lead to. */
+async function everyPage(site) {
+  let addresses = new Map();
+  await test(`${site}: links lead to pages that say their type`, 120, async () => {
+    addresses = await crawl(`${market[site]}/`, expected[site]);
+    expect(addresses.size > 0, 'no page was found');
+  });
+  for (const [type, address] of addresses) {
+    await test(`${site}/${type}`, 60, async () => {
+      const page = await openPage(browser);
+      await page.goto(address, { waitUntil: 'load' });
+      await visit(page, site);
+      await page.context().close();
+    });
+    await test(`${site}/${type} without script`, 30, () => readsWithoutScript(address, type));
+  }
+}
+
+/** Without script a page has the same type and heading, and something to read. */
+async function readsWithoutScript(address, type) {
+  const page = await openPage(browser, { script: false });
+  await page.goto(address, { waitUntil: 'load' });
+  expect((await pageType(page)) === type, 'another page comes without script');
+  const heading = page.locator('main h1');
+  expect((await heading.count()) === 1 && (await heading.isVisible()), 'main has no single visible h1');
+  const text = await page.locator('main').innerText();
+  expect(text.length > 40, `main says only: ${text}`);
+  expect(!/(enable|requires|turn on) javascript/i.test(text), 'the page asks for script');
+  const busy = await page.locator('[aria-busy="true"]:visible').count();
+  expect(busy === 0, 'something waits for script for ever');
+  await page.context().close();
+}
+
+async function flows() {
+  const files = (await readdir(new URL('flows/', here))).filter((name) => name.endsWith('.mjs')).sort();
+  for (const file of files) {
+    const { flow } = await import(new URL(`flows/${file}`, here));
+    await flow({ browser, market });
+  }
+}
+
+/** Every type that pages.json names was looked at, and no other. */
+async function nothingForgotten(site) {
+  await test(`${site}: every type of page was looked at`, 5, async () => {
+    const met = [...seen].filter((name) => name.startsWith(`${site}/`)).map((name) => name.slice(site.length + 1));
+    const missing = expected[site].filter((type) => !met.includes(type));
+    const unknown = met.filter((type) => !expected[site].includes(type));
+    expect(missing.length === 0, `never met: ${missing.join(', ')}`);
+    expect(unknown.length === 0, `add to pages.json: ${unknown.join(', ')}`);
+  });
+}
+
+/** A page with a fault of each kind must not pass, and a sound one must. */
+async function checksCatch() {
+  const sound = '<!doctype html><html lang="en"><title>t</title><body data-page="t"><main><h1>Sound</h1></main>';
+  const faults = {
+    'scrolls sideways': `${sound}<p style="width: 500px">wide</p>`,
+    'image-alt': `${sound}<img src="data:,">`,
+    'color-contrast': `${sound}<main><p style="color: #ccc; background: #fff">faint</p></main>`,
+    'script error': `${sound}<script>throw new Error('x')</script>`,
+    'asked a stranger': `${sound}<iframe title="f" src="http://192.0.2.1/"></iframe>`,
+  };
+  const page = await openPage(browser);
+  await page.setContent(sound);
+  await look(page);
+  for (const [fault, html] of Object.entries(faults)) {
+    await page.setContent(html, { waitUntil: 'commit' });
+    await page.waitForTimeout(50);
+    const finding = await look(page).then(() => 'nothing', (error) => error.message);
+    expect(finding.includes(fault), `'${fault}' was not caught: ${finding}`);
+  }
+  await page.context().close();
+}
