@@ -2,3 +2,5 @@
 
 pub mod import;
 pub mod search;
+
+mod web;

@@ -18,7 +18,7 @@ mod trade;
 
 pub use account::{AccountPage, Line, Refusal};
 pub use consent::{ConsentRow, ConsentsPage};
-pub use dataset::{ClosedPage, DatasetPage, Ground, OfferCard, Outline, OutsideLink, Personal, VersionRow, price};
+pub use dataset::{ClosedPage, DatasetPage, DistributionRow, Ground, OfferCard, Outline, OutsideLink, Personal, VariableRow, VersionRow, basis_label, price};
 pub use entry::{AppliedPage, LinkPage, PartyPage, SimplePage, kind_label, role_label, standing};
 pub use error::ErrorPage;
 pub use help::HelpPage;
