@@ -23,6 +23,7 @@ pub mod orders;
 pub mod vault;
 
 pub mod api;
+mod web;
 pub mod service;
 
 pub use error::MarketError;
