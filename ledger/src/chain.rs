@@ -90,7 +90,9 @@ pub enum BlockError {
         expected: Height,
     },
     /// Too many transactions or bytes.
-    #[error("the block has {transactions} transactions of {bytes} bytes, allowed are {BLOCK_TRANSACTIONS_MAX} and {BLOCK_BYTES_MAX}")]
+    #[error(
+        "the block has {transactions} transactions of {bytes} bytes, allowed are {BLOCK_TRANSACTIONS_MAX} and {BLOCK_BYTES_MAX}"
+    )]
     TooLarge {
         /// How many.
         transactions: usize,
@@ -174,8 +176,9 @@ impl Chain {
     ) -> Result<(Prepared, Vec<(TransactionId, Inadmissible)>), BlockError> {
         let context = self.context(time::stamp(self.tip.time_ms, clock_ms));
         let mut seen = std::collections::HashSet::new();
-        let (fresh, replayed): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|candidate| !self.replay.contains(&candidate.id()) && seen.insert(candidate.id()));
+        let (fresh, replayed): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|candidate| !self.replay.contains(&candidate.id()) && seen.insert(candidate.id()));
         let mut dropped: Vec<_> =
             replayed.into_iter().map(|candidate| (candidate.id(), Inadmissible::Replayed(candidate.id()))).collect();
         let ids: Vec<_> = fresh.iter().map(Checked::id).collect();
@@ -274,11 +277,18 @@ impl Chain {
         Context { network: self.tip.network, height: self.tip.height + 1, time_ms }
     }
 
-    fn prepare(&self, context: &Context, round: u32, transactions: Vec<Checked>, executed: Executed) -> Result<Prepared, BlockError> {
+    fn prepare(
+        &self,
+        context: &Context,
+        round: u32,
+        transactions: Vec<Checked>,
+        executed: Executed,
+    ) -> Result<Prepared, BlockError> {
         let reader = self.store.reader();
         let changes = executed.changes.iter().map(|(key, value)| (key, value.as_slice()));
         let tree = tree::update(&reader, Some(self.tip.height), context.height, changes)?;
-        let set: ValidatorSet = reader.value(&ValidatorSet::key())?.ok_or(BlockError::Header("there is no validator set"))?;
+        let set: ValidatorSet =
+            reader.value(&ValidatorSet::key())?.ok_or(BlockError::Header("there is no validator set"))?;
         let ids: Vec<_> = transactions.iter().map(Checked::id).collect();
         let entry = BlockEntry {
             height: context.height,
@@ -327,7 +337,8 @@ fn found(store: &Store, network: NetworkId, founding: &Founding) -> Result<Tip, 
     let state = founding.state()?;
     let changes = state.iter().map(|(key, value)| (key, value.as_slice()));
     let tree = tree::update(&MemoryNodes::default(), None, 0, changes)?;
-    let tip = Tip { network, height: 0, block: Digest(network.0), time_ms: 0, log: Frontier::EMPTY, state_root: tree.root };
+    let tip =
+        Tip { network, height: 0, block: Digest(network.0), time_ms: 0, log: Frontier::EMPTY, state_root: tree.root };
     store.found(&tip, &state, tree)?;
     Ok(tip)
 }

@@ -78,13 +78,8 @@ impl HighWater {
             let path = path.to_path_buf();
             move |source| HighWaterError::Io { doing, path, source }
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(io("create"))?;
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io("create"))?;
         let mark = Mark { height: 0, size: 0, root: contracts::merkle::empty_root() };
         let mut made = Self { file, path: path.to_path_buf(), mark, next_slot: 0 };
         made.write(mark)?;
@@ -104,7 +99,9 @@ impl HighWater {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(HighWaterError::Missing { path: path.to_path_buf() });
             }
-            opened => opened.map_err(|source| HighWaterError::Io { doing: "open", path: path.to_path_buf(), source })?,
+            opened => {
+                opened.map_err(|source| HighWaterError::Io { doing: "open", path: path.to_path_buf(), source })?
+            }
         };
         let slots = [0, 1].map(|slot| read_slot(&file, slot));
         let newest = slots.iter().flatten().max_by_key(|(sequence, _)| *sequence);

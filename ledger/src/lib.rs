@@ -16,10 +16,15 @@ pub mod submission;
 pub mod time;
 pub mod tree;
 
-pub mod ordering;
-pub mod store;
 pub mod highwater;
+pub mod ordering;
 pub mod sides;
+pub mod store;
 
+pub mod api;
 pub mod chain;
 pub mod mempool;
+pub mod metrics;
+pub mod node;
+#[doc(hidden)]
+pub mod testing;

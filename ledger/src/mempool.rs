@@ -139,7 +139,8 @@ mod tests {
         }
         assert_eq!(pool.insert(transaction(1, 0)), Err(Busy::Waiting));
         let of = |number: u16| PartyId::of_first_key(&TestSigner::of(number).public());
-        let drained: Vec<_> = pool.drain(5, usize::MAX).iter().map(|one| (one.body().sender, one.body().nonce[0])).collect();
+        let drained: Vec<_> =
+            pool.drain(5, usize::MAX).iter().map(|one| (one.body().sender, one.body().nonce[0])).collect();
         assert_eq!(drained, [(of(1), 0), (of(2), 0), (of(3), 0), (of(1), 1), (of(3), 1)]);
         assert_eq!(pool.len(), 1);
         assert_eq!(pool.drain(5, 10).len(), 0, "what does not fit waits");

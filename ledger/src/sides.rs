@@ -120,10 +120,8 @@ impl Sides {
         };
         let damaged = || SidesError::Damaged { id: *id, path: path.clone() };
         let (nonce, sealed) = bytes.split_first_chunk::<24>().ok_or_else(damaged)?;
-        let plain = self
-            .cipher
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &id.0 })
-            .map_err(|_| damaged())?;
+        let plain =
+            self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &id.0 }).map_err(|_| damaged())?;
         let body: SideBody = borsh::from_slice(&plain).map_err(|_| damaged())?;
         if body.check().is_err() || body.id() != *id { Err(damaged()) } else { Ok(Some(body)) }
     }

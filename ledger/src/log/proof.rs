@@ -52,7 +52,7 @@ fn split(size: u64) -> u64 {
 }
 
 /// The complete subtrees, largest first, that make up `begin..end`, whose begin is aligned to them.
-pub(super) fn peaks(begin: u64, end: u64) -> impl Iterator<Item = (u8, u64)> {
+pub(crate) fn peaks(begin: u64, end: u64) -> impl Iterator<Item = (u8, u64)> {
     let size = end - begin;
     let mut at = begin;
     (0..u64::BITS as u8).rev().filter(move |level| size >> level & 1 == 1).map(move |level| {
@@ -177,7 +177,13 @@ pub fn root_of_inclusion(leaf: &Digest, index: u64, size: u64, path: &[Digest]) 
 ///
 /// # Errors
 /// [`ProofError`].
-pub fn verify_inclusion(leaf: &Digest, index: u64, size: u64, path: &[Digest], root: &Digest) -> Result<(), ProofError> {
+pub fn verify_inclusion(
+    leaf: &Digest,
+    index: u64,
+    size: u64,
+    path: &[Digest],
+    root: &Digest,
+) -> Result<(), ProofError> {
     let got = root_of_inclusion(leaf, index, size, path)?;
     if got == *root { Ok(()) } else { Err(ProofError::Root { expected: *root, got }) }
 }

@@ -192,10 +192,34 @@ fn tile_paths_are_spelled_as_the_specification_says() {
     check(TileKind::Entries, 1_000, 256, "tile/entries/x001/000");
     check(TileKind::Entries, 5, 255, "tile/entries/005.p/255");
     for bad in [
-        "", "tile", "tile/0", "tile/0/", "tile/00/000", "tile/8/000", "tile/64/000", "tile/0/0", "tile/0/0000", "tile/0/x000/001",
-        "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/+1", "tile/+0/000", "tile/0/+00", "tile/0/x001",
-        "tile/0/001/000", "tile/0/000/", "/tile/0/000", "tile/0/000.p/", "tile/-1/000", "tile/0/../000", "tile/data/000",
-        "tile/0/x999/x999/x999/x999/x999/x999/999", "tile/entries/x072/x057/x594/x037/x927/936", "tile/7/001", "tile/0/٠٠٠",
+        "",
+        "tile",
+        "tile/0",
+        "tile/0/",
+        "tile/00/000",
+        "tile/8/000",
+        "tile/64/000",
+        "tile/0/0",
+        "tile/0/0000",
+        "tile/0/x000/001",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/0/000.p/01",
+        "tile/0/000.p/+1",
+        "tile/+0/000",
+        "tile/0/+00",
+        "tile/0/x001",
+        "tile/0/001/000",
+        "tile/0/000/",
+        "/tile/0/000",
+        "tile/0/000.p/",
+        "tile/-1/000",
+        "tile/0/../000",
+        "tile/data/000",
+        "tile/0/x999/x999/x999/x999/x999/x999/999",
+        "tile/entries/x072/x057/x594/x037/x927/936",
+        "tile/7/001",
+        "tile/0/٠٠٠",
     ] {
         assert!(bad.parse::<Tile>().is_err(), "{bad}");
     }

@@ -76,7 +76,12 @@ pub fn log_line(network: &NetworkId, validator: &Validator, signature: &Signatur
 ///
 /// # Errors
 /// As [`cosigner_key`].
-pub fn cosigner_line(network: &NetworkId, validator: &Validator, time: u64, signature: &Signature) -> Result<NoteSignature, NoteError> {
+pub fn cosigner_line(
+    network: &NetworkId,
+    validator: &Validator,
+    time: u64,
+    signature: &Signature,
+) -> Result<NoteSignature, NoteError> {
     Ok(cosigner_key(network, validator)?.line(&[&time.to_be_bytes(), signature.0.as_slice()].concat()))
 }
 

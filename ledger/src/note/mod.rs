@@ -254,7 +254,11 @@ fn line_of(line: &str) -> Option<NoteSignature> {
     let (name, base64) = line.strip_prefix("— ")?.split_once(' ')?;
     let bytes = BASE64.decode(base64.as_bytes()).ok()?;
     let (id, bytes) = bytes.split_first_chunk::<4>()?;
-    (is_name(name) && !bytes.is_empty()).then(|| NoteSignature { name: name.to_owned(), id: *id, bytes: bytes.to_vec() })
+    (is_name(name) && !bytes.is_empty()).then(|| NoteSignature {
+        name: name.to_owned(),
+        id: *id,
+        bytes: bytes.to_vec(),
+    })
 }
 
 fn is_name(name: &str) -> bool {

@@ -30,10 +30,7 @@ use crate::{
         LEVELS_MAX,
         proof::{ProofError, TreeHead, root_of_inclusion, verify_consistency},
     },
-    note::{
-        NoteError, checkpoint,
-        export::TlogProof,
-    },
+    note::{NoteError, checkpoint, export::TlogProof},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{

@@ -111,7 +111,14 @@ impl Vote {
     ///
     /// # Errors
     /// What a signer says.
-    pub fn sign(network: &NetworkId, head: &TreeHead, validator: u8, time_s: u64, log: &dyn Signer, cosigner: &dyn Signer) -> Result<Self, SignError> {
+    pub fn sign(
+        network: &NetworkId,
+        head: &TreeHead,
+        validator: u8,
+        time_s: u64,
+        log: &dyn Signer,
+        cosigner: &dyn Signer,
+    ) -> Result<Self, SignError> {
         let body = checkpoint::body(network, head);
         Ok(Self {
             validator,
@@ -128,7 +135,11 @@ impl Vote {
     pub fn verify(&self, network: &NetworkId, set: &ValidatorSet, head: &TreeHead) -> Result<(), SealError> {
         let body = checkpoint::body(network, head);
         verify_log(set, self.validator, &body, &self.log)?;
-        verify_cosignature(set, &Cosignature { validator: self.validator, time_s: self.time_s, signature: self.cosignature }, &body)
+        verify_cosignature(
+            set,
+            &Cosignature { validator: self.validator, time_s: self.time_s, signature: self.cosignature },
+            &body,
+        )
     }
 }
 
@@ -141,7 +152,8 @@ impl Seal {
     pub fn of(set: &ValidatorSet, mut votes: Vec<Vote>) -> Result<Self, SealError> {
         votes.sort_by_key(|vote| vote.validator);
         let log = votes.first().ok_or(SealError::Count { expected: set.quorum(), got: 0 })?.log;
-        let cosignature = |vote: Vote| Cosignature { validator: vote.validator, time_s: vote.time_s, signature: vote.cosignature };
+        let cosignature =
+            |vote: Vote| Cosignature { validator: vote.validator, time_s: vote.time_s, signature: vote.cosignature };
         let seal = Self { log, cosignatures: votes.into_iter().map(cosignature).collect() };
         seal.check(set)?;
         Ok(seal)
@@ -187,7 +199,9 @@ impl Seal {
 
     /// Names of the signers.
     pub(super) fn signers(&self, set: &ValidatorSet) -> Vec<String> {
-        let name = |cosignature: &Cosignature| set.validators.get(usize::from(cosignature.validator)).map(|validator| validator.name.clone());
+        let name = |cosignature: &Cosignature| {
+            set.validators.get(usize::from(cosignature.validator)).map(|validator| validator.name.clone())
+        };
         self.cosignatures.iter().filter_map(name).collect()
     }
 

@@ -53,14 +53,21 @@ impl SetChange {
     /// What the set before signs: the digest of that set, then everything but the signatures.
     pub fn message(&self, before: &ValidatorSet) -> Vec<u8> {
         let Self { number, after_size, set, compromised, signatures: _ } = self;
-        borsh::to_vec(&(before.digest(), number, after_size, set, compromised)).expect("writing to memory does not fail")
+        borsh::to_vec(&(before.digest(), number, after_size, set, compromised))
+            .expect("writing to memory does not fail")
     }
 
     /// Signs it as validator number `validator` of `before`.
     ///
     /// # Errors
     /// What the signer says.
-    pub fn sign(&self, network: &NetworkId, before: &ValidatorSet, validator: u8, consensus: &dyn Signer) -> Result<(u8, Signature), SignError> {
+    pub fn sign(
+        &self,
+        network: &NetworkId,
+        before: &ValidatorSet,
+        validator: u8,
+        consensus: &dyn Signer,
+    ) -> Result<(u8, Signature), SignError> {
         Ok((validator, consensus.sign(&Domain::Trust.message(network, &self.message(before)))?))
     }
 }
@@ -149,11 +156,16 @@ impl Trust {
         }
         change.set.check().map_err(|error| TrustError::Set(error.to_string()))?;
         let known = |validator: u8| usize::from(validator) < before.set.validators.len();
-        if !change.compromised.iter().all(|validator| known(*validator)) || !change.compromised.is_sorted_by(|a, b| a < b) {
+        if !change.compromised.iter().all(|validator| known(*validator))
+            || !change.compromised.is_sorted_by(|a, b| a < b)
+        {
             return Err(TrustError::Compromised(number));
         }
         let signers: Vec<u8> = change.signatures.iter().map(|(validator, _)| *validator).collect();
-        if signers.len() < before.set.quorum() || !signers.is_sorted_by(|a, b| a < b) || !signers.iter().all(|signer| known(*signer)) {
+        if signers.len() < before.set.quorum()
+            || !signers.is_sorted_by(|a, b| a < b)
+            || !signers.iter().all(|signer| known(*signer))
+        {
             return Err(TrustError::Quorum(number));
         }
         let message = change.message(&before.set);

@@ -206,7 +206,14 @@ impl Kv {
         Ok(rows)
     }
 
-    fn rows(&self, family: &str, mut options: ReadOptions, mode: IteratorMode, prefix: &[u8], limit: usize) -> Result<Rows, KvError> {
+    fn rows(
+        &self,
+        family: &str,
+        mut options: ReadOptions,
+        mode: IteratorMode,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Rows, KvError> {
         options.set_total_order_seek(true);
         let mut rows = Vec::new();
         for row in self.db.iterator_cf_opt(self.family(family), options, mode) {

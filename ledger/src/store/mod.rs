@@ -41,7 +41,18 @@ use std::{collections::BTreeMap, path::Path};
 
 /// All families of a ledger.
 pub const FAMILIES: &[&str] = &[
-    "meta", "blocks", "bodies", "results", "certificates", "seals", "ids", "sizes", "hashes", "state", "nodes", "stale",
+    "meta",
+    "blocks",
+    "bodies",
+    "results",
+    "certificates",
+    "seals",
+    "ids",
+    "sizes",
+    "hashes",
+    "state",
+    "nodes",
+    "stale",
     "history",
 ];
 

@@ -128,7 +128,8 @@ impl<'a> Reader<'a> {
     pub fn height_of_entry(&self, index: u64) -> Result<Option<Height>, StoreError> {
         let rows = self.snapshot.scan("sizes", &(index + 1).to_be_bytes(), &[], 1)?;
         let Some((_, height)) = rows.first() else { return Ok(None) };
-        let height = height.as_slice().try_into().map_err(|_| damaged("height of entry", index, "8 bytes are expected"))?;
+        let height =
+            height.as_slice().try_into().map_err(|_| damaged("height of entry", index, "8 bytes are expected"))?;
         Ok(Some(u64::from_be_bytes(height)))
     }
 
@@ -162,7 +163,9 @@ impl<'a> Reader<'a> {
     /// [`StoreError`].
     pub fn history(&self, key: &Key, from: u64, limit: usize) -> Result<Vec<HistoryPointer>, StoreError> {
         let rows = self.snapshot.scan("history", &history_key(key, from), &history_prefix(key), limit)?;
-        let decode = |bytes: &[u8]| HistoryPointer::decode(bytes).ok_or_else(|| damaged("history", key, "14 bytes are expected"));
+        let decode = |bytes: &[u8]| {
+            HistoryPointer::decode(bytes).ok_or_else(|| damaged("history", key, "14 bytes are expected"))
+        };
         rows.iter().map(|(_, bytes)| decode(bytes)).collect()
     }
 
@@ -173,7 +176,8 @@ impl<'a> Reader<'a> {
     pub fn stale(&self, oldest: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let mut stale = Vec::new();
         for (key, _) in self.snapshot.scan("stale", &[], &[], limit)? {
-            let (since, node) = key.split_first_chunk::<8>().ok_or_else(|| damaged("stale node", "", "a version is expected"))?;
+            let (since, node) =
+                key.split_first_chunk::<8>().ok_or_else(|| damaged("stale node", "", "a version is expected"))?;
             let since = u64::from_be_bytes(*since);
             if since > oldest {
                 break;
@@ -207,7 +211,8 @@ impl NodeReader for Reader<'_> {
 
 impl HashReader for Reader<'_> {
     fn hash(&self, level: u8, index: u64) -> Result<Digest, LogError> {
-        let bytes = self.snapshot.get("hashes", &hash_key(level, index)).map_err(|error| LogError::Store(error.to_string()))?;
+        let bytes =
+            self.snapshot.get("hashes", &hash_key(level, index)).map_err(|error| LogError::Store(error.to_string()))?;
         let bytes = bytes.ok_or(LogError::Missing { level, index })?;
         let hash = bytes.try_into().map_err(|_| LogError::Store("a hash has 32 bytes".into()))?;
         Ok(Digest(hash))

@@ -75,7 +75,9 @@ pub(super) fn load(reader: &impl NodeReader, version: u64, key_hash: &Digest, de
         Node::Inner(_) if depth >= NODES_MAX => Err(damaged("it lies deeper than a key hash has nibbles")),
         Node::Inner(children) => {
             let elsewhere = |(number, child): (usize, &Option<Child>)| match child {
-                Some(Child::Leaf(leaf)) => !lies_under(leaf, key_hash, depth) || nibble(&leaf.key_hash, depth) != number,
+                Some(Child::Leaf(leaf)) => {
+                    !lies_under(leaf, key_hash, depth) || nibble(&leaf.key_hash, depth) != number
+                }
                 _ => false,
             };
             match children.iter().enumerate().any(elsewhere) {

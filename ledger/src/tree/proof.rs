@@ -1,9 +1,8 @@
 //! Proofs that a record is in the state, or that none is under its key.
 
 use super::{
-    DEPTH_MAX, Leaf, NodeReader, PLACEHOLDER, TreeError, inner_hash,
+    DEPTH_MAX, Leaf, NodeReader, PLACEHOLDER, TreeError, inner_hash, nibble,
     node::{Child, Node, Range, halves, load, range, range_hash},
-    nibble,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{id::Digest, state::Key};

@@ -250,7 +250,10 @@ fn golden_root_and_proof() {
     let present = borsh::to_vec(&prove(&nodes, 0, &key(42)).unwrap()).unwrap();
     assert_eq!(Digest::of(&[&present]).to_string(), "1187b09bf521b8c714cfdc66e1190eb82f709f27e5c87dbf05ff21dc52181cf7");
     let absent = borsh::to_vec(&prove(&nodes, 0, &key(1_000)).unwrap()).unwrap();
-    assert_eq!(hex::encode(absent), "01259c6f48c6eb8f122dae8f2ac6eac79400510c15108091235e519e269317408405e4820144c4bcc8c6a832c5e26e90b4b11d2d2fa375f7479142470c1e23f02106000000ab6bf0574764a45d33ca254cadc30e6ad7f1ad26ee7dc40a041cce08c800562f4dfc3242df001fa6285312e87b904f41b5af80596277b211270a1ebad6dcde0c048a87e6bf1a31d7baf05d080c2593e8bf209e0e17dfc65aced27b4ba6646332723224673a4edd1eed932c21445c4a08a32410374230d546f0df9dae3bdeb3511672d02fefb33fe7d634a413769e20fbd151fe59dde1dff29710ee3d84d61b45208c3db94c284c75b34e726836916ec06acd0a82eb16b1a752affdd6f244786e");
+    assert_eq!(
+        hex::encode(absent),
+        "01259c6f48c6eb8f122dae8f2ac6eac79400510c15108091235e519e269317408405e4820144c4bcc8c6a832c5e26e90b4b11d2d2fa375f7479142470c1e23f02106000000ab6bf0574764a45d33ca254cadc30e6ad7f1ad26ee7dc40a041cce08c800562f4dfc3242df001fa6285312e87b904f41b5af80596277b211270a1ebad6dcde0c048a87e6bf1a31d7baf05d080c2593e8bf209e0e17dfc65aced27b4ba6646332723224673a4edd1eed932c21445c4a08a32410374230d546f0df9dae3bdeb3511672d02fefb33fe7d634a413769e20fbd151fe59dde1dff29710ee3d84d61b45208c3db94c284c75b34e726836916ec06acd0a82eb16b1a752affdd6f244786e"
+    );
 }
 
 #[test]
@@ -313,7 +316,9 @@ fn measure_updates() {
     for (version, first) in (0..keys).step_by(keys as usize / 10).enumerate() {
         let changes: Vec<_> = (first..first + keys / 10).map(|number| (key(number), vec![1; 200])).collect();
         let base = (version as u64).checked_sub(1);
-        nodes.replace(update(&nodes, base, version as u64, changes.iter().map(|(key, value)| (key, value.as_slice()))).unwrap());
+        nodes.replace(
+            update(&nodes, base, version as u64, changes.iter().map(|(key, value)| (key, value.as_slice()))).unwrap(),
+        );
         model.extend(changes);
     }
     println!("{keys} keys built in {:?}, {} nodes", started.elapsed(), nodes.len());
@@ -321,9 +326,13 @@ fn measure_updates() {
         let (mut spent, mut done) = (std::time::Duration::ZERO, 0);
         let mut version = root_version(&nodes);
         for round in 0..20 {
-            let changes: Vec<_> = (0..batch.min(keys)).map(|number| (key((number * 7_919 + round * 104_729) % keys), vec![round as u8; 200])).collect();
+            let changes: Vec<_> = (0..batch.min(keys))
+                .map(|number| (key((number * 7_919 + round * 104_729) % keys), vec![round as u8; 200]))
+                .collect();
             let started = std::time::Instant::now();
-            let update = update(&nodes, Some(version), version + 1, changes.iter().map(|(key, value)| (key, value.as_slice()))).unwrap();
+            let update =
+                update(&nodes, Some(version), version + 1, changes.iter().map(|(key, value)| (key, value.as_slice())))
+                    .unwrap();
             spent += started.elapsed();
             (done, version) = (done + changes.len(), version + 1);
             nodes.replace(update);
@@ -334,5 +343,11 @@ fn measure_updates() {
 }
 
 fn root_version(nodes: &MemoryNodes) -> u64 {
-    nodes.nodes.keys().filter(|key| key[8] == 0).map(|key| u64::from_be_bytes(key[..8].try_into().unwrap())).max().unwrap()
+    nodes
+        .nodes
+        .keys()
+        .filter(|key| key[8] == 0)
+        .map(|key| u64::from_be_bytes(key[..8].try_into().unwrap()))
+        .max()
+        .unwrap()
 }

@@ -1,9 +1,8 @@
 //! Updating the tree: many keys at once, each stored node read and written once.
 
 use super::{
-    Leaf, NodeReader, PLACEHOLDER, TreeError, TreeUpdate,
+    Leaf, NodeReader, PLACEHOLDER, TreeError, TreeUpdate, nibble,
     node::{Child, Children, Node, load, node_key, range_hash},
-    nibble,
 };
 use contracts::state::Key;
 use rayon::prelude::*;

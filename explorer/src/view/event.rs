@@ -1,0 +1,94 @@
+//! Timelines: what happened to one thing, newest first.
+
+use super::{AsOf, Missing, Said, as_of, cursor, said};
+use crate::{
+    format::{Moment, moment},
+    index::{At, IndexError, Reader, Thing},
+    tell,
+};
+use contracts::{event::Event, id::TransactionId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct EventView {
+    /// Height of the block.
+    pub height: u64,
+    /// Time of the block.
+    pub time: Moment,
+    /// The transaction that caused it.
+    pub transaction: String,
+    /// Number of the event in the transaction.
+    pub number: u16,
+    /// The word for what happened.
+    pub kind: &'static str,
+    /// Was it a refusal?
+    pub refused: bool,
+    /// What happened, in words.
+    pub said: Said,
+}
+
+/// What happened to one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Timeline {
+    /// Up to where it is true.
+    pub as_of: AsOf,
+    /// How many rows there are in all.
+    pub count: u64,
+    /// Newest first.
+    pub events: Vec<EventView>,
+    /// Cursor of what is older.
+    pub next: Option<String>,
+}
+
+/// One fact, for people.
+///
+/// # Errors
+/// [`IndexError`] where a name cannot be read.
+pub fn event_view(
+    reader: &Reader,
+    at: &At,
+    id: &TransactionId,
+    time_ms: u64,
+    event: &Event,
+) -> Result<EventView, IndexError> {
+    Ok(EventView {
+        height: at.height,
+        time: moment(time_ms),
+        transaction: id.to_string(),
+        number: at.event,
+        kind: tell::slug(event),
+        refused: matches!(event, Event::Refused { .. }),
+        said: said(reader, event)?,
+    })
+}
+
+/// The fact at a position; `None` where the index has none there.
+///
+/// # Errors
+/// [`IndexError`] where a row cannot be read.
+pub fn event_at(reader: &Reader, at: &At) -> Result<Option<EventView>, IndexError> {
+    let Some(row) = reader.row(at)? else { return Ok(None) };
+    let Some(event) = row.events.get(usize::from(at.event)) else { return Ok(None) };
+    let time_ms = reader.block(at.height)?.map_or(0, |block| block.entry.time_ms);
+    event_view(reader, at, &row.id, time_ms, event).map(Some)
+}
+
+/// The timeline of `thing`, older than `before`.
+///
+/// # Errors
+/// [`Missing::Index`] where a row cannot be read.
+pub fn timeline(reader: &Reader, thing: &Thing, before: Option<At>, limit: usize) -> Result<Timeline, Missing> {
+    let page = reader.timeline(thing, before, limit)?;
+    let mut events = Vec::with_capacity(page.items.len());
+    for at in &page.items {
+        events.extend(event_at(reader, at)?);
+    }
+    Ok(Timeline {
+        as_of: as_of(reader),
+        count: reader.timeline_count(thing)?,
+        events,
+        next: page.next.map(|key| cursor(&key)),
+    })
+}

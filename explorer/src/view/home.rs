@@ -1,0 +1,96 @@
+//! The first page: how far the ledger is, its newest blocks and facts, and how much there is.
+
+use super::{
+    AsOf, EventView, Missing, as_of,
+    block::{BlockSummary, summary},
+    event::event_at,
+    party::{Tally, currency_of},
+};
+use crate::{
+    format::{Money, money},
+    index::{At, ListKind, Reader},
+    limits::GLANCE_ROWS,
+};
+use contracts::{settlement::Supply, state::Subject};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// All money of one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SupplyView {
+    /// ISO 4217.
+    pub currency: String,
+    /// Ever brought on the ledger.
+    pub minted: Money,
+    /// Ever taken off it.
+    pub burned: Money,
+    /// On accounts now.
+    pub outstanding: Money,
+}
+
+/// The first page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HomeView {
+    /// Up to where this is true.
+    pub as_of: AsOf,
+    /// The network.
+    pub network: String,
+    /// Newest blocks, newest first.
+    pub blocks: Vec<BlockSummary>,
+    /// Newest facts, newest first.
+    pub events: Vec<EventView>,
+    /// How much there is of each kind.
+    pub tallies: Vec<Tally>,
+    /// Money, by currency.
+    pub supply: Vec<SupplyView>,
+}
+
+/// The first page.
+///
+/// # Errors
+/// [`Missing::Index`].
+pub fn home(reader: &Reader) -> Result<HomeView, Missing> {
+    let tip = reader.tip();
+    let blocks = reader.blocks(tip.height, GLANCE_ROWS)?;
+    let mut events = Vec::new();
+    for listed in reader.list(ListKind::Transactions, None, None, GLANCE_ROWS)?.items {
+        // A transaction's first fact tells what it was about; its page tells the rest.
+        events.extend(event_at(reader, &At { event: 0, ..listed.at })?);
+    }
+    let mut supply = Vec::new();
+    for (key, found) in reader.records::<Supply>(&[Supply::TAG], 256)? {
+        let Some(currency) = currency_of(key.as_bytes()) else { continue };
+        supply.push(SupplyView {
+            currency: currency.to_string(),
+            minted: money(found.minted, Some(currency)),
+            burned: money(found.burned, Some(currency)),
+            outstanding: money(found.minted.minus(found.burned).unwrap_or_default(), Some(currency)),
+        });
+    }
+    Ok(HomeView {
+        as_of: as_of(reader),
+        network: reader.network().to_string(),
+        blocks: blocks.iter().map(summary).collect(),
+        events,
+        tallies: tallies(reader, tip.height)?,
+        supply,
+    })
+}
+
+fn tallies(reader: &Reader, height: u64) -> Result<Vec<Tally>, Missing> {
+    let lists = [
+        (ListKind::Transactions, "transactions", "/transactions"),
+        (ListKind::Parties, "parties", "/parties"),
+        (ListKind::Datasets, "datasets", "/datasets"),
+        (ListKind::Offers, "offers", "/offers"),
+        (ListKind::Agreements, "agreements", "/agreements"),
+        (ListKind::Deliveries, "deliveries", "/deliveries"),
+        (ListKind::Consents, "consents", "/consents"),
+        (ListKind::Refusals, "refusals", "/refusals"),
+    ];
+    let blocks = Tally { label: "blocks", count: height, href: "/blocks".into() };
+    let rest = lists
+        .into_iter()
+        .map(|(list, label, path)| Ok(Tally { label, count: reader.list_count(list, None)?, href: path.to_string() }));
+    std::iter::once(Ok(blocks)).chain(rest).collect()
+}

@@ -1,0 +1,183 @@
+//! Following: every block from a cursor on, verified, in order.
+//!
+//! A follower recomputes each block's part of the log from the transactions and events it was sent
+//! and compares the root with the one that a quorum sealed; nothing that the node says is believed
+//! otherwise. It does not execute: whoever wants that runs `lonja audit`. Services keep the cursor
+//! in the same batch as the rows they make of a block, so they can stop anywhere.
+
+use super::{
+    client::{Client, ClientError},
+    types::BlockPage,
+};
+use crate::{
+    block::entries,
+    log::{self, proof::TreeHead},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use contracts::{
+    event::Event,
+    execute,
+    founding::Founding,
+    id::{Digest, Height, TimeMs, TransactionId},
+    merkle::Frontier,
+    outcome::{BlockEntry, Outcome},
+    transaction::{Checked, Transaction},
+};
+use std::time::Duration;
+
+/// Where a follower is. Before the first block it is `Cursor::default()`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Cursor {
+    /// Height of the last block that was followed; 0 before the first.
+    pub height: Height,
+    /// Its id; nothing before the first.
+    pub block: Option<Digest>,
+    /// The log after it.
+    pub log: Frontier,
+}
+
+/// A follower of one node.
+pub struct Follower {
+    client: Client,
+    cursor: Cursor,
+    founded: bool,
+}
+
+/// One verified block.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// Its height.
+    pub height: Height,
+    /// Its time.
+    pub time_ms: TimeMs,
+    /// Its id.
+    pub block_id: Digest,
+    /// Its log entry.
+    pub entry: BlockEntry,
+    /// Size and root of the log after it.
+    pub head: TreeHead,
+    /// Its transactions, in order.
+    pub items: Vec<FollowedItem>,
+    /// Where the follower is after it. Keep it with what you make of the block.
+    pub cursor: Cursor,
+    /// With block 1: what the network was founded with.
+    pub founding: Option<Founding>,
+}
+
+/// One transaction of a verified block.
+#[derive(Clone, Debug)]
+pub struct FollowedItem {
+    /// Its id.
+    pub id: TransactionId,
+    /// Number of its log entry.
+    pub index: u64,
+    /// What was signed.
+    pub transaction: Transaction,
+    /// Applied, or refused.
+    pub outcome: Outcome,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl Follower {
+    /// Follows from `cursor` on.
+    pub fn new(client: Client, cursor: Cursor) -> Self {
+        let founded = cursor.height > 0;
+        Self { client, cursor, founded }
+    }
+
+    /// Where it is.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// The next blocks, or none if there is no new one within `wait`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the follower stays where it was, and may ask again.
+    pub async fn next(&mut self, wait: Duration) -> Result<Vec<Followed>, ClientError> {
+        let pages = self.client.blocks(self.cursor.height, wait).await?;
+        let mut founding = None;
+        if !self.founded && !pages.is_empty() {
+            founding = Some(self.client.document().await?.document.founding);
+        }
+        let mut cursor = self.cursor.clone();
+        let mut blocks = Vec::with_capacity(pages.len());
+        for page in pages {
+            let followed =
+                verify(&self.client, &cursor, page, founding.take()).map_err(|reason| self.client.untrue(reason))?;
+            cursor = followed.cursor.clone();
+            blocks.push(followed);
+        }
+        self.founded |= cursor.height > 0;
+        self.cursor = cursor;
+        Ok(blocks)
+    }
+}
+
+fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Founding>) -> Result<Followed, String> {
+    let BlockPage { block, results, certificate, seal } = page;
+    let (header, said) = (&block.header, &block.header.entry);
+    let parent = cursor.block.unwrap_or(Digest(client.network().0));
+    if said.height != cursor.height + 1 || said.parent != parent || said.log_root_before != cursor.log.root() {
+        return Err(format!("block {} does not follow block {}", said.height, cursor.height));
+    }
+    let transactions = check_transactions(client, &block.transactions)?;
+    if transactions.len() != results.len() || said.transactions as usize != results.len() {
+        return Err(format!("block {} has not one result for each transaction", said.height));
+    }
+    for (transaction, result) in transactions.iter().zip(&results) {
+        let entry = &result.entry;
+        let same = entry.transaction == transaction.id()
+            && entry.digest == transaction.digest()
+            && entry.events == Event::digest_all(&result.events);
+        if !same {
+            return Err(format!("the result of transaction {} is of another", transaction.id()));
+        }
+    }
+    if header.transactions != execute::digest_of_transactions(&transactions) {
+        return Err(format!("block {} has other transactions than it says", said.height));
+    }
+    let leaves = entries(results.iter().map(|result| &result.entry), said).map(|entry| entry.leaf());
+    let (log, _) = log::append(&cursor.log, leaves);
+    let head = TreeHead { size: header.log_size, root: header.log_root };
+    if log.count() != head.size || log.root() != head.root {
+        return Err(format!("block {} does not give the log that it says", said.height));
+    }
+    let id = header.id();
+    if certificate.block != id || certificate.height != said.height {
+        return Err(format!("the certificate of block {} is of another", said.height));
+    }
+    let set = client.trust().era(head.size);
+    certificate.verify(&client.network(), set).map_err(|error| error.to_string())?;
+    seal.verify(client.trust(), &head).map_err(|error| error.to_string())?;
+    let first = cursor.log.count();
+    let item = |(place, (transaction, result)): (usize, (Checked, crate::store::StoredResult))| FollowedItem {
+        id: transaction.id(),
+        index: first + place as u64,
+        transaction: transaction.transaction().clone(),
+        outcome: result.entry.outcome,
+        events: result.events,
+    };
+    let items = transactions.into_iter().zip(results).enumerate().map(item).collect();
+    let cursor = Cursor { height: said.height, block: Some(id), log };
+    Ok(Followed {
+        height: said.height,
+        time_ms: said.time_ms,
+        block_id: id,
+        entry: *said,
+        head,
+        items,
+        cursor,
+        founding,
+    })
+}
+
+/// Decodes transactions. Their signatures were verified by a quorum before it signed the block.
+fn check_transactions(client: &Client, bytes: &[Vec<u8>]) -> Result<Vec<Checked>, String> {
+    let check = |bytes: &Vec<u8>| {
+        let decoded = Transaction::decode(bytes).and_then(|transaction| transaction.check_unsigned(&client.network()));
+        decoded.map_err(|error| error.to_string())
+    };
+    bytes.iter().map(check).collect()
+}

@@ -1,0 +1,28 @@
+//! The node's API: what a service, a command line or a stranger may ask over HTTP, and the client.
+//!
+//! Binary answers (borsh) are for machines that verify them; the same facts are there as JSON for
+//! people. Log, checkpoint and tiles follow C2SP (tlog-tiles, tlog-checkpoint). Nothing here decides:
+//! handlers parse, ask the node or its store, and map errors to RFC 9457 problems in one place.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `POST /v1/submissions` | borsh list of [`Answer`] to a borsh list of submissions, in order |
+//! | `GET /v1/status`, `/health`, `/metrics` | how the node is |
+//! | `GET /v1/network` | the founding document's founding state |
+//! | `GET /v1/blocks?after=H&limit=N&wait_ms=T` | borsh list of [`BlockPage`] items |
+//! | `GET /v1/transactions/{id}` | [`Answer`] in borsh; `/json` for people |
+//! | `GET /v1/state/{key}` | [`StateAnswer`]: record, proof, and the receipt of the height |
+//! | `GET /v1/history/{key}` | [`HistoryAnswer`]: all events of a record with the same proofs |
+//! | `GET /v1/sides/{id}` | borsh side body |
+//! | `GET /v1/decisions/{agreement}/{version}` | may it be delivered now? |
+//! | `GET /checkpoint`, `/tile/…` | C2SP |
+//! | `GET /v1/tlog-proof/{id}` | C2SP tlog-proof text |
+
+pub mod client;
+pub mod follow;
+mod problem;
+pub mod server;
+pub mod types;
+
+pub use problem::Problem;
+pub use types::{Answer, BlockPage, Decision, HistoryAnswer, StateAnswer};

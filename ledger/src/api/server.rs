@@ -1,0 +1,458 @@
+//! Routes and handlers. Each parses, asks one thing, and answers.
+
+use super::{
+    Answer, BlockPage, Decision, HistoryAnswer, Problem, StateAnswer,
+    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
+};
+use crate::{
+    block::Block,
+    limits::*,
+    log::{proof, tile},
+    node::{Fate, Handle, Refused},
+    receipt::{HeightProof, Receipt, Seal, StateEvidence, Statement, Trust},
+    store::{Place, Reader, StoreError},
+    submission::Submission,
+    tree,
+};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::header,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use borsh::BorshDeserialize;
+use contracts::{
+    delivery,
+    id::{AgreementId, Height, SideId, TransactionId, VersionId},
+    outcome::Entry,
+    rejection::{Rejection, Stop},
+    state::{Key, View},
+};
+use std::{
+    future::Future,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// The node's routes.
+pub fn router(handle: Handle) -> Router {
+    Router::new()
+        .route("/v1/submissions", post(submit))
+        .route("/v1/status", get(status))
+        .route("/v1/network", get(network))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .route("/v1/blocks", get(blocks))
+        .route("/v1/transactions/{id}", get(transaction))
+        .route("/v1/state/{key}", get(state))
+        .route("/v1/history/{key}", get(history))
+        .route("/v1/sides/{id}", get(side))
+        .route("/v1/decisions/{agreement}/{version}", get(decision))
+        .route("/v1/tlog-proof/{id}", get(tlog_proof))
+        .route("/checkpoint", get(latest_checkpoint))
+        .route("/tile/{*path}", get(tiles))
+        .fallback(|| async { Problem::not_found("there is no such route; the README lists them") })
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(REQUESTS_MAX))
+        .with_state(handle)
+}
+
+/// Serves on `listener` until `stop` is done.
+///
+/// # Errors
+/// What the socket says.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    handle: Handle,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(handle)).with_graceful_shutdown(stop).await
+}
+
+fn binary(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
+}
+
+fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(value).expect("writing to memory does not fail")
+}
+
+/// Runs what reads the store or verifies signatures away from the threads that serve sockets.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Problem::internal("the request failed; the node goes on")),
+    }
+}
+
+async fn submit(State(handle): State<Handle>, body: Bytes) -> Result<Response, Problem> {
+    let submissions = decode_submissions(&body)?;
+    let taken = {
+        let handle = handle.clone();
+        aside(move || Ok(take_all(&handle, submissions))).await?
+    };
+    let mut fates = Vec::with_capacity(taken.len());
+    for one in taken {
+        fates.push(match one {
+            Err(refused) => Err(refused),
+            Ok((id, None)) => Ok((id, None)),
+            Ok((id, Some(receiver))) => handle.fate(id, receiver).await.map(|fate| (id, Some(fate))),
+        });
+    }
+    let answers = aside(move || Ok(fates.into_iter().map(|fate| answer(&handle, fate)).collect::<Vec<_>>())).await?;
+    Ok(binary(encode(&answers)))
+}
+
+fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem> {
+    let mut rest = body;
+    let undecodable = |error: std::io::Error| {
+        Problem::new(
+            axum::http::StatusCode::BAD_REQUEST,
+            "undecodable",
+            "The bytes are no list of submissions",
+            error.to_string(),
+        )
+    };
+    let count = u32::deserialize(&mut rest).map_err(undecodable)?;
+    if count as usize > SUBMISSIONS_PER_REQUEST_MAX {
+        return Err(Problem::bad_request(format!(
+            "{count} submissions, {SUBMISSIONS_PER_REQUEST_MAX} at most in one request"
+        )));
+    }
+    let submissions =
+        (0..count).map(|_| Submission::deserialize(&mut rest)).collect::<Result<_, _>>().map_err(undecodable)?;
+    if !rest.is_empty() {
+        return Err(Problem::bad_request(format!("{} bytes follow after the last submission", rest.len())));
+    }
+    Ok(submissions)
+}
+
+type Taken = Result<(TransactionId, Option<tokio::sync::oneshot::Receiver<Fate>>), Refused>;
+
+fn take_all(handle: &Handle, submissions: Vec<Submission>) -> Vec<Taken> {
+    use rayon::prelude::*;
+    // Few are not worth waking other threads for; many are mostly signatures.
+    if submissions.len() < 8 {
+        submissions.into_iter().map(|one| handle.take(one)).collect()
+    } else {
+        submissions.into_par_iter().map(|one| handle.take(one)).collect()
+    }
+}
+
+fn answer(handle: &Handle, fate: Result<(TransactionId, Option<Fate>), Refused>) -> Answer {
+    let made = match fate {
+        Err(refused) => Err(refused.into()),
+        Ok((id, Some(Fate::Committed(decided, place)))) => decided
+            .receipt(place)
+            .map_err(|error| Problem::internal(error.to_string()))
+            .map(|receipt| CommittedAnswer {
+                id,
+                height: decided.header.entry.height,
+                time_ms: decided.header.entry.time_ms,
+                events: decided.results[place as usize].events.clone(),
+                receipt: receipt.encode(),
+            }),
+        Ok((id, _)) => committed(&handle.store().reader(), handle, &id),
+    };
+    made.map_or_else(|problem| Answer::problem(&problem), Answer::Committed)
+}
+
+fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
+    let place =
+        reader.place(id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
+    let (receipt, time_ms) = receipt_at(reader, handle, place)?;
+    let results = reader.results(place.height)?.ok_or_else(|| missing(place.height))?;
+    let result = results.into_iter().nth(place.place as usize).ok_or_else(|| missing(place.height))?;
+    Ok(CommittedAnswer { id: *id, height: place.height, time_ms, events: result.events, receipt: receipt.encode() })
+}
+
+fn missing(height: Height) -> Problem {
+    Problem::internal(format!("the store lacks a part of block {height}: run `lonja audit`"))
+}
+
+fn receipt_at(reader: &Reader, handle: &Handle, place: Place) -> Result<(Receipt, u64), Problem> {
+    let header = reader.header(place.height)?.ok_or_else(|| missing(place.height))?;
+    let results = reader.results(place.height)?.ok_or_else(|| missing(place.height))?;
+    let result = results.get(place.place as usize).ok_or_else(|| missing(place.height))?;
+    let index = header.log_size - 1 - u64::from(header.entry.transactions) + u64::from(place.place);
+    let receipt = receipt(reader, handle, place.height, index, Entry::Transaction(result.entry))?;
+    Ok((receipt, header.entry.time_ms))
+}
+
+/// The receipt of entry `index` under the checkpoint of its own block.
+fn receipt(reader: &Reader, handle: &Handle, height: Height, index: u64, entry: Entry) -> Result<Receipt, Problem> {
+    let header = reader.header(height)?.ok_or_else(|| missing(height))?;
+    let checkpoint = proof::TreeHead { size: header.log_size, root: header.log_root };
+    let path =
+        proof::inclusion(reader, index, checkpoint.size).map_err(|error| Problem::internal(error.to_string()))?;
+    let statement = Statement { network: handle.network(), index, entry, path, checkpoint };
+    Ok(Receipt { statement, seal: seal(reader, height)? })
+}
+
+fn seal(reader: &Reader, height: Height) -> Result<Seal, Problem> {
+    // Between a commit and its seal there is an instant; whoever asks in it comes again.
+    let bytes = reader.seal(height)?.ok_or_else(|| {
+        Problem::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            "unsealed",
+            "Not sealed yet",
+            format!("block {height} is being sealed; ask again"),
+        )
+    })?;
+    Seal::try_from_slice(&bytes).map_err(|_| missing(height))
+}
+
+/// The receipt of the block entry at `height`.
+pub(crate) fn height_proof(reader: &Reader, handle: &Handle, height: Height) -> Result<HeightProof, Problem> {
+    let header = reader.header(height)?.ok_or_else(|| Problem::not_found(format!("there is no block {height} yet")))?;
+    Ok(HeightProof { receipt: receipt(reader, handle, height, header.log_size - 1, Entry::Block(header.entry))? })
+}
+
+async fn status(State(handle): State<Handle>) -> Response {
+    Json(handle.status()).into_response()
+}
+
+async fn network(State(handle): State<Handle>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], handle.document().to_json()).into_response()
+}
+
+async fn health(State(handle): State<Handle>) -> Response {
+    let status = handle.status();
+    let code = if status.healthy { axum::http::StatusCode::OK } else { axum::http::StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(status)).into_response()
+}
+
+async fn metrics(State(handle): State<Handle>) -> Response {
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], handle.metrics())
+        .into_response()
+}
+
+async fn blocks(State(handle): State<Handle>, Query(query): Query<BlocksQuery>) -> Result<Response, Problem> {
+    let wait = Duration::from_millis(query.wait_ms.min(FOLLOW_WAIT_MS_MAX));
+    let mut watch = handle.watch();
+    // A time-out is an empty answer, not an error: the follower asks again.
+    drop(tokio::time::timeout(wait, watch.wait_for(|tip| tip.height > query.after)).await);
+    let limit = if query.limit == 0 { FOLLOW_BLOCKS_MAX } else { query.limit.min(FOLLOW_BLOCKS_MAX) };
+    let pages = aside(move || block_pages(&handle, query.after, limit)).await?;
+    Ok(binary(pages))
+}
+
+fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, Problem> {
+    let reader = handle.store().reader();
+    let mut pages: Vec<BlockPage> = Vec::new();
+    let mut bytes = 0;
+    for height in (after + 1..).take(limit) {
+        let (Some(header), Some(sealed)) = (reader.header(height)?, reader.seal(height)?) else { break };
+        let gone = || {
+            Problem::new(
+                axum::http::StatusCode::GONE,
+                "pruned",
+                "Pruned",
+                format!("the bodies of block {height} were pruned"),
+            )
+        };
+        let page = BlockPage {
+            block: Block { header, transactions: reader.bodies(height)?.ok_or_else(gone)? },
+            results: reader.results(height)?.ok_or_else(|| missing(height))?,
+            certificate: reader.certificate(height)?.ok_or_else(|| missing(height))?,
+            seal: Seal::try_from_slice(&sealed).map_err(|_| missing(height))?,
+        };
+        bytes += page.block.transactions.iter().map(Vec::len).sum::<usize>();
+        pages.push(page);
+        if bytes > FOLLOW_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(encode(&pages))
+}
+
+async fn transaction(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id: TransactionId = parse(&id)?;
+    aside(move || Ok(binary(encode(&Answer::Committed(committed(&handle.store().reader(), &handle, &id)?))))).await
+}
+
+async fn state(State(handle): State<Handle>, Path(key): Path<String>) -> Result<Response, Problem> {
+    let key = parse_key(&key)?;
+    aside(move || {
+        let reader = handle.store().reader();
+        let (height, state) = evidence(&reader, &handle, &key)?;
+        Ok(binary(encode(&StateAnswer { height, state })))
+    })
+    .await
+}
+
+/// A record with its proof at the newest height.
+pub(crate) fn evidence(reader: &Reader, handle: &Handle, key: &Key) -> Result<(Vec<u8>, StateEvidence), Problem> {
+    let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
+    if tip.height == 0 {
+        return Err(Problem::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            "no-block",
+            "No block yet",
+            "the first block is on its way; ask again",
+        ));
+    }
+    let value = reader.read(key).map_err(|error| Problem::internal(error.to_string()))?;
+    let proof = tree::prove(reader, tip.height, key).map_err(|error| Problem::internal(error.to_string()))?;
+    let height = height_proof(reader, handle, tip.height)?.receipt.encode();
+    Ok((height, StateEvidence { key: key.clone(), value, proof }))
+}
+
+async fn history(
+    State(handle): State<Handle>,
+    Path(key): Path<String>,
+    Query(query): Query<HistoryQuery>,
+) -> Result<Response, Problem> {
+    let key = parse_key(&key)?;
+    aside(move || {
+        let reader = handle.store().reader();
+        let (height, state) = evidence(&reader, &handle, &key)?;
+        let items = history_items(&reader, &key, query.from, HISTORY_ITEMS_MAX)?;
+        Ok(binary(encode(&HistoryAnswer { height, state, items })))
+    })
+    .await
+}
+
+/// Events of a record's history, from index `from` on.
+pub(crate) fn history_items(reader: &Reader, key: &Key, from: u64, limit: usize) -> Result<Vec<HistoryItem>, Problem> {
+    let mut items = Vec::new();
+    let mut block: Option<(Height, Vec<crate::store::StoredResult>)> = None;
+    for pointer in reader.history(key, from, limit)? {
+        let height = pointer.place.height;
+        if block.as_ref().is_none_or(|(loaded, _)| *loaded != height) {
+            block = Some((height, reader.results(height)?.ok_or_else(|| missing(height))?));
+        }
+        let results = block.as_ref().map(|(_, results)| results).ok_or_else(|| missing(height))?;
+        let result = results.get(pointer.place.place as usize).ok_or_else(|| missing(height))?;
+        let event = result.events.get(usize::from(pointer.number)).ok_or_else(|| missing(height))?.clone();
+        items.push(HistoryItem { height, transaction: result.entry.transaction, number: pointer.number, event });
+    }
+    Ok(items)
+}
+
+async fn side(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id: SideId = parse(&id)?;
+    aside(move || {
+        let body = handle.side(&id).map_err(|error| Problem::internal(error.to_string()))?;
+        let body = body.ok_or_else(|| Problem::not_found("the side body was withheld or taken down"))?;
+        Ok(binary(encode(&body)))
+    })
+    .await
+}
+
+async fn decision(
+    State(handle): State<Handle>,
+    Path((agreement, version)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (agreement, version): (AgreementId, VersionId) = (parse(&agreement)?, parse(&version)?);
+    aside(move || {
+        let reader = handle.store().reader();
+        let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
+        if let Some(reason) = handle.status().reason {
+            return Err(Refused::Stopped(reason).into());
+        }
+        let clock_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
+        let tested_ms = tip.time_ms.max(clock_ms);
+        let refused = match delivery::decide(&reader, &agreement, &version, tested_ms) {
+            Ok(_) => None,
+            Err(Stop::Refused(rejection)) => Some(refused_decision(&rejection)),
+            Err(Stop::Fault(fault)) => return Err(Problem::internal(fault.to_string())),
+        };
+        Ok(Json(Decision { height: tip.height, time_ms: tip.time_ms, tested_ms, refused }).into_response())
+    })
+    .await
+}
+
+fn refused_decision(rejection: &Rejection) -> RefusedDecision {
+    let name = Rejection::name_of(rejection.code()).unwrap_or_default().to_string();
+    RefusedDecision { code: rejection.code(), name, text: rejection.to_string() }
+}
+
+async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id: TransactionId = parse(&id)?;
+    aside(move || {
+        let reader = handle.store().reader();
+        let place =
+            reader.place(&id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
+        let (receipt, _) = receipt_at(&reader, &handle, place)?;
+        let trust = Trust::new(handle.network(), handle.validators().clone())
+            .map_err(|error| Problem::internal(error.to_string()))?;
+        let proof = receipt.tlog_proof(&trust).map_err(|error| Problem::internal(error.to_string()))?;
+        Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof.to_string()).into_response())
+    })
+    .await
+}
+
+async fn latest_checkpoint(State(handle): State<Handle>) -> Result<Response, Problem> {
+    aside(move || {
+        let reader = handle.store().reader();
+        let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
+        let head = proof::TreeHead { size: tip.log.count(), root: tip.log.root() };
+        let note = seal(&reader, tip.height)?
+            .note(&handle.network(), handle.validators(), &head)
+            .map_err(|error| Problem::internal(error.to_string()))?;
+        Ok((
+            [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],
+            note.to_string(),
+        )
+            .into_response())
+    })
+    .await
+}
+
+async fn tiles(State(handle): State<Handle>, Path(path): Path<String>) -> Result<Response, Problem> {
+    let tile: tile::Tile =
+        format!("tile/{path}").parse().map_err(|error: tile::TileError| Problem::not_found(error.to_string()))?;
+    aside(move || {
+        let reader = handle.store().reader();
+        let size = reader.tip()?.map_or(0, |tip| tip.log.count());
+        if !tile.is_within(size) {
+            return Err(Problem::not_found(format!("the log has {size} entries; this tile is not there yet")));
+        }
+        let bytes = match tile.kind() {
+            tile::TileKind::Entries => entry_bundle(&reader, &tile)?,
+            _ => tile::hashes(&reader, &tile, size).map_err(|error| Problem::internal(error.to_string()))?,
+        };
+        let cache = (header::CACHE_CONTROL, "public, max-age=31536000, immutable");
+        Ok(([(header::CONTENT_TYPE, "application/octet-stream"), cache], bytes).into_response())
+    })
+    .await
+}
+
+fn entry_bundle(reader: &Reader, tile: &tile::Tile) -> Result<Vec<u8>, Problem> {
+    let (mut index, end) = (tile.first(), tile.first() + u64::from(tile.width()));
+    let mut bundle: Vec<Vec<u8>> = Vec::new();
+    while index < end {
+        let height =
+            reader.height_of_entry(index)?.ok_or_else(|| Problem::not_found("the entries are not there yet"))?;
+        let entries = reader.entries(height)?.ok_or_else(|| missing(height))?;
+        let size = reader.header(height)?.ok_or_else(|| missing(height))?.log_size;
+        let first = size - entries.len() as u64;
+        let from = (index - first) as usize;
+        let to = ((end - first) as usize).min(entries.len());
+        bundle.extend(entries[from..to].iter().map(Entry::bytes));
+        index = first + to as u64;
+    }
+    tile::bundle(bundle.iter().map(Vec::as_slice)).map_err(|error| Problem::internal(error.to_string()))
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| Problem::bad_request(error.to_string()))
+}
+
+fn parse_key(text: &str) -> Result<Key, Problem> {
+    match hex::decode(text) {
+        Ok(bytes) if !bytes.is_empty() && bytes.len() <= 128 => Ok(Key::from_bytes(bytes)),
+        _ => Err(Problem::bad_request("a key is 1 to 128 bytes in hexadecimal")),
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Problem::internal(error.to_string())
+    }
+}

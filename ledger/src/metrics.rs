@@ -1,0 +1,77 @@
+//! What a node tells Prometheus: a registry for each node, so that several run in one process.
+
+use crate::{chain::Committed, node::Status};
+use contracts::outcome::Outcome;
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Duration;
+
+/// Counters of one node.
+pub struct Metrics {
+    registry: Registry,
+    applied: Counter,
+    refused: Counter,
+    blocks: Counter,
+    commit_seconds: Histogram,
+    height: Gauge,
+    waiting: Gauge,
+    healthy: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let buckets = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+        let mut made = Self {
+            registry: Registry::with_prefix("lonja"),
+            applied: Counter::default(),
+            refused: Counter::default(),
+            blocks: Counter::default(),
+            commit_seconds: Histogram::new(buckets),
+            height: Gauge::default(),
+            waiting: Gauge::default(),
+            healthy: Gauge::default(),
+        };
+        made.registry.register(
+            "transactions_applied",
+            "Transactions that did what they asked for",
+            made.applied.clone(),
+        );
+        made.registry.register("transactions_refused", "Transactions that a policy refused", made.refused.clone());
+        made.registry.register("blocks", "Blocks committed since the start", made.blocks.clone());
+        made.registry.register(
+            "commit_seconds",
+            "From ordering a block to its seal, all durable",
+            made.commit_seconds.clone(),
+        );
+        made.registry.register("height", "Height of the newest block", made.height.clone());
+        made.registry.register("mempool_transactions", "Transactions that wait for a block", made.waiting.clone());
+        made.registry.register("healthy", "1 while the node makes blocks", made.healthy.clone());
+        made
+    }
+}
+
+impl Metrics {
+    /// Takes note of a block.
+    pub fn committed(&self, block: &Committed, took: Duration) {
+        let applied = block.results.iter().filter(|result| result.entry.outcome == Outcome::Applied).count() as u64;
+        self.applied.inc_by(applied);
+        self.refused.inc_by(block.results.len() as u64 - applied);
+        self.blocks.inc();
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// The text that Prometheus reads.
+    pub fn render(&self, status: &Status) -> String {
+        self.height.set(status.height as i64);
+        self.waiting.set(status.waiting as i64);
+        self.healthy.set(i64::from(status.healthy));
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => String::from("# the metrics could not be written\n"),
+        }
+    }
+}

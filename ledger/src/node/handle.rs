@@ -1,0 +1,209 @@
+//! What others may ask of a running node: take this in, what became of it, read that.
+
+use super::{Shared, fate::Fate};
+use crate::{
+    limits::SUBMIT_WAIT_MS,
+    mempool::Busy,
+    sides::SidesError,
+    store::{Reader, Store, StoreError, Tip},
+    submission::{SideMismatch, Submission},
+};
+use contracts::{
+    execute::{self, Context, Inadmissible},
+    id::{Height, NetworkId, SideId, TimeMs, TransactionId},
+    side::SideBody,
+    state::Fault,
+    transaction::{Checked, TransactionError},
+    validators::ValidatorSet,
+};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{oneshot, watch};
+
+/// A running node, for everybody but its own thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+/// Why a submission was not taken in. Nothing of it is kept.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Refused {
+    /// The bytes are no transaction of this network.
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// The side body is not the transaction's.
+    #[error(transparent)]
+    Side(#[from] SideMismatch),
+    /// It may not be in a block.
+    #[error(transparent)]
+    Inadmissible(#[from] Inadmissible),
+    /// The node cannot take it now.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state cannot be read.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The side body cannot be kept.
+    #[error("the side body cannot be kept: {0}")]
+    Sides(String),
+    /// The node makes no blocks.
+    #[error("the node has stopped: {0}")]
+    Stopped(String),
+    /// It was left out of the block because executing it failed; our fault, reported in the log.
+    #[error("executing the transaction failed in a way that is the node's fault; it was left out and nothing changed")]
+    Faulty,
+    /// No block came in time; it may still be committed. Ask for it by its id.
+    #[error("no block came within {SUBMIT_WAIT_MS} ms; ask for transaction {0} later")]
+    Pending(TransactionId),
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The network.
+    pub network: NetworkId,
+    /// Height of the newest block.
+    pub height: Height,
+    /// Its time.
+    pub time_ms: TimeMs,
+    /// Entries of the log.
+    pub log_size: u64,
+    /// Root of the log.
+    pub log_root: contracts::id::Digest,
+    /// Root of the state.
+    pub state_root: contracts::id::Digest,
+    /// Transactions that wait.
+    pub waiting: u64,
+    /// Does it make blocks?
+    pub healthy: bool,
+    /// Why not, if it does not.
+    pub reason: Option<String>,
+}
+
+impl Handle {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) fn ask_to_stop(&self) {
+        self.shared.queue.lock().shutdown = true;
+        self.shared.wake.notify_all();
+    }
+
+    /// The network.
+    pub fn network(&self) -> NetworkId {
+        self.shared.network
+    }
+
+    /// What the network is founded on.
+    pub fn document(&self) -> &genesis::SignedDocument {
+        &self.shared.document
+    }
+
+    /// The validators.
+    pub fn validators(&self) -> &ValidatorSet {
+        &self.shared.set
+    }
+
+    /// The store, for reading.
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// Tells of each new tip.
+    pub fn watch(&self) -> watch::Receiver<Tip> {
+        self.shared.tip.subscribe()
+    }
+
+    /// What Prometheus reads.
+    pub fn metrics(&self) -> String {
+        self.shared.metrics.render(&self.status())
+    }
+
+    /// How the node is.
+    pub fn status(&self) -> Status {
+        let tip = self.shared.tip.borrow().clone();
+        let reason = self.shared.stopped.lock().clone();
+        Status {
+            network: self.shared.network,
+            height: tip.height,
+            time_ms: tip.time_ms,
+            log_size: tip.log.count(),
+            log_root: tip.log.root(),
+            state_root: tip.state_root,
+            waiting: self.shared.queue.lock().mempool.len() as u64,
+            healthy: reason.is_none(),
+            reason,
+        }
+    }
+
+    /// Checks a submission as far as it can be checked before it is executed, and takes it in.
+    /// Returns where its fate will be told; `None` where it is in the ledger already.
+    ///
+    /// Blocks for a signature's verification and, with a side body, for an fsync.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn take(&self, submission: Submission) -> Result<(TransactionId, Option<oneshot::Receiver<Fate>>), Refused> {
+        if let Some(reason) = self.shared.stopped.lock().clone() {
+            return Err(Refused::Stopped(reason));
+        }
+        submission.check_side()?;
+        let checked = submission.transaction.check(&self.shared.network)?;
+        let id = checked.id();
+        let reader = self.shared.store.reader();
+        if reader.place(&id)?.is_some() {
+            return Ok((id, None));
+        }
+        self.check_admissible(&reader, &checked)?;
+        if let Some(side) = &submission.side {
+            self.shared.sides.keep(side).map_err(|error: SidesError| Refused::Sides(error.to_string()))?;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let mut queue = self.shared.queue.lock();
+        match queue.mempool.insert(checked) {
+            // The same bytes again, while the first still wait: both learn the same fate.
+            Ok(()) | Err(Busy::Waiting) => queue.waiters.entry(id).or_default().push(sender),
+            Err(busy) => return Err(busy.into()),
+        }
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok((id, Some(receiver)))
+    }
+
+    fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<(), Refused> {
+        let tip = self.shared.tip.borrow().clone();
+        let context = Context { network: self.shared.network, height: tip.height + 1, time_ms: tip.time_ms + 1 };
+        execute::admissible(reader, &context, checked)??;
+        Ok(())
+    }
+
+    /// Waits for what becomes of a submission.
+    ///
+    /// # Errors
+    /// [`Refused::Pending`] where no block comes in time, else why it is in none.
+    pub async fn fate(&self, id: TransactionId, receiver: oneshot::Receiver<Fate>) -> Result<Fate, Refused> {
+        match tokio::time::timeout(Duration::from_millis(SUBMIT_WAIT_MS), receiver).await {
+            Err(_) => Err(Refused::Pending(id)),
+            Ok(Err(_)) => {
+                let reason = self.shared.stopped.lock().clone();
+                Err(Refused::Stopped(reason.unwrap_or_else(|| "it is stopping".into())))
+            }
+            Ok(Ok(Fate::Dropped(reason))) => Err(reason.into()),
+            Ok(Ok(Fate::Faulty)) => Err(Refused::Faulty),
+            Ok(Ok(fate)) => Ok(fate),
+        }
+    }
+
+    /// The side body that `id` commits to, unless it was withheld or taken down.
+    ///
+    /// # Errors
+    /// [`SidesError`].
+    pub fn side(&self, id: &SideId) -> Result<Option<SideBody>, SidesError> {
+        self.shared.sides.get(id)
+    }
+}

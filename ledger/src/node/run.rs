@@ -1,0 +1,255 @@
+//! The loop of the thread that owns the chain.
+
+use super::{
+    NodeError, Shared,
+    fate::{Decided, Fate},
+};
+use crate::{
+    chain::{BlockError, Chain, Committed, Prepared},
+    highwater::{HighWater, Mark},
+    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
+    log::{
+        SubtreeHash,
+        proof::{TreeHead, peaks},
+    },
+    ordering::Ordering,
+    receipt::{Seal, Vote},
+    time::{ClockGuard, stamp},
+};
+use contracts::{
+    event::Event,
+    execute::Inadmissible,
+    id::{Height, TimeMs, TransactionId},
+    limits::BLOCK_BYTES_MAX,
+    merkle::Frontier,
+    transaction::Checked,
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How long the thread waits before it tries again after the clock was found to have jumped.
+const CLOCK_RETRY: Duration = Duration::from_secs(1);
+
+/// The owner of the chain.
+pub(super) struct Owner {
+    shared: Arc<Shared>,
+    chain: Chain,
+    highwater: HighWater,
+    ordering: Box<dyn Ordering>,
+    clock: ClockGuard,
+    started: Instant,
+    last_block: Instant,
+    /// Candidates of a batch that made execution panic, in ever smaller parts.
+    suspects: VecDeque<Vec<Checked>>,
+}
+
+impl Owner {
+    pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, ordering: Box<dyn Ordering>) -> Self {
+        let mut clock = ClockGuard::restarted(chain.tip().time_ms);
+        if shared.confirm_time {
+            clock.confirm();
+        }
+        let now = Instant::now();
+        Self { shared, chain, highwater, ordering, clock, started: now, last_block: now, suspects: VecDeque::new() }
+    }
+
+    /// Finishes what a crash cut short: marks, seals and deletions of the newest blocks.
+    pub fn recover(&mut self) -> Result<(), NodeError> {
+        let tip = self.chain.tip().clone();
+        let from = self.highwater.mark().height.max(1);
+        for height in from..=tip.height {
+            let reader = self.shared.store.reader();
+            let Some(header) = reader.header(height)? else { continue };
+            let results = reader.results(height)?.unwrap_or_default();
+            let sealed = reader.seal(height)?.is_some();
+            drop(reader);
+            let head = TreeHead { size: header.log_size, root: header.log_root };
+            if height > self.highwater.mark().height {
+                self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
+            }
+            if !sealed {
+                self.seal(height, header.entry.time_ms, &head)?;
+            }
+            self.take_down(results.iter().flat_map(|result| &result.events))?;
+        }
+        Ok(())
+    }
+
+    /// Runs until somebody asks to stop or a block cannot be committed.
+    pub fn run(mut self) {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.blocks()));
+        let reason = match ended {
+            Ok(Ok(())) => "it was asked to stop".to_string(),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the node stops");
+                explain(&error)
+            }
+            Err(_) => "an invariant of the ledger does not hold; see the log".to_string(),
+        };
+        *self.shared.stopped.lock() = Some(reason);
+        // Whoever waits learns from the closed channel that no answer comes.
+        self.shared.queue.lock().waiters.clear();
+        self.shared.tip.send_modify(|_| {});
+    }
+
+    fn blocks(&mut self) -> Result<(), NodeError> {
+        loop {
+            let Some(candidates) = self.next_candidates() else { return Ok(()) };
+            let clock_ms = now_ms();
+            let stamp_ms = stamp(self.chain.tip().time_ms, clock_ms);
+            if let Err(jumped) = self.clock.check(stamp_ms, self.monotonic_ms()) {
+                tracing::error!(%jumped, "no block is made");
+                self.suspects.push_front(candidates);
+                *self.shared.stopped.lock() = Some(jumped.to_string());
+                std::thread::sleep(CLOCK_RETRY);
+                if self.shared.queue.lock().shutdown {
+                    return Ok(());
+                }
+                continue;
+            }
+            if let Some((prepared, dropped)) = self.propose(candidates, clock_ms)? {
+                let idle = self.last_block.elapsed() >= Duration::from_millis(IDLE_BLOCK_MS);
+                let dropped: Vec<_> = dropped.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect();
+                if prepared.header.entry.transactions > 0 || idle || self.chain.tip().height == 0 {
+                    self.commit(prepared)?;
+                }
+                self.tell(dropped);
+            }
+        }
+    }
+
+    /// Waits for something to do. `None` when asked to stop.
+    fn next_candidates(&mut self) -> Option<Vec<Checked>> {
+        let mut queue = self.shared.queue.lock();
+        if queue.shutdown {
+            return None;
+        }
+        if let Some(part) = self.suspects.pop_front() {
+            return Some(part);
+        }
+        let idle_at = self.last_block + Duration::from_millis(IDLE_BLOCK_MS);
+        let first = self.chain.tip().height == 0;
+        while queue.mempool.is_empty() && !queue.shutdown && !first {
+            if self.shared.wake.wait_until(&mut queue, idle_at).timed_out() {
+                break;
+            }
+        }
+        if queue.shutdown { None } else { Some(queue.mempool.drain(PROPOSAL_TRANSACTIONS_MAX, BLOCK_BYTES_MAX)) }
+    }
+
+    /// Executes candidates. A panic is the fault of one of them: it is found by halving, and left out.
+    #[expect(clippy::type_complexity, reason = "a block and what was left out of it")]
+    fn propose(
+        &mut self,
+        candidates: Vec<Checked>,
+        clock_ms: TimeMs,
+    ) -> Result<Option<(Prepared, Vec<(TransactionId, Inadmissible)>)>, NodeError> {
+        let chain = &self.chain;
+        let attempt = catch_unwind(AssertUnwindSafe(|| chain.propose(candidates.clone(), clock_ms, 0)));
+        match attempt {
+            Ok(proposed) => Ok(Some(proposed?)),
+            Err(_) if candidates.len() == 1 => {
+                let id = candidates[0].id();
+                tracing::error!(%id, "executing this transaction panicked; it is left out");
+                self.tell(vec![(id, Fate::Faulty)]);
+                Ok(None)
+            }
+            Err(_) => {
+                let half = candidates.len() / 2;
+                self.suspects.push_front(candidates[half..].to_vec());
+                self.suspects.push_front(candidates[..half].to_vec());
+                Ok(None)
+            }
+        }
+    }
+
+    fn commit(&mut self, prepared: Prepared) -> Result<(), NodeError> {
+        let begun = Instant::now();
+        let (height, time_ms) = (prepared.header.entry.height, prepared.header.entry.time_ms);
+        let head = TreeHead { size: prepared.header.log_size, root: prepared.header.log_root };
+        let certificate = self.ordering.order(height, prepared.header.id())?;
+        let committed = self.chain.commit(prepared, certificate).map_err(stop_on_store)?;
+        // The block is durable. A crash from here on is finished by `recover`.
+        self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
+        let seal = self.seal(height, time_ms, &head)?;
+        self.take_down(committed.results.iter().flat_map(|result| &result.events))?;
+        self.clock.stamped(time_ms, self.monotonic_ms());
+        self.last_block = Instant::now();
+        *self.shared.stopped.lock() = None;
+        self.shared.metrics.committed(&committed, begun.elapsed());
+        let decided = Arc::new(self.decided(committed, seal));
+        self.shared.tip.send_replace(self.chain.tip().clone());
+        let fates = decided.results.iter().enumerate();
+        let fates =
+            fates.map(|(place, result)| (result.entry.transaction, Fate::Committed(decided.clone(), place as u32)));
+        self.tell(fates.collect());
+        Ok(())
+    }
+
+    /// Signs the checkpoint of `height` and keeps the seal for ever. The high-water file is above it.
+    fn seal(&self, height: Height, time_ms: TimeMs, head: &TreeHead) -> Result<Seal, NodeError> {
+        assert!(height <= self.highwater.mark().height, "what is signed is below the high-water mark");
+        let keys = &self.shared.keys;
+        let vote = Vote::sign(&self.shared.network, head, 0, time_ms / 1_000, &*keys.log, &*keys.cosigner)?;
+        let seal = Seal::of(&self.shared.set, vec![vote])?;
+        self.shared.store.keep_seal(height, borsh::to_vec(&seal).expect("writing to memory does not fail"))?;
+        Ok(seal)
+    }
+
+    fn take_down<'e>(&self, events: impl Iterator<Item = &'e Event>) -> Result<(), NodeError> {
+        for event in events {
+            if let Event::SideTakenDown { side, .. } = event {
+                self.shared.sides.delete(side)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn decided(&self, committed: Committed, seal: Seal) -> Decided {
+        let Committed { header, results, hashes, log_before } = committed;
+        let hashes = reachable(&hashes, &log_before);
+        Decided { network: self.shared.network, header, results, seal, hashes }
+    }
+
+    fn tell(&self, fates: Vec<(TransactionId, Fate)>) {
+        let mut queue = self.shared.queue.lock();
+        for (id, fate) in fates {
+            for waiter in queue.waiters.remove(&id).into_iter().flatten() {
+                // Whoever waited may have gone; its transaction is committed all the same.
+                drop(waiter.send(fate.clone()));
+            }
+        }
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+/// All hashes that a path from a new entry to the new root can need: the new ones, and the old peaks.
+fn reachable(new: &[SubtreeHash], before: &Frontier) -> HashMap<(u8, u64), contracts::id::Digest> {
+    let old = peaks(0, before.count()).zip(before.peaks().iter().copied());
+    old.chain(new.iter().map(|hash| ((hash.level, hash.index), hash.hash))).collect()
+}
+
+fn stop_on_store(error: BlockError) -> NodeError {
+    NodeError::Block(error)
+}
+
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}
+
+fn now_ms() -> TimeMs {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}

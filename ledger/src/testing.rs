@@ -1,0 +1,151 @@
+//! A real solo network in a folder of its own, for tests of everything that stands on the ledger.
+
+use crate::{
+    api::{
+        client::{Client, Identity},
+        server,
+    },
+    node::{Config, Node, ValidatorKeys},
+};
+use contracts::{
+    founding::{Founder, FounderKey, Founding, Parameters},
+    id::PartyId,
+    key::{Signer, TestSigner},
+    party::{Country, KeyUse, PartyKind, Role, Roles},
+    validators::{Validator, ValidatorSet},
+};
+use genesis::{NetworkDocument, SignedDocument, TrustAnchor};
+use std::{path::Path, sync::Arc};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+/// Seeds of the founders' keys: everybody can make them, so they guard nothing.
+const SEEDS: [(u16, &str, &[Role]); 6] = [
+    (10, "Market operator", &[Role::Operator]),
+    (11, "Settlement agent", &[Role::SettlementAgent]),
+    (12, "Marketplace", &[Role::Gateway]),
+    (13, "Harbour office", &[Role::Provider, Role::Buyer]),
+    (14, "Shipping line", &[Role::Buyer, Role::Provider]),
+    (15, "Consent office", &[Role::Custodian]),
+];
+
+/// A running solo network.
+pub struct Network {
+    /// Whom to trust.
+    pub anchor: TrustAnchor,
+    /// A client of its node.
+    pub client: Client,
+    /// Where its node listens.
+    pub url: String,
+    node: Option<Node>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+/// The founding document of the test network.
+///
+/// # Panics
+/// Never: its parts are fixed and valid.
+pub fn document() -> SignedDocument {
+    let key = |seed| TestSigner::of(seed).public();
+    let validator = Validator { name: "validator-0".into(), consensus: key(1), log: key(2), cosigner: key(3) };
+    let founder = |(seed, name, roles): &(u16, &str, &[Role])| Founder {
+        name: name.to_string(),
+        kind: PartyKind::City,
+        jurisdiction: Country(*b"ES"),
+        roles: Roles::of(roles),
+        keys: vec![
+            FounderKey { key: key(*seed), usage: KeyUse::Sign },
+            FounderKey { key: key(*seed + 100), usage: KeyUse::Price },
+        ],
+    };
+    let founding = Founding {
+        validators: ValidatorSet { validators: vec![validator] },
+        founders: SEEDS.iter().map(founder).collect(),
+        parameters: Parameters::default(),
+    };
+    let document = NetworkDocument { protocol: 0, name: "Test".into(), created_ms: 0, founding };
+    document.sign(&[&TestSigner::of(1)]).expect("the test network's parts are fixed and valid")
+}
+
+/// The founder made from `seed`.
+pub fn identity(seed: u16) -> Identity {
+    let signer = TestSigner::of(seed);
+    Identity { party: PartyId::of_first_key(&signer.public()), signer: Arc::new(signer) }
+}
+
+/// Admits others.
+pub fn operator() -> Identity {
+    identity(10)
+}
+
+/// Mints and burns.
+pub fn settlement() -> Identity {
+    identity(11)
+}
+
+/// Delivers.
+pub fn gateway() -> Identity {
+    identity(12)
+}
+
+/// Publishes; its pricing key has seed 113.
+pub fn provider() -> Identity {
+    identity(13)
+}
+
+/// Buys.
+pub fn buyer() -> Identity {
+    identity(14)
+}
+
+/// Records consents.
+pub fn custodian() -> Identity {
+    identity(15)
+}
+
+/// A node of the test network in `folder`, without a server.
+///
+/// # Errors
+/// [`crate::node::NodeError`].
+pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
+    let signer = |seed| Arc::new(TestSigner::of(seed)) as Arc<dyn Signer>;
+    Node::start(Config {
+        folder: folder.to_path_buf(),
+        document: document(),
+        keys: ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) },
+        confirm_time: false,
+    })
+}
+
+impl Network {
+    /// Starts a node in `folder` and serves it on a free port of the loopback.
+    ///
+    /// # Panics
+    /// When it cannot: a test goes no further then.
+    pub async fn start(folder: &Path) -> Self {
+        let node = node(folder).expect("the test network starts");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port of the loopback is free");
+        let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = server::serve(listener, node.handle(), async move { drop(stopped.await) });
+        let server = tokio::spawn(serving);
+        let anchor = document().anchor();
+        let client = Client::new(&url, anchor.clone()).expect("the anchor and the link are valid");
+        let started = Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server) };
+        while started.client.status().await.expect("the node answers").height == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        started
+    }
+
+    /// Stops node and server, leaving the folder.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        // Connections hold the store; only when they are closed may another node open it.
+        if let Some(server) = self.server.take() {
+            drop(tokio::time::timeout(std::time::Duration::from_secs(10), server).await);
+        }
+        let node = self.node.take();
+        drop(tokio::task::spawn_blocking(move || node.map(Node::stop)).await);
+    }
+}
