@@ -141,10 +141,11 @@ impl Network {
     /// Stops node and server, leaving the folder.
     pub async fn stop(mut self) {
         drop(self.stop.take());
+        // Connections hold the store; only when they are closed may another node open it.
+        if let Some(server) = self.server.take() {
+            drop(tokio::time::timeout(std::time::Duration::from_secs(10), server).await);
+        }
         let node = self.node.take();
         drop(tokio::task::spawn_blocking(move || node.map(Node::stop)).await);
-        if let Some(server) = self.server.take() {
-            server.abort();
-        }
     }
 }

@@ -309,7 +309,8 @@ fn versions(reader: &Reader, id: &DatasetId, count: u32) -> Result<Vec<VersionVi
     for number in (1..=count).rev().take(crate::limits::PAGE_ROWS_MAX) {
         let version = VersionId::of(id, number);
         let Some(found) = reader.value::<Version>(&Version::key(&version))? else { continue };
-        let anchored = reader.list(ListKind::Versions, Some(&Thing::new(Kind::Version, version.as_bytes())), None, 1)?;
+        let anchored =
+            reader.list(ListKind::Versions, Some(&Thing::new(Kind::Version, version.as_bytes())), None, 1)?;
         let at = anchored.items.first().map(|listed| listed.at).unwrap_or_default();
         views.push(VersionView {
             number,
@@ -353,7 +354,9 @@ fn grounds(reader: &Reader, id: &DatasetId, dataset: &Dataset) -> Result<Vec<Gro
         );
         grounds.push(Ground { purpose, ground: format!("{consents}; {ended}"), holds, controller: None });
     }
-    for (key, basis) in reader.records::<LegalBasis>(&[&[LegalBasis::TAG], id.as_bytes()].concat(), Purpose::ALL.len())? {
+    for (key, basis) in
+        reader.records::<LegalBasis>(&[&[LegalBasis::TAG], id.as_bytes()].concat(), Purpose::ALL.len())?
+    {
         let Some(purpose) = purpose_of(key.as_bytes()) else { continue };
         let kind = slug(&basis.kind).replace('-', " ");
         let ended = if basis.ended { " (no longer relied on)" } else { "" };

@@ -63,8 +63,7 @@ pub struct ContentView {
 /// # Errors
 /// [`Missing`].
 pub fn delivery(reader: &Reader, id: &DeliveryId) -> Result<DeliveryView, Missing> {
-    let delivery: Delivery =
-        reader.value(&Delivery::key(id))?.ok_or_else(|| unknown(reader, "delivery", id))?;
+    let delivery: Delivery = reader.value(&Delivery::key(id))?.ok_or_else(|| unknown(reader, "delivery", id))?;
     let names = Names(reader);
     let agreement: Option<Agreement> = reader.value(&Agreement::key(&delivery.agreement))?;
     let version: Option<Version> = reader.value(&Version::key(&delivery.version))?;

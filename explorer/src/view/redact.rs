@@ -23,8 +23,7 @@ pub const CLOSED: &str =
 /// See [`CLOSED`].
 pub const ACCESS_LIST: &str = "Who is on an access list or in a group is shown to those concerned only.";
 /// See [`CLOSED`].
-pub const SIDE_BODY: &str =
-    "Bound by this commitment and kept beside the ledger; shown to entitled readers, deletable without breaking a proof.";
+pub const SIDE_BODY: &str = "Bound by this commitment and kept beside the ledger; shown to entitled readers, deletable without breaking a proof.";
 
 /// Is a dataset closed now, or as a request would have had it?
 pub fn is_closed(spectrum: &Stated<Spectrum>) -> bool {

@@ -5,8 +5,8 @@ use super::{licence, words};
 use contracts::{
     jacket::{Access, Classification},
     vocabulary::{
-        CollectableCategory, DataRole, DataUsage, InferenceRule, InsightLevel, PersonalStatus, Quadrant, SensitivityClass, Spectrum,
-        Stated, Structure,
+        CollectableCategory, DataRole, DataUsage, InferenceRule, InsightLevel, PersonalStatus, Quadrant,
+        SensitivityClass, Spectrum, Stated, Structure,
     },
 };
 
@@ -53,7 +53,10 @@ pub(super) fn classification(evidence: Evidence) -> Classification {
         structure: inferred(InferenceRule::MediaType, evidence.structure),
         quadrant: inferred(InferenceRule::PublisherQuadrant, quadrant(evidence.public_sector, &spectrum, &access)),
         sensitivity: inferred(InferenceRule::SpectrumSensitivity, sensitivity(&spectrum, &access)),
-        personal: inferred(InferenceRule::SystemOfRecords, evidence.system_of_records.then_some(PersonalStatus::Personal)),
+        personal: inferred(
+            InferenceRule::SystemOfRecords,
+            evidence.system_of_records.then_some(PersonalStatus::Personal),
+        ),
         spectrum,
         access,
         spatial: evidence.spatial,
@@ -118,7 +121,9 @@ fn insight_levels(categories: &[CollectableCategory]) -> Vec<InsightLevel> {
         .iter()
         .flat_map(|category| match category {
             CollectableCategory::Characteristics => &[InsightLevel::Operational, InsightLevel::Strategic][..],
-            CollectableCategory::Consumption | CollectableCategory::Production | CollectableCategory::Supply => &[InsightLevel::Critical],
+            CollectableCategory::Consumption | CollectableCategory::Production | CollectableCategory::Supply => {
+                &[InsightLevel::Critical]
+            }
             CollectableCategory::Movement | CollectableCategory::Status => &[InsightLevel::Analytical],
             CollectableCategory::Presence | CollectableCategory::Use => &[InsightLevel::Strategic],
         })
@@ -141,12 +146,21 @@ mod tests {
             (Some(AccessLevel::NonPublic), CC0, Some(Spectrum::Closed), None),
             (Some(AccessLevel::RestrictedPublic), CC0, Some(Spectrum::Shared), Some("specific access")),
             (Some(AccessLevel::Public), CC0, Some(Spectrum::Open), None),
-            (Some(AccessLevel::Public), Some("https://example.org/terms"), Some(Spectrum::Shared), Some("public access")),
+            (
+                Some(AccessLevel::Public),
+                Some("https://example.org/terms"),
+                Some(Spectrum::Shared),
+                Some("public access"),
+            ),
             (Some(AccessLevel::Public), None, Some(Spectrum::Shared), Some("public access")),
             (None, CC0, None, None),
         ] {
             let (spectrum, access) = spectrum(level, licence);
-            assert_eq!((spectrum.value().copied(), access.value().map(Access::label)), (spectrum_is, access_is), "{level:?} {licence:?}");
+            assert_eq!(
+                (spectrum.value().copied(), access.value().map(Access::label)),
+                (spectrum_is, access_is),
+                "{level:?} {licence:?}"
+            );
         }
     }
 

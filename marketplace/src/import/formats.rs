@@ -65,7 +65,8 @@ pub(super) fn known(name: &str) -> Option<&'static Format> {
 /// The structure that stands for several: what can be computed with comes before what can be read,
 /// so a table that is also given as XML and PDF is structured.
 pub(super) fn leading(structures: impl Iterator<Item = Structure>) -> Option<Structure> {
-    const ORDER: [Structure; 4] = [Structure::Structured, Structure::Semantic, Structure::SemiStructured, Structure::Unstructured];
+    const ORDER: [Structure; 4] =
+        [Structure::Structured, Structure::Semantic, Structure::SemiStructured, Structure::Unstructured];
     let found: Vec<Structure> = structures.collect();
     ORDER.into_iter().find(|structure| found.contains(structure))
 }
@@ -88,7 +89,10 @@ mod tests {
 
     #[test]
     fn a_table_that_is_also_a_page_of_text_is_structured() {
-        assert_eq!(leading([Structure::Unstructured, Structure::Semantic, Structure::Structured].into_iter()), Some(Structure::Structured));
+        assert_eq!(
+            leading([Structure::Unstructured, Structure::Semantic, Structure::Structured].into_iter()),
+            Some(Structure::Structured)
+        );
         assert_eq!(leading([].into_iter()), None);
     }
 }

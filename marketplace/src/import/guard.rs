@@ -104,7 +104,9 @@ pub(super) fn contact_names(record: &Value) -> impl Iterator<Item = &str> {
     };
     contacts
         .iter()
-        .flat_map(|contact| [contact.get("fn"), contact.get("name"), contact.get("hasName"), contact.is_string().then_some(contact)])
+        .flat_map(|contact| {
+            [contact.get("fn"), contact.get("name"), contact.get("hasName"), contact.is_string().then_some(contact)]
+        })
         .flatten()
         .filter_map(Value::as_str)
 }
@@ -127,12 +129,17 @@ fn publishers<'a>(publisher: Option<&'a Value>, depth: usize, names: &mut HashSe
 
 /// Whether an object says of itself that it is a person.
 pub(super) fn is_person(object: &serde_json::Map<String, Value>) -> bool {
-    object.get("@type").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("Person") || kind.ends_with("Individual"))
+    object
+        .get("@type")
+        .and_then(Value::as_str)
+        .is_some_and(|kind| kind.ends_with("Person") || kind.ends_with("Individual"))
 }
 
 fn is_acronym(name: &str) -> bool {
     let name = name.trim();
-    name.len() >= 2 && name.chars().all(|c| c.is_uppercase() || c.is_ascii_digit()) && name.chars().any(char::is_alphabetic)
+    name.len() >= 2
+        && name.chars().all(|c| c.is_uppercase() || c.is_ascii_digit())
+        && name.chars().any(char::is_alphabetic)
 }
 
 /// Words in lower case; everything else only separates them.
@@ -163,10 +170,12 @@ fn each_run(words: &[String], longest: usize, mut visit: impl FnMut(&str)) {
 fn holds_address(text: &str) -> bool {
     let local = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'');
     text.match_indices('@').any(|(at, _)| {
-        let host = text[at + 1..].split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-'))).next().unwrap_or_default();
+        let host =
+            text[at + 1..].split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '-'))).next().unwrap_or_default();
         let host = host.trim_end_matches('.');
         let top = host.rsplit_once('.').map(|(_, top)| top);
-        text[..at].chars().next_back().is_some_and(local) && top.is_some_and(|top| top.chars().count() >= 2 && top.chars().all(char::is_alphabetic))
+        text[..at].chars().next_back().is_some_and(local)
+            && top.is_some_and(|top| top.chars().count() >= 2 && top.chars().all(char::is_alphabetic))
     })
 }
 
@@ -176,7 +185,8 @@ fn percent_decoded(text: &str) -> String {
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let escaped = bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%').and_then(|digits| hex::decode(digits).ok());
+        let escaped =
+            bytes.get(at + 1..at + 3).filter(|_| bytes[at] == b'%').and_then(|digits| hex::decode(digits).ok());
         match escaped {
             Some(byte) => {
                 plain.extend(byte);
@@ -209,7 +219,14 @@ mod tests {
     #[test]
     fn people_are_found_however_they_are_written() {
         let guard = guard();
-        for text in ["Ada O'Neill", "rain (ADA  O NEILL)", "https://example.org/~ada-o-neill/x", "a/Ada%20O%27Neill.csv", "by Bo Li.", "Li"] {
+        for text in [
+            "Ada O'Neill",
+            "rain (ADA  O NEILL)",
+            "https://example.org/~ada-o-neill/x",
+            "a/Ada%20O%27Neill.csv",
+            "by Bo Li.",
+            "Li",
+        ] {
             assert_eq!(guard.check(text), Err(Private::Name), "{text}");
         }
         for text in ["Ada", "O'Neill", "Adao Neill", "", "Lido", "https://example.org/?q=%"] {
@@ -231,7 +248,12 @@ mod tests {
     #[test]
     fn addresses_of_anybody_are_found() {
         let guard = guard();
-        for text in ["x.y@example.org", "mail me: <x@example.org>.", "https://e.org/?to=x%40example.org", "mailto:x@example.museum"] {
+        for text in [
+            "x.y@example.org",
+            "mail me: <x@example.org>.",
+            "https://e.org/?to=x%40example.org",
+            "mailto:x@example.museum",
+        ] {
             assert_eq!(guard.check(text), Err(Private::Address), "{text}");
         }
         for text in ["5 @ 3.20", "https://e.org/lib@1.2.3/x", "@example.org", "a@b"] {

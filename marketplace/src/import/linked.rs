@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const LEFTOVER_DEPTH_MAX: usize = 6;
 /// Values kept as unmapped of one record: a side body holds 64 KiB, so more would be rejected anyway.
 const LEFTOVERS_MAX: usize = 4_000;
+/// Properties of a publisher, contact or other node that datasets point to. Thousands of datasets may
+/// point to one node, and each reads it.
+const PROPERTIES_MAX: usize = 1_000;
 
 /// The datasets of `bytes`, which `document` is the JSON of, as records of DCAT-US shape.
 ///
@@ -78,7 +81,8 @@ impl Graph {
                 return Err(ImportError::TooManyValues);
             }
             let Quad { subject, predicate, object, .. } = quad.map_err(ImportError::NotLinked)?;
-            let is_dataset = predicate.as_str() == terms::TYPE && matches!(&object, Node::NamedNode(kind) if kind.as_str() == terms::DATASET);
+            let is_dataset = predicate.as_str() == terms::TYPE
+                && matches!(&object, Node::NamedNode(kind) if kind.as_str() == terms::DATASET);
             let known = graph.nodes.entry(subject.clone()).or_default();
             known.push((predicate.into_string(), object));
             if is_dataset && seen.insert(subject.clone()) {
@@ -94,7 +98,8 @@ impl Graph {
             Node::BlankNode(blank) => NamedOrBlankNode::from(blank.clone()),
             Node::Literal(_) => return &[],
         };
-        self.nodes.get(&subject).map_or(&[], Vec::as_slice)
+        let properties = self.nodes.get(&subject).map_or(&[][..], Vec::as_slice);
+        &properties[..properties.len().min(PROPERTIES_MAX)]
     }
 
     fn record(&self, subject: &NamedOrBlankNode) -> Value {
@@ -149,7 +154,11 @@ impl Graph {
 
     fn node(&self, value: &Node, known: &[Term], budget: &mut usize) -> Value {
         let properties = self.of(value);
-        if properties.is_empty() { Value::String(self.text(value)) } else { Value::Object(self.object(properties, known, budget)) }
+        if properties.is_empty() {
+            Value::String(self.text(value))
+        } else {
+            Value::Object(self.object(properties, known, budget))
+        }
     }
 
     /// The text of a literal, the label of a node that has one, otherwise its link.
@@ -159,12 +168,15 @@ impl Graph {
             node => {
                 let properties = self.of(node);
                 let label = terms::LABELS.iter().find_map(|label| {
-                    let labels: Vec<&Node> = properties.iter().filter(|(name, _)| name == label).map(|(_, value)| value).collect();
+                    let labels: Vec<&Node> =
+                        properties.iter().filter(|(name, _)| name == label).map(|(_, value)| value).collect();
                     (!labels.is_empty()).then(|| best(&labels))
                 });
                 match (label, node) {
                     (Some(Node::Literal(literal)), _) => literal.value().to_string(),
-                    (Some(Node::NamedNode(name)), _) | (None, Node::NamedNode(name)) => plain_link(name.as_str()).to_string(),
+                    (Some(Node::NamedNode(name)), _) | (None, Node::NamedNode(name)) => {
+                        plain_link(name.as_str()).to_string()
+                    }
                     _ => String::new(),
                 }
             }

@@ -11,10 +11,13 @@
 //! the ledger), [`Plan`] (what an import changes).
 
 mod classify;
+mod coverage;
+mod fields;
 mod formats;
 mod guard;
 mod licence;
 mod linked;
+mod links;
 mod map;
 mod plan;
 mod strict;
@@ -82,13 +85,17 @@ pub enum ImportError {
     #[error("the catalogue is not JSON")]
     NotJson(#[source] serde_json::Error),
     /// JSON, but nothing that we know.
-    #[error("this is no catalogue: neither a DCAT-US object with a list `dataset`, nor JSON-LD with a dcat:Dataset in it")]
+    #[error(
+        "this is no catalogue: neither a DCAT-US object with a list `dataset`, nor JSON-LD with a dcat:Dataset in it"
+    )]
     NotCatalogue,
     /// Too many records.
     #[error("the catalogue has {0} records, at most {RECORDS_MAX} are read; split it")]
     TooManyRecords(usize),
     /// A JSON-LD context that would have to be fetched.
-    #[error("the JSON-LD context `{0}` is not built in and nothing is fetched: put the context into the file, or write expanded terms")]
+    #[error(
+        "the JSON-LD context `{0}` is not built in and nothing is fetched: put the context into the file, or write expanded terms"
+    )]
     UnknownContext(String),
     /// JSON, but not JSON-LD.
     #[error("the catalogue is not JSON-LD")]
@@ -140,8 +147,12 @@ impl Record {
             return None;
         }
         let fields = borsh::to_vec(&self.side).expect("writing to memory does not fail");
-        let blinding = Digest::of(&[b"lonja/import/blind/v0\0", &secret.0, self.dataset(publisher).as_bytes(), &fields]);
-        Some(SideBody::new(blinding.0, self.side.clone()).expect("the mapper rejects records whose side body does not fit"))
+        let blinding =
+            Digest::of(&[b"lonja/import/blind/v0\0", &secret.0, self.dataset(publisher).as_bytes(), &fields]);
+        Some(
+            SideBody::new(blinding.0, self.side.clone())
+                .expect("the mapper rejects records whose side body does not fit"),
+        )
     }
 }
 
@@ -220,7 +231,11 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Catalogue, ImportError> {
 
 fn map_all(name: &str, records: &[Value]) -> Catalogue {
     let guard = guard::Guard::of(records);
-    let mut catalogue = Catalogue { name: name.into(), records: Vec::new(), report: Report { read: records.len(), ..Report::default() } };
+    let mut catalogue = Catalogue {
+        name: name.into(),
+        records: Vec::new(),
+        report: Report { read: records.len(), ..Report::default() },
+    };
     let mut seen = HashSet::new();
     for (index, value) in records.iter().enumerate() {
         let identifier = map::identifier(value);
@@ -236,7 +251,9 @@ fn map_all(name: &str, records: &[Value]) -> Catalogue {
                 catalogue.report.office_names.extend(mapped.office_names);
                 catalogue.records.push(mapped.record);
             }
-            Err(reason) => catalogue.report.rejected.push(Rejected { number: index + 1, identifier: identifier.ok(), reason }),
+            Err(reason) => {
+                catalogue.report.rejected.push(Rejected { number: index + 1, identifier: identifier.ok(), reason })
+            }
         }
     }
     catalogue.report.classifications = tallies(&catalogue.records);

@@ -92,7 +92,13 @@ impl Plan {
         plan
     }
 
-    fn place(&mut self, record: Record, publisher: &PartyId, secret: &ImportSecret, existing: &HashMap<String, Existing>) {
+    fn place(
+        &mut self,
+        record: Record,
+        publisher: &PartyId,
+        secret: &ImportSecret,
+        existing: &HashMap<String, Existing>,
+    ) {
         let dataset = record.dataset(publisher);
         let side = record.side_body(publisher, secret);
         let Some(known) = existing.get(&record.identifier) else {

@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn what_serde_json_reads_is_read_the_same() {
-        for text in ["null", " [1, -2, 3.5, true, \"\\u00e4\"] ", "{\"b\":{\"a\":[]},\"a\":\"\"}", "18446744073709551615"] {
+        for text in
+            ["null", " [1, -2, 3.5, true, \"\\u00e4\"] ", "{\"b\":{\"a\":[]},\"a\":\"\"}", "18446744073709551615"]
+        {
             assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
         }
         assert_eq!(parse(b"\xef\xbb\xbf{}").unwrap(), serde_json::json!({}));
@@ -168,7 +170,10 @@ mod tests {
     #[test]
     fn a_key_that_occurs_twice_is_named_with_its_place() {
         assert_eq!(refused(b"{\"a\":1,\n \"a\":2}"), "line 2, column 4: the key `a` occurs twice in one object");
-        assert!(refused(b"[{\"x\":{\"t\":1,\"\\u0074\":2}}]").contains("`t` occurs twice"), "spelt differently, the same key");
+        assert!(
+            refused(b"[{\"x\":{\"t\":1,\"\\u0074\":2}}]").contains("`t` occurs twice"),
+            "spelt differently, the same key"
+        );
         assert!(parse(b"[{\"a\":1},{\"a\":1}]").is_ok());
     }
 

@@ -32,7 +32,11 @@ const CLASSES: &[(FrameworkClass, &[&str])] = &[
 
 /// All categories that a word speaks for, ascending.
 pub(super) fn categories(words: &[String]) -> Vec<CollectableCategory> {
-    CATEGORIES.iter().filter(|(_, stems)| words.iter().any(|word| speaks(stems, word))).map(|(category, _)| *category).collect()
+    CATEGORIES
+        .iter()
+        .filter(|(_, stems)| words.iter().any(|word| speaks(stems, word)))
+        .map(|(category, _)| *category)
+        .collect()
 }
 
 /// The framework class. What a dataset is (a directory, a catalogue) says more than what it is about,
@@ -59,7 +63,10 @@ mod tests {
     #[test]
     fn words_speak_for_categories_and_classes() {
         assert_eq!(categories(&words("crude oil imports by company")), [CollectableCategory::Supply]);
-        assert_eq!(categories(&words("coal production and consumption")), [CollectableCategory::Consumption, CollectableCategory::Production]);
+        assert_eq!(
+            categories(&words("coal production and consumption")),
+            [CollectableCategory::Consumption, CollectableCategory::Production]
+        );
         assert_eq!(categories(&words("annual report")), []);
         assert_eq!(framework_class(&words("energy staff directory")), Some(FrameworkClass::Reference));
         assert_eq!(framework_class(&words("coal prices")), Some(FrameworkClass::Thematic));

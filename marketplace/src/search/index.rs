@@ -56,8 +56,13 @@ impl Search {
         schema::register_tokenizers(&index);
         let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        let search =
-            Self { fields: Fields::new(), index, reader, writer: Mutex::new(writer), columns: RwLock::new(HashMap::new()) };
+        let search = Self {
+            fields: Fields::new(),
+            index,
+            reader,
+            writer: Mutex::new(writer),
+            columns: RwLock::new(HashMap::new()),
+        };
         search.refresh()?;
         Ok(search)
     }
@@ -99,7 +104,13 @@ impl Search {
         written.and_then(|()| self.refresh()).map_err(SearchError::Write)
     }
 
-    fn write(&self, writer: &mut IndexWriter, upserts: &[Document], deletes: &[DatasetId], cursor: Height) -> tantivy::Result<()> {
+    fn write(
+        &self,
+        writer: &mut IndexWriter,
+        upserts: &[Document],
+        deletes: &[DatasetId],
+        cursor: Height,
+    ) -> tantivy::Result<()> {
         for dataset in upserts.iter().map(|document| &document.dataset).chain(deletes) {
             writer.delete_term(Term::from_field_text(self.fields.id, &dataset.to_string()));
         }
@@ -207,7 +218,11 @@ impl Column {
             return Ok(column);
         };
         for doc in 0..segment.max_doc() {
-            column.ords.extend(stored.term_ords(doc).map(|ord| u32::try_from(ord).expect("a segment has fewer facet values than that")));
+            column.ords.extend(
+                stored
+                    .term_ords(doc)
+                    .map(|ord| u32::try_from(ord).expect("a segment has fewer facet values than that")),
+            );
             column.starts.push(u32::try_from(column.ords.len()).expect("a segment has fewer facet values than that"));
         }
         let mut key = String::new();

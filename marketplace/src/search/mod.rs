@@ -6,6 +6,8 @@
 //! when one is taken down, its document must be written again without it, followed by
 //! [`Search::compact`], which leaves no trace of the old one in the files.
 
+mod ask;
+mod count;
 mod document;
 mod index;
 mod parse;
@@ -50,6 +52,12 @@ pub enum SearchError {
     #[error("a search shows the first {most} hits; narrow it down by a filter")]
     TooFar {
         /// How far it reaches.
+        most: usize,
+    },
+    /// More filters than one search takes.
+    #[error("a search takes at most {most} filters")]
+    TooManyFilters {
+        /// How many.
         most: usize,
     },
 }

@@ -16,7 +16,11 @@ pub(super) struct Parsed {
 
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parsed = Parsed::default();
-    let text: String = text.chars().take(TEXT_CHARS_MAX).map(|c| if matches!(c, '“' | '”' | '„' | '«' | '»') { '"' } else { c }).collect();
+    let text: String = text
+        .chars()
+        .take(TEXT_CHARS_MAX)
+        .map(|c| if matches!(c, '“' | '”' | '„' | '«' | '»') { '"' } else { c })
+        .collect();
     let pieces: Vec<&str> = text.split('"').collect();
     for (index, piece) in pieces.iter().enumerate() {
         // A quote that is never closed is no phrase.
@@ -40,7 +44,11 @@ mod tests {
     fn any_text_has_a_meaning() {
         let check = |text: &str, words: &[&str], phrases: &[&str]| {
             let parsed = parse(text);
-            assert_eq!((parsed.words, parsed.phrases), (words.iter().map(|w| w.to_string()).collect(), phrases.iter().map(|p| p.to_string()).collect()), "{text}");
+            assert_eq!(
+                (parsed.words, parsed.phrases),
+                (words.iter().map(|w| w.to_string()).collect(), phrases.iter().map(|p| p.to_string()).collect()),
+                "{text}"
+            );
         };
         check("coal  prices", &["coal", "prices"], &[]);
         check("\"coal mine\" deep", &["deep"], &["coal mine"]);

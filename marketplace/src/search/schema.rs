@@ -5,7 +5,8 @@ use tantivy::{
     Index,
     schema::{FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions},
     tokenizer::{
-        AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
+        AsciiFoldingFilter, Language, LowerCaser, RemoveLongFilter, SimpleTokenizer, Stemmer, StopWordFilter,
+        TextAnalyzer,
     },
 };
 
@@ -53,7 +54,9 @@ impl Fields {
     pub fn new() -> Self {
         let mut builder = Schema::builder();
         let text = |tokenizer: &str| {
-            let indexing = TextFieldIndexing::default().set_tokenizer(tokenizer).set_index_option(IndexRecordOption::WithFreqsAndPositions);
+            let indexing = TextFieldIndexing::default()
+                .set_tokenizer(tokenizer)
+                .set_index_option(IndexRecordOption::WithFreqsAndPositions);
             TextOptions::default().set_indexing_options(indexing)
         };
         let id = builder.add_text_field("id", STRING | STORED);
@@ -70,7 +73,8 @@ impl Fields {
 }
 
 pub(super) fn register_tokenizers(index: &Index) {
-    let stop = StopWordFilter::new(Language::English).expect("tantivy has English stop words when built with `stopwords`");
+    let stop =
+        StopWordFilter::new(Language::English).expect("tantivy has English stop words when built with `stopwords`");
     let english = TextAnalyzer::builder(SimpleTokenizer::default())
         .filter(RemoveLongFilter::limit(WORD_BYTES_MAX))
         .filter(LowerCaser)
