@@ -6,21 +6,52 @@ use crate::{
     output,
     problem::{Exit, Problem},
 };
-use contracts::{action::Action, id::PartyId, key::Signer, side::SideBody, state::{Key, Subject}};
+use contracts::{
+    action::Action,
+    id::PartyId,
+    key::Signer,
+    rejection::Rejection,
+    side::SideBody,
+    state::{Key, Subject},
+};
 use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Config, keyfile::FileSigner};
 use ledger::api::client::{Client, ClientError, Committed, Identity};
 use serde::Serialize;
-use std::{io::IsTerminal as _, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    io::IsTerminal as _,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// What every command was told, and what follows from it.
 pub struct Context {
     global: Global,
+    /// Keys that were opened before; opening one takes a tenth of a second on purpose.
+    opened: Arc<Mutex<HashMap<KeyName, Identity>>>,
+    /// Where answers go instead of stdout, when a command runs inside another.
+    told: Option<Mutex<serde_json::Value>>,
 }
 
 impl Context {
     /// From the arguments.
     pub fn new(global: Global) -> Self {
-        Self { global }
+        Self { global, opened: Arc::default(), told: None }
+    }
+
+    /// For a command inside this one: its answer is kept for [`Context::answer`], and keys that are
+    /// open stay open.
+    pub fn inside(&self, global: Global) -> Self {
+        Self { global, opened: self.opened.clone(), told: Some(Mutex::default()) }
+    }
+
+    /// What a command inside another answered.
+    pub fn answer(self) -> serde_json::Value {
+        self.told.map(|told| told.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
+    fn opened(&self) -> MutexGuard<'_, HashMap<KeyName, Identity>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answer as JSON?
@@ -30,7 +61,13 @@ impl Context {
 
     /// Prints an answer.
     pub fn print(&self, value: &impl Serialize, people: impl FnOnce() -> String) {
-        output::print(self.global.json, value, people);
+        match &self.told {
+            None => output::print(self.global.json, value, people),
+            Some(told) => {
+                let value = serde_json::to_value(value).expect("answers are plain data with text keys");
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = value;
+            }
+        }
     }
 
     /// The network's directory.
@@ -71,7 +108,7 @@ impl Context {
             Some(url) => url.clone(),
             None => self.config()?.node.url(),
         };
-        Ok(Client::new(&url, self.anchor()?.into())?)
+        Ok(Client::new(&url, self.anchor()?)?)
     }
 
     /// The marketplace.
@@ -132,23 +169,32 @@ impl Context {
         Ok(name.parse::<KeyName>()?)
     }
 
-    /// Opens the key that signs.
-    pub fn signer(&self, usual: Option<&str>) -> Result<FileSigner, Problem> {
-        let name = self.key_name(usual)?;
+    /// Opens the key `name`.
+    pub fn open(&self, name: &KeyName) -> Result<FileSigner, Problem> {
         let ring = self.keyring();
-        // Asked before the passphrase is: a slip in the name should not cost one.
-        ring.inspect(&name)?;
-        Ok(ring.open(&name, &self.passphrase()?)?)
+        // Looked at before the passphrase is asked for: a slip in the name should not cost one.
+        ring.inspect(name)?;
+        Ok(ring.open(name, &self.passphrase()?)?)
     }
 
     /// The party and key that sign.
     pub fn identity(&self, usual: Option<&str>) -> Result<Identity, Problem> {
-        let name = self.key_name(usual)?;
-        let signer = self.signer(usual)?;
+        self.identity_of(&self.key_name(usual)?.to_string())
+    }
+
+    /// The party and key that the key file `name` holds.
+    pub fn identity_of(&self, name: &str) -> Result<Identity, Problem> {
+        let name = name.parse::<KeyName>()?;
+        if let Some(known) = self.opened().get(&name) {
+            return Ok(known.clone());
+        }
+        let signer = self.open(&name)?;
         let party = signer.party().ok_or_else(|| {
             Problem::usage(format!("`{name}` is a validator's key"), "transactions are signed by a party's key")
         })?;
-        Ok(Identity { party, signer: Arc::new(signer) as Arc<dyn Signer> })
+        let identity = Identity { party, signer: Arc::new(signer) as Arc<dyn Signer> };
+        self.opened().insert(name, identity.clone());
+        Ok(identity)
     }
 
     /// The party that `text` names: an id, or the name of one of the keys in the directory.
@@ -164,9 +210,7 @@ impl Context {
     /// Signs and sends `action`, waits for its outcome, and turns a refusal into a problem.
     pub async fn act(&self, usual: Option<&str>, action: Action, side: Option<SideBody>) -> Result<Committed, Problem> {
         let identity = self.identity(usual)?;
-        let committed = self.client()?.act(&identity, action, side).await?;
-        committed.applied()?;
-        Ok(committed)
+        applied(self.client()?.act(&identity, action, side).await?)
     }
 
     /// What the ledger proves about `key` now.
@@ -215,28 +259,31 @@ impl From<ClientError> for Problem {
         let (exit, help) = match &error {
             ClientError::Problem(problem) if problem.retryable => (Exit::Unreachable, "try again in a moment"),
             ClientError::Problem(_) => (Exit::Failed, "correct what is named above; nothing was changed"),
-            ClientError::Unreachable { .. } => (
-                Exit::Unreachable,
-                "is the node running? Start it with `lonja up` or `lonja node run`; --node-url names another",
-            ),
-            ClientError::Untrue(_) => (
-                Exit::Untrue,
-                "the node's answer does not hold: check the trust anchor, then tell the other members of the network",
-            ),
+            ClientError::Unreachable { .. } => {
+                (Exit::Unreachable, "start it with `lonja up` or `lonja node run`; --node-url names another node")
+            }
+            ClientError::Untrue { .. } => {
+                (Exit::Untrue, "check the trust anchor; if it is the right one, tell the other members of the network")
+            }
+            ClientError::Sign(_) => (Exit::File, "see `lonja key list`"),
+            ClientError::Setup(_) => (Exit::Failed, "check the URL and the trust anchor"),
         };
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        let problem = Self::new(error.to_string()).help(help).exits(exit);
-        match cause {
-            Some(cause) => problem.because(cause),
-            None => problem,
-        }
+        Self::new(error.to_string()).help(help).exits(exit)
     }
 }
 
-impl From<ledger::api::client::Refusal> for Problem {
-    fn from(refusal: ledger::api::client::Refusal) -> Self {
-        Self::new(format!("refused by the rules (code {}): {}", refusal.code, refusal.text))
-            .help("the refusal is on the ledger; what it names has to change first")
-            .exits(Exit::Refused)
+/// A refusal as a problem: what it names has to change first.
+pub fn refused(rejection: &Rejection) -> Problem {
+    let name = Rejection::name_of(rejection.code()).unwrap_or("?");
+    Problem::new(format!("refused by the rules ({name}, code {}): {rejection}", rejection.code()))
+        .help("the refusal is on the ledger; what it names has to change first")
+        .exits(Exit::Refused)
+}
+
+/// What `committed` did, or the refusal as a problem.
+pub fn applied(committed: Committed) -> Result<Committed, Problem> {
+    match committed.applied() {
+        Ok(_) => Ok(committed),
+        Err(rejection) => Err(refused(&rejection)),
     }
 }

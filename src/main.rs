@@ -13,6 +13,7 @@ mod parse;
 mod problem;
 mod progress;
 mod service;
+mod side;
 
 use clap::Parser as _;
 use std::process::ExitCode;

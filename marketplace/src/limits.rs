@@ -19,12 +19,12 @@ pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 pub const TRANSFER_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// Requests of one caller (party, or address) in a second, on average.
-pub const REQUESTS_PER_SECOND: u32 = 50;
+pub const REQUESTS_PER_SECOND: u32 = 200;
 /// Requests of one caller at once, before the average counts.
-pub const REQUESTS_BURST: u32 = 200;
+pub const REQUESTS_BURST: u32 = 1_000;
 /// Attempts of one address to sign in, apply or prove a key, per minute: guessing is hopeless,
 /// trying is cheap for nobody.
-pub const ENTRY_ATTEMPTS_PER_MINUTE: u32 = 30;
+pub const ENTRY_ATTEMPTS_PER_MINUTE: u32 = 60;
 /// Callers that the rate limiter keeps in memory. Beyond that the whole table is swept, and until
 /// then newcomers share one bucket.
 pub const CALLERS_MAX: usize = 100_000;

@@ -104,7 +104,7 @@ impl Of {
         let client = context.client()?;
         let mut lines = Vec::new();
         for currency in self.currency {
-            for item in client.history(&Record::key(&party, currency)).await? {
+            for item in client.history(&Record::key(&party, currency)).await?.1 {
                 lines.push(Line { height: item.height, transaction: item.transaction, currency, event: item.event });
             }
         }

@@ -1,7 +1,7 @@
 //! `lonja key`: sealed key files, and which keys a party has on the ledger.
 
 use crate::{
-    context::{Context, Done},
+    context::{Context, Done, applied},
     output, parse,
     problem::Problem,
 };
@@ -106,7 +106,7 @@ fn new(context: &Context, name: &str, purpose: Purpose, party: Option<&str>) -> 
         (Some(party), _) | (None, Some((party, _))) => Some(context.party(party)?),
         (None, None) => None,
     };
-    if matches!(purpose, Purpose::Consensus | Purpose::Log | Purpose::Cosigner) {
+    if !matches!(purpose, Purpose::Sign | Purpose::Price) {
         let help = "a validator's keys are made with its network, by `lonja network create`";
         return Err(Problem::usage("a party's key is for `sign` or `price`", help));
     }
@@ -159,8 +159,7 @@ async fn add(context: &Context, name: &KeyName) -> Result<(), Problem> {
     let proof = fresh
         .sign(&Domain::Transaction.message(&client.network(), &message))
         .map_err(|error| Problem::new("the new key cannot sign").because(error))?;
-    let committed = client.act(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?;
-    committed.applied()?;
+    let committed = applied(client.act(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?)?;
     context.print(&Done::new(&committed, key), || format!("added {key} in block {}", committed.height));
     Ok(())
 }

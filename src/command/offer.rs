@@ -157,7 +157,7 @@ fn people(shown: &Shown) -> String {
 
 /// Every offer that was made for a dataset: its history is complete and proven.
 async fn of_dataset(context: &Context, dataset: DatasetId) -> Result<Vec<OfferId>, Problem> {
-    let history = context.client()?.history(&Dataset::key(&dataset)).await?;
+    let (_, history) = context.client()?.history(&Dataset::key(&dataset)).await?;
     Ok(history
         .into_iter()
         .filter_map(|item| match item.event {

@@ -1,14 +1,15 @@
 //! `lonja party`: become a member, admit and suspend members, show them.
 
 use crate::{
-    context::{Context, Done},
+    context::{Context, Done, applied},
     output, parse,
     problem::Problem,
 };
 use clap::{Args, Subcommand};
 use contracts::{
     action::Action,
-    id::PartyId,
+    group::SetGroup,
+    id::{GroupId, PartyId},
     party::{Admit, Apply, Country, Party as Record, PartyKind, Role, Roles, Suspend, SuspensionReason},
 };
 use genesis::keyfile::Purpose;
@@ -35,6 +36,17 @@ pub enum Party {
         /// own-request, breach, key-compromise or dissolved
         #[arg(long, value_parser = parse::word::<SuspensionReason>)]
         reason: SuspensionReason,
+    },
+    /// Form a group that data can be shared with, or change its members (a provider)
+    Group {
+        /// What it is called
+        name: String,
+        /// A member: a party's id, or the name of its key; may be given again
+        #[arg(long = "member", required = true)]
+        members: Vec<String>,
+        /// The group to change; a new one where it is left out
+        #[arg(long)]
+        group: Option<GroupId>,
     },
     /// List the parties that the marketplace knows
     List,
@@ -67,6 +79,11 @@ struct WithParty {
 }
 
 #[derive(Serialize)]
+struct WithGroup {
+    group: GroupId,
+}
+
+#[derive(Serialize)]
 struct Shown {
     id: PartyId,
     #[serde(flatten)]
@@ -87,6 +104,7 @@ impl Party {
                 let party = context.party(&party)?;
                 told(context, Some("operator"), Action::Suspend(Suspend { party, reason }), party, "suspended").await
             }
+            Self::Group { name, members, group: known } => group(context, name, &members, known).await,
             Self::List => list(context).await,
             Self::Show { party } => show(context, context.party(&party)?).await,
         }
@@ -108,8 +126,7 @@ impl ApplyArgs {
             jurisdiction: self.country,
             side: side.as_ref().map(contracts::side::SideBody::id),
         };
-        let committed = context.client()?.act(&identity, Action::Apply(apply), side).await?;
-        committed.applied()?;
+        let committed = applied(context.client()?.act(&identity, Action::Apply(apply), side).await?)?;
         let party = identity.party;
         context.print(&Done::new(&committed, WithParty { party }), || {
             format!("applied as {party} in block {}; an operator admits it:\n  lonja party admit {name} --role buyer", committed.height)
@@ -150,6 +167,19 @@ async fn show(context: &Context, id: PartyId) -> Result<(), Problem> {
             [key.key.to_string(), format!("{:?}", key.usage).to_lowercase(), key.since.to_string(), revoked]
         });
         format!("{head}\n{}", output::table(["key", "for", "since block", "revoked"], rows))
+    });
+    Ok(())
+}
+
+async fn group(context: &Context, name: String, members: &[String], known: Option<GroupId>) -> Result<(), Problem> {
+    let mut members = members.iter().map(|member| context.party(member)).collect::<Result<Vec<_>, _>>()?;
+    members.sort();
+    members.dedup();
+    let count = members.len();
+    let committed = context.act(None, Action::SetGroup(SetGroup { group: known, name, members }), None).await?;
+    let group = known.unwrap_or(GroupId(committed.id.0));
+    context.print(&Done::new(&committed, WithGroup { group }), || {
+        format!("group {group}\n{count} members, set in block {}", committed.height)
     });
     Ok(())
 }

@@ -126,7 +126,7 @@ async fn show(context: &Context, text: &str) -> Result<(), Problem> {
     let dataset = versions.first().map(|first| first.version.dataset);
     let mut steps = Vec::new();
     if let Some(dataset) = dataset {
-        for item in context.client()?.history(&Dataset::key(&dataset)).await? {
+        for item in context.client()?.history(&Dataset::key(&dataset)).await?.1 {
             if matches!(item.event, Event::StepRecorded { .. } | Event::VersionAdded { .. }) {
                 steps.push(Step { height: item.height, transaction: item.transaction, event: item.event });
             }
