@@ -258,3 +258,48 @@ async fn a_second_node_on_the_same_folder_is_refused() {
     assert!(error.contains("in use by another process"), "{error}");
     network.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_of_a_trade_convinces_both_verifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("node")).await;
+    let client = &network.client;
+    let trade = trade(client).await;
+    let agreement = AgreementId(trade.bought.id.0);
+    let deliver = Action::Deliver(Deliver { agreement, version: trade.version });
+    client.act(&testing::gateway(), deliver, None).await.unwrap().applied().unwrap();
+
+    let mut files = vec![("bought.receipt", trade.bought.receipt.clone())];
+    let nobody = AgreementId([9; 32]);
+    for (name, key, kind, events, exists) in [
+        ("dataset.json", Dataset::key(&trade.dataset), "dataset", 4, true),
+        ("agreement.json", Agreement::key(&agreement), "agreement", 2, true),
+        ("buyer.json", Holding::key(&testing::buyer().party, &trade.dataset), "holding", 1, true),
+        ("nobody.json", Agreement::key(&nobody), "agreement", 0, false),
+    ] {
+        let (bytes, report) = client.bundle(&key).await.unwrap();
+        assert_eq!((report.kind, report.events, report.exists), (kind, events, exists), "{name}");
+        assert_eq!(report.receipts, events, "each event's transaction has its receipt");
+        assert!(!exists || report.records > 2, "{name} shows what is related");
+        files.push((name, bytes));
+    }
+    assert!(client.bundle(&contracts::state::Key::new(255, &[b"x"])).await.is_err(), "of no kind");
+
+    let python = std::process::Command::new("python3").args(["-c", "import cryptography"]).output();
+    if !python.is_ok_and(|run| run.status.success()) {
+        println!("skipped: python3 with the package cryptography is not here (pip install cryptography)");
+        return;
+    }
+    let anchor = folder.path().join("anchor.json");
+    network.anchor.write(&anchor).unwrap();
+    let verifier = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/verifier/lonja_verify.py");
+    let mut command = std::process::Command::new("python3");
+    command.arg(verifier).arg("--anchor").arg(&anchor);
+    for (name, bytes) in &files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        command.arg(path);
+    }
+    let run = command.output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&[run.stdout, run.stderr].concat()));
+}
