@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Global,
-    market::Market,
+    market::{Market, Session},
     output,
     problem::{Exit, Problem},
 };
@@ -29,6 +29,8 @@ pub struct Context {
     global: Global,
     /// Keys that were opened before; opening one takes a tenth of a second on purpose.
     opened: Arc<Mutex<HashMap<KeyName, Identity>>>,
+    /// Where each party is signed in.
+    sessions: Arc<tokio::sync::Mutex<HashMap<PartyId, Session>>>,
     /// Where answers go instead of stdout, when a command runs inside another.
     told: Option<Mutex<serde_json::Value>>,
 }
@@ -36,13 +38,13 @@ pub struct Context {
 impl Context {
     /// From the arguments.
     pub fn new(global: Global) -> Self {
-        Self { global, opened: Arc::default(), told: None }
+        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None }
     }
 
     /// For a command inside this one: its answer is kept for [`Context::answer`], and keys that are
     /// open stay open.
     pub fn inside(&self, global: Global) -> Self {
-        Self { global, opened: self.opened.clone(), told: Some(Mutex::default()) }
+        Self { global, opened: self.opened.clone(), sessions: self.sessions.clone(), told: Some(Mutex::default()) }
     }
 
     /// What a command inside another answered.
@@ -52,11 +54,6 @@ impl Context {
 
     fn opened(&self) -> MutexGuard<'_, HashMap<KeyName, Identity>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answer as JSON?
-    pub fn json(&self) -> bool {
-        self.global.json
     }
 
     /// Prints an answer.
@@ -82,6 +79,11 @@ impl Context {
             return Ok(layout.config()?);
         }
         Err(genesis::layout::LayoutError::NoNetwork { path: layout.root().to_path_buf() }.into())
+    }
+
+    /// Was a trust anchor file named?
+    pub fn has_anchor(&self) -> bool {
+        self.global.anchor.is_some()
     }
 
     /// The trust anchor: of `--anchor`, or of the directory.
@@ -118,6 +120,27 @@ impl Context {
             None => self.config()?.market.url(),
         };
         Market::new(url)
+    }
+
+    /// The marketplace, signed in as the party that signs, knowing all that the ledger knows.
+    pub async fn session(&self, usual: Option<&str>) -> Result<Session, Problem> {
+        let identity = self.identity(usual)?;
+        let (market, client) = (self.market()?, self.client()?);
+        let mut sessions = self.sessions.lock().await;
+        if let Some(known) = sessions.get(&identity.party) {
+            market.caught_up(&client).await?;
+            return Ok(known.clone());
+        }
+        let session = market.sign_in(&identity, &client).await?;
+        sessions.insert(identity.party, session.clone());
+        Ok(session)
+    }
+
+    /// Gives back what signing in got.
+    pub async fn sign_out(&self) {
+        for (_, session) in self.sessions.lock().await.drain() {
+            session.sign_out().await;
+        }
     }
 
     /// The keys.

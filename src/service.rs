@@ -216,7 +216,10 @@ pub async fn explorer(
     stop: CancellationToken,
 ) -> Result<Running, Problem> {
     let dir = context.layout().data_path(&config.explorer.data);
-    let settings = explorer::Config::new(client, dir, config.explorer.listen);
+    let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
+    settings.behind_proxy = config.explorer.behind_proxy;
+    settings.tls =
+        config.explorer.tls_cert.clone().zip(config.explorer.tls_key.clone()).map(|(cert, key)| explorer::Tls { cert, key });
     let running = explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
     let task = tokio::spawn(async move {
         match running.task.await {

@@ -160,7 +160,8 @@ impl SearchArgs {
         });
         let facets = facets.collect::<Result<Vec<_>, _>>()?;
         let found = context.market()?.search(&self.words.join(" "), &facets, self.limit).await?;
-        print_list(context, &found, &["id", "title", "spectrum", "price"]);
+        let columns = [("dataset", "id"), ("title", "title"), ("spectrum", "spectrum"), ("catalogue", "catalogue")];
+        print_list(context, &found, &columns);
         Ok(())
     }
 }

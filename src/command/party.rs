@@ -186,6 +186,7 @@ async fn group(context: &Context, name: String, members: &[String], known: Optio
 
 async fn list(context: &Context) -> Result<(), Problem> {
     let parties = context.market()?.parties().await?;
-    crate::market::print_list(context, &parties, &["id", "name", "standing", "roles"]);
+    let columns = [("party", "id"), ("name", "party.name"), ("standing", "party.standing"), ("roles", "party.roles")];
+    crate::market::print_list(context, &parties, &columns);
     Ok(())
 }

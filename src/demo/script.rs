@@ -46,6 +46,7 @@ pub async fn play(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let buoys = id(demo, "buoy-positions: publish", "dataset");
     let set = ["listing", "set", &buoys, "withdrawn", "--reason", "ended"];
     demo.run(LAST, "harbour", &set).await?;
+    demo.context.sign_out().await;
     demo.wheel.finish_and_clear();
     Ok(())
 }
