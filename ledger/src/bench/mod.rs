@@ -119,7 +119,7 @@ pub fn run(plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<Outcome, B
     }
     drop(stop);
     let transactions = client_transactions(&node);
-    drop(serving.block_on(tokio::time::timeout(Duration::from_secs(10), server)));
+    drop(serving.block_on(async { tokio::time::timeout(Duration::from_secs(10), server).await }));
     node.stop();
     let (audit_clean, findings) = if plan.audit { audited(plan, &document, progress)? } else { (None, Vec::new()) };
     let setting = format!(
