@@ -4,7 +4,7 @@
 //! the rules, from the founding state on, and its outcomes and events are compared with what the
 //! log says: an explorer that only copied the node's words would repeat its lies. Rows and cursor
 //! are written in one batch, so a crash leaves neither half a block nor a gap. It never asks the
-//! network anything and never decides what a reader may see (see [`crate::redact`]).
+//! network anything and never decides what a reader may see (see [`crate::view::redact`]).
 
 mod mention;
 mod names;

@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, Origin, as_of, origin, unknown};
 use crate::{
-    format::{Moment, moment, size},
+    view::format::{Moment, moment, size},
     index::{At, Kind, Reader, Thing},
-    redact,
-    tell::{Link, Names},
+    view::redact,
+    view::tell::{Link, Names},
 };
 use contracts::{agreement::Agreement, delivery::Delivery, id::*, state::Reading, version::Version};
 use serde::Serialize;

@@ -7,7 +7,7 @@ use super::{
     party::{Tally, currency_of},
 };
 use crate::{
-    format::{Money, money},
+    view::format::{Money, money},
     index::{At, ListKind, Reader},
     limits::GLANCE_ROWS,
 };

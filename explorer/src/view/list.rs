@@ -1,17 +1,11 @@
 //! Lists: one form for everything that there is many of, for pages, API and exports.
 
-use super::{
-    Cell, Column, Missing, Table,
-    block::summary,
-    cursor,
-    event::event_at,
-    table::{named, plain},
-};
+use super::{Cell, Column, Missing, Table, block::summary, cursor, event::event_at, table::{named, plain}};
 use crate::{
-    format::{moment, money, slug},
+    view::format::{money, moment, slug},
     index::{At, Kind, ListKind, Listed, Reader, Thing},
-    redact,
-    tell::{Names, asks, price_text},
+    view::redact,
+    view::tell::{Names, asks, price_text},
 };
 use contracts::{
     agreement::Agreement,
@@ -106,9 +100,7 @@ impl List {
             Self::Blocks => "Every block, newest first. A block is what validators ordered at one height.",
             Self::Transactions => "Every signed request that is in a block, applied or refused, newest first.",
             Self::Parties => "Every organisation that founded the network or applied to it, newest first.",
-            Self::Datasets => {
-                "Every dataset ever published, newest first. Closed data are acknowledged, not described."
-            }
+            Self::Datasets => "Every dataset ever published, newest first. Closed data are acknowledged, not described.",
             Self::Offers => "Every offer ever made, newest first, with the price in force.",
             Self::Agreements => "Every licence ever bought, newest first.",
             Self::Deliveries => "Every version that was handed out under a licence, newest first.",
@@ -286,10 +278,9 @@ fn blocks(reader: &Reader, before: Option<At>, limit: usize) -> Result<Table, Mi
         Some(at) => at.height.saturating_sub(1),
     };
     let found = reader.blocks(from, limit)?;
-    let next = found
-        .last()
-        .filter(|last| last.entry.height > 1)
-        .map(|last| cursor(&At { height: last.entry.height, place: 0, event: 0 }.bytes()));
+    let next = found.last().filter(|last| last.entry.height > 1).map(|last| {
+        cursor(&At { height: last.entry.height, place: 0, event: 0 }.bytes())
+    });
     let rows = found
         .iter()
         .map(|row| {
@@ -431,8 +422,7 @@ fn offer_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, Miss
     let Some(offer) = reader.value::<Offer>(&Offer::key(&id))? else { return Ok(None) };
     let revision: Option<OfferRevision> = reader.value(&OfferRevision::key(&id, offer.revision))?;
     let names = Names(reader);
-    let standing =
-        if offer.withdrawn { Cell::text("withdrawn").toned("bad") } else { Cell::text("open").toned("good") };
+    let standing = if offer.withdrawn { Cell::text("withdrawn").toned("bad") } else { Cell::text("open").toned("good") };
     let text = id.to_string();
     Ok(Some(vec![
         Cell::id(&text, format!("/offer/{text}")),
@@ -499,7 +489,7 @@ fn consent_row(reader: &Reader, listed: &Listed, now_ms: TimeMs) -> Result<Optio
         Cell::text(purposes.join(", ")),
         Cell::text(state).toned(if in_force { "good" } else { "bad" }),
         Cell::time(&moment(consent.from_ms)),
-        Cell::text(crate::format::day(consent.until_day)),
+        Cell::text(crate::view::format::day(consent.until_day)),
         transaction_cell(reader, &listed.at)?,
     ]))
 }

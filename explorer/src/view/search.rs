@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, as_of, cursor, cursor_bytes};
 use crate::{
-    format::grouped,
+    view::format::grouped,
     index::{Found, Kind, Reader, Target, Thing, words},
     limits::{ID_PREFIX_DIGITS_MIN, PAGE_ROWS_MAX, QUERY_BYTES_MAX},
-    tell::{Link, Names},
+    view::tell::{Link, Names},
 };
 use contracts::id::*;
 use serde::Serialize;

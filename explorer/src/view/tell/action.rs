@@ -6,7 +6,7 @@ use super::{
     sentence,
 };
 use crate::{
-    format::{counted, size, slug as word},
+    view::format::{counted, size, slug as word},
     index::IndexError,
 };
 use contracts::{action::Action, id::PartyId, money::Amount};

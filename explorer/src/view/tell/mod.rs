@@ -10,7 +10,7 @@ pub use action::asks;
 pub use event::{KINDS, consent_state, key_use, price_text, role_list, slug, tells, until};
 
 use crate::{
-    format::short,
+    view::format::short,
     index::{IndexError, Reader},
 };
 use contracts::{
@@ -68,7 +68,7 @@ impl Sentence {
 
 /// Puts a sentence together: `sentence!["…", link, "…"]`.
 macro_rules! sentence {
-    ($($piece:expr),* $(,)?) => { $crate::tell::Sentence(vec![$($crate::tell::Piece::from($piece)),*]) };
+    ($($piece:expr),* $(,)?) => { $crate::view::tell::Sentence(vec![$($crate::view::tell::Piece::from($piece)),*]) };
 }
 pub(crate) use sentence;
 

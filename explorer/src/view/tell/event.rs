@@ -2,7 +2,7 @@
 
 use super::{Names, Sentence, sentence};
 use crate::{
-    format::{day, moment, money, size, slug as word, spaced},
+    view::format::{day, money, moment, size, slug as word, spaced},
     index::IndexError,
 };
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
@@ -91,7 +91,7 @@ pub fn tells(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
             sentence![names.party(party)?, format!(" revoked {why}.")]
         }
         Event::GroupSet { group, owner, members } => {
-            let members = crate::format::counted(u64::from(*members), "member", "members");
+            let members = crate::view::format::counted(u64::from(*members), "member", "members");
             sentence![names.party(owner)?, " set ", names.group(group)?, format!(" to {members}.")]
         }
         _ => return about_dataset(names, event),
@@ -124,7 +124,7 @@ fn about_dataset(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
         Event::VersionAdded { dataset, number, bytes, parents, .. } => {
             let from = match parents.len() {
                 0 => String::new(),
-                n => format!(", made from {}", crate::format::counted(n as u64, "version", "versions")),
+                n => format!(", made from {}", crate::view::format::counted(n as u64, "version", "versions")),
             };
             sentence![
                 format!("Version {number} of "),
@@ -277,7 +277,7 @@ pub fn price_text(price: &Price) -> String {
         Price::Subscription { amount, currency, period_days, periods_max } => format!(
             "{} for each period of {}, at most {periods_max} prepaid",
             amount.display(*currency),
-            crate::format::counted(u64::from(*period_days), "day", "days")
+            crate::view::format::counted(u64::from(*period_days), "day", "days")
         ),
     }
 }
