@@ -14,7 +14,12 @@ use contracts::{
     side::SideBody,
     state::{Key, Subject},
 };
-use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Config, keyfile::FileSigner};
+use genesis::{
+    KeyName, Keyring, Layout, Passphrase, TrustAnchor,
+    config::Config,
+    files::{self, Access},
+    keyfile::FileSigner,
+};
 use ledger::api::client::{Client, ClientError, Committed, Identity};
 use serde::Serialize;
 use std::{
@@ -187,7 +192,10 @@ impl Context {
     /// The name of the key that signs: of `--as`, or `usual` where a command has one.
     pub fn key_name(&self, usual: Option<&str>) -> Result<KeyName, Problem> {
         let name = self.global.signer.as_deref().or(usual).ok_or_else(|| {
-            Problem::usage("this needs a party's key", "name it with --as PARTY; `lonja key list` shows the keys there are")
+            Problem::usage(
+                "this needs a party's key",
+                "name it with --as PARTY; `lonja key list` shows the keys there are",
+            )
         })?;
         Ok(name.parse::<KeyName>()?)
     }
@@ -232,8 +240,25 @@ impl Context {
 
     /// Signs and sends `action`, waits for its outcome, and turns a refusal into a problem.
     pub async fn act(&self, usual: Option<&str>, action: Action, side: Option<SideBody>) -> Result<Committed, Problem> {
-        let identity = self.identity(usual)?;
-        applied(self.client()?.act(&identity, action, side).await?)
+        self.act_as(&self.identity(usual)?, action, side).await
+    }
+
+    /// As [`Context::act`], for a party and key that are known already.
+    pub async fn act_as(
+        &self,
+        identity: &Identity,
+        action: Action,
+        side: Option<SideBody>,
+    ) -> Result<Committed, Problem> {
+        let committed = self.client()?.act(identity, action, side).await?;
+        // A refusal has a receipt too: it proves that somebody was turned away, and why.
+        if let Some(path) = &self.global.receipt {
+            files::write_new(path, &committed.receipt, Access::Public)?;
+        }
+        match committed.applied() {
+            Ok(_) => Ok(committed),
+            Err(rejection) => Err(refused(&rejection)),
+        }
     }
 
     /// What the ledger proves about `key` now.
@@ -301,12 +326,4 @@ pub fn refused(rejection: &Rejection) -> Problem {
     Problem::new(format!("refused by the rules ({name}, code {}): {rejection}", rejection.code()))
         .help("the refusal is on the ledger; what it names has to change first")
         .exits(Exit::Refused)
-}
-
-/// What `committed` did, or the refusal as a problem.
-pub fn applied(committed: Committed) -> Result<Committed, Problem> {
-    match committed.applied() {
-        Ok(_) => Ok(committed),
-        Err(rejection) => Err(refused(&rejection)),
-    }
 }

@@ -15,7 +15,7 @@ use contracts::{
 use futures_util::StreamExt as _;
 use ledger::api::client::{Client, Identity};
 use marketplace::keys::Keys;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
@@ -99,6 +99,15 @@ impl Market {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
+    /// A question with parameters.
+    fn ask<'q>(&self, path: &str, query: impl Iterator<Item = (&'q str, &'q str)>) -> Result<RequestBuilder, Problem> {
+        let mut url = Url::parse(&format!("{}{path}", self.url)).map_err(|error| {
+            Problem::usage(format!("`{}` is no URL: {error}", self.url), "write http://127.0.0.1:7200")
+        })?;
+        url.query_pairs_mut().extend_pairs(query);
+        Ok(self.http.get(url))
+    }
+
     /// Waits until the marketplace has read every block that the node has now, so that it knows what
     /// was just done.
     ///
@@ -109,7 +118,8 @@ impl Market {
         let give_up = tokio::time::Instant::now() + CATCH_UP_MAX;
         loop {
             // Also the answer of a marketplace that is behind says up to where it is.
-            let response = self.request(Method::GET, "/health").send().await.map_err(|error| self.unreachable(&error))?;
+            let response =
+                self.request(Method::GET, "/health").send().await.map_err(|error| self.unreachable(&error))?;
             let health: Value = response.json().await.map_err(|error| self.unreachable(&error))?;
             if health["height"].as_u64().is_some_and(|at| at >= height) {
                 return Ok(());
@@ -124,14 +134,18 @@ impl Market {
     }
 
     /// All rows of a list, up to `most`.
-    async fn rows(&self, path: &str, query: &[(&str, &str)], token: Option<&str>, most: usize) -> Result<Vec<Value>, Problem> {
+    async fn rows(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        token: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<Value>, Problem> {
         let (mut rows, mut cursor) = (Vec::new(), None::<String>);
         while rows.len() < most {
             let limit = (most - rows.len()).min(PAGE_ROWS).to_string();
-            let mut request = self.request(Method::GET, path).query(query).query(&[("limit", limit.as_str())]);
-            if let Some(cursor) = &cursor {
-                request = request.query(&[("cursor", cursor)]);
-            }
+            let paging = [Some(("limit", limit.as_str())), cursor.as_deref().map(|cursor| ("cursor", cursor))];
+            let mut request = self.ask(path, query.iter().copied().chain(paging.into_iter().flatten()))?;
             if let Some(token) = token {
                 request = request.bearer_auth(token);
             }
@@ -218,7 +232,8 @@ impl Market {
         }
         let status = response.status();
         let problem: Value = response.json().await.unwrap_or_default();
-        let (code, title) = (problem["code"].as_str().unwrap_or_default(), problem["title"].as_str().unwrap_or("failed"));
+        let (code, title) =
+            (problem["code"].as_str().unwrap_or_default(), problem["title"].as_str().unwrap_or("failed"));
         let detail = problem["detail"].as_str().map_or_else(|| format!("status {status}"), str::to_owned);
         let said = Problem::new(format!("the marketplace says: {title}: {detail}"));
         Err(if code.starts_with("refused-") {
@@ -323,8 +338,9 @@ impl Session {
     /// # Errors
     /// A refusal of the rules, or what went wrong on the way.
     pub async fn slice(&self, delivery: &Delivery, start: u64, length: u64) -> Result<Vec<u8>, Problem> {
-        let query = [("start", start), ("length", length)];
-        let request = self.market.request(Method::GET, &format!("{}/slice", delivery.path)).query(&query);
+        let (start, length) = (start.to_string(), length.to_string());
+        let query = [("start", start.as_str()), ("length", length.as_str())];
+        let request = self.market.ask(&format!("{}/slice", delivery.path), query.into_iter())?;
         let response = self.market.checked(request.bearer_auth(&self.token)).await?;
         let bytes = response.bytes().await.map_err(|error| self.market.unreachable(&error))?;
         Ok(bytes.to_vec())

@@ -190,11 +190,16 @@ pub async fn market(
     let gateway = context.identity_of("market")?;
     let master = context.open(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
-    let mut settings =
-        marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
+    let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
-    settings.tls = config.market.tls_cert.clone().zip(config.market.tls_key.clone()).map(|(cert, key)| marketplace::Tls { cert, key });
-    let running = marketplace::start(settings, stop).await.map_err(|error| chain("the marketplace does not start", &error))?;
+    settings.tls = config
+        .market
+        .tls_cert
+        .clone()
+        .zip(config.market.tls_key.clone())
+        .map(|(cert, key)| marketplace::Tls { cert, key });
+    let running =
+        marketplace::start(settings, stop).await.map_err(|error| chain("the marketplace does not start", &error))?;
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),
@@ -218,9 +223,14 @@ pub async fn explorer(
     let dir = context.layout().data_path(&config.explorer.data);
     let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
     settings.behind_proxy = config.explorer.behind_proxy;
-    settings.tls =
-        config.explorer.tls_cert.clone().zip(config.explorer.tls_key.clone()).map(|(cert, key)| explorer::Tls { cert, key });
-    let running = explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
+    settings.tls = config
+        .explorer
+        .tls_cert
+        .clone()
+        .zip(config.explorer.tls_key.clone())
+        .map(|(cert, key)| explorer::Tls { cert, key });
+    let running =
+        explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),

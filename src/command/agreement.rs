@@ -8,7 +8,7 @@ use crate::{
 use clap::Subcommand;
 use contracts::{
     action::Action,
-    agreement::{Agreement as Record, Renew, Revoke, RevocationReason},
+    agreement::{Agreement as Record, Renew, RevocationReason, Revoke},
     id::AgreementId,
     money::Amount,
     offer::OfferRevision,

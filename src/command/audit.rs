@@ -2,8 +2,9 @@
 
 use crate::{
     context::Context,
-    output, progress,
+    output,
     problem::{Exit, Problem},
+    progress,
     scratch::Scratch,
 };
 use clap::Args;

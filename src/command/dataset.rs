@@ -1,9 +1,10 @@
 //! `lonja dataset`: contents and their versions.
 
 use crate::{
-    context::{Context, Done, applied},
-    output, progress,
+    context::{Context, Done},
+    output,
     problem::{Exit, Problem, file},
+    progress,
 };
 use clap::{Args, Subcommand};
 use contracts::{
@@ -92,7 +93,7 @@ impl UploadArgs {
         excludes.sort();
         excludes.dedup();
         let action = AddVersion { dataset: self.dataset, number, content: content.clone(), parents, excludes };
-        let committed = applied(context.client()?.act(&identity, Action::AddVersion(action), None).await?)?;
+        let committed = context.act_as(&identity, Action::AddVersion(action), None).await?;
         let version = VersionId::of(&self.dataset, number);
         let uploaded = Uploaded { dataset: self.dataset, version, number, content };
         context.print(&Done::new(&committed, uploaded), || {

@@ -3,8 +3,9 @@
 use crate::{
     context::Context,
     market::{Delivery, Session},
-    output, progress,
+    output,
     problem::{Exit, Problem, file},
+    progress,
 };
 use clap::Args;
 use contracts::{
@@ -103,7 +104,9 @@ impl Fetch {
             .await;
         bar.finish_and_clear();
         let got = match got {
-            Ok(()) if bytes == content.bytes && *hasher.finalize().as_bytes() == content.blake3.0 => finish(part, &beside).await,
+            Ok(()) if bytes == content.bytes && *hasher.finalize().as_bytes() == content.blake3.0 => {
+                finish(part, &beside).await
+            }
             Ok(()) => Err(untrue("its digest is not the one on the ledger")),
             Err(problem) => Err(problem),
         };

@@ -6,11 +6,7 @@ use crate::{
     problem::{Exit, Problem, file},
 };
 use clap::Args;
-use contracts::{
-    id::Digest,
-    outcome::Entry,
-    transaction::Transaction,
-};
+use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
 use ledger::receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified};
 use serde::Serialize;
 use std::path::PathBuf;

@@ -284,7 +284,7 @@ pub(super) fn rows_of_block(
     }
     let refused = followed.items.iter().filter(|item| matches!(item.outcome, Outcome::Refused { .. })).count();
     let first_index = followed.head.size - 1 - u64::from(followed.entry.transactions);
-    let block = BlockRow { entry: followed.entry, id: followed.block, refused: refused as u32, first_index };
+    let block = BlockRow { entry: followed.entry, id: followed.block_id, refused: refused as u32, first_index };
     rows.put(family::BLOCKS, &height.to_be_bytes(), &encode(&block));
     for digest in [&block.id, &block.entry.state_root] {
         rows.id(digest.as_bytes(), Kind::Block, &height.to_be_bytes());

@@ -6,8 +6,9 @@
 
 use crate::{
     context::Context,
-    output, progress,
+    output,
     problem::{Exit, Problem, file},
+    progress,
 };
 use clap::Args;
 use contracts::{
@@ -157,7 +158,8 @@ async fn existing(
     catalogue: &Catalogue,
     publisher: &PartyId,
 ) -> Result<Vec<Existing>, Problem> {
-    let mut ids: BTreeSet<DatasetId> = catalogue.records.iter().map(|record: &Record| record.dataset(publisher)).collect();
+    let mut ids: BTreeSet<DatasetId> =
+        catalogue.records.iter().map(|record: &Record| record.dataset(publisher)).collect();
     ids.extend(elsewhere(context, catalogue, publisher).await);
     let bar = progress::bar("comparing with the ledger", ids.len() as u64);
     let found = futures_util::stream::iter(ids)
@@ -291,10 +293,8 @@ impl Report {
     }
 
     fn standing(&mut self, plan: &Plan) {
-        let name = |standing: &Standing| Standing_ {
-            dataset: standing.dataset,
-            identifier: standing.identifier.clone(),
-        };
+        let name =
+            |standing: &Standing| Standing_ { dataset: standing.dataset, identifier: standing.identifier.clone() };
         self.unchanged = plan.unchanged.len();
         self.withdrawn = plan.withdrawn.iter().map(name).collect();
         self.vanished = plan.vanished.iter().map(name).collect();
