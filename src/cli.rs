@@ -34,6 +34,9 @@ pub struct Global {
     /// Which key signs: a party's name, or PARTY/KEY-NAME for another of its keys
     #[arg(long = "as", global = true, value_name = "PARTY/KEY-NAME")]
     pub signer: Option<String>,
+    /// Keep the binary receipt of what is done in this new file; `lonja verify` checks it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Answer with JSON
     #[arg(long, global = true)]
     pub json: bool,

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::Global,
-    market::Market,
+    market::{Market, Session},
     output,
     problem::{Exit, Problem},
 };
@@ -14,7 +14,12 @@ use contracts::{
     side::SideBody,
     state::{Key, Subject},
 };
-use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Config, keyfile::FileSigner};
+use genesis::{
+    KeyName, Keyring, Layout, Passphrase, TrustAnchor,
+    config::Config,
+    files::{self, Access},
+    keyfile::FileSigner,
+};
 use ledger::api::client::{Client, ClientError, Committed, Identity};
 use serde::Serialize;
 use std::{
@@ -29,6 +34,8 @@ pub struct Context {
     global: Global,
     /// Keys that were opened before; opening one takes a tenth of a second on purpose.
     opened: Arc<Mutex<HashMap<KeyName, Identity>>>,
+    /// Where each party is signed in.
+    sessions: Arc<tokio::sync::Mutex<HashMap<PartyId, Session>>>,
     /// Where answers go instead of stdout, when a command runs inside another.
     told: Option<Mutex<serde_json::Value>>,
 }
@@ -36,13 +43,13 @@ pub struct Context {
 impl Context {
     /// From the arguments.
     pub fn new(global: Global) -> Self {
-        Self { global, opened: Arc::default(), told: None }
+        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None }
     }
 
     /// For a command inside this one: its answer is kept for [`Context::answer`], and keys that are
     /// open stay open.
     pub fn inside(&self, global: Global) -> Self {
-        Self { global, opened: self.opened.clone(), told: Some(Mutex::default()) }
+        Self { global, opened: self.opened.clone(), sessions: self.sessions.clone(), told: Some(Mutex::default()) }
     }
 
     /// What a command inside another answered.
@@ -52,11 +59,6 @@ impl Context {
 
     fn opened(&self) -> MutexGuard<'_, HashMap<KeyName, Identity>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answer as JSON?
-    pub fn json(&self) -> bool {
-        self.global.json
     }
 
     /// Prints an answer.
@@ -82,6 +84,11 @@ impl Context {
             return Ok(layout.config()?);
         }
         Err(genesis::layout::LayoutError::NoNetwork { path: layout.root().to_path_buf() }.into())
+    }
+
+    /// Was a trust anchor file named?
+    pub fn has_anchor(&self) -> bool {
+        self.global.anchor.is_some()
     }
 
     /// The trust anchor: of `--anchor`, or of the directory.
@@ -118,6 +125,27 @@ impl Context {
             None => self.config()?.market.url(),
         };
         Market::new(url)
+    }
+
+    /// The marketplace, signed in as the party that signs, knowing all that the ledger knows.
+    pub async fn session(&self, usual: Option<&str>) -> Result<Session, Problem> {
+        let identity = self.identity(usual)?;
+        let (market, client) = (self.market()?, self.client()?);
+        let mut sessions = self.sessions.lock().await;
+        if let Some(known) = sessions.get(&identity.party) {
+            market.caught_up(&client).await?;
+            return Ok(known.clone());
+        }
+        let session = market.sign_in(&identity, &client).await?;
+        sessions.insert(identity.party, session.clone());
+        Ok(session)
+    }
+
+    /// Gives back what signing in got.
+    pub async fn sign_out(&self) {
+        for (_, session) in self.sessions.lock().await.drain() {
+            session.sign_out().await;
+        }
     }
 
     /// The keys.
@@ -164,7 +192,10 @@ impl Context {
     /// The name of the key that signs: of `--as`, or `usual` where a command has one.
     pub fn key_name(&self, usual: Option<&str>) -> Result<KeyName, Problem> {
         let name = self.global.signer.as_deref().or(usual).ok_or_else(|| {
-            Problem::usage("this needs a party's key", "name it with --as PARTY; `lonja key list` shows the keys there are")
+            Problem::usage(
+                "this needs a party's key",
+                "name it with --as PARTY; `lonja key list` shows the keys there are",
+            )
         })?;
         Ok(name.parse::<KeyName>()?)
     }
@@ -209,8 +240,25 @@ impl Context {
 
     /// Signs and sends `action`, waits for its outcome, and turns a refusal into a problem.
     pub async fn act(&self, usual: Option<&str>, action: Action, side: Option<SideBody>) -> Result<Committed, Problem> {
-        let identity = self.identity(usual)?;
-        applied(self.client()?.act(&identity, action, side).await?)
+        self.act_as(&self.identity(usual)?, action, side).await
+    }
+
+    /// As [`Context::act`], for a party and key that are known already.
+    pub async fn act_as(
+        &self,
+        identity: &Identity,
+        action: Action,
+        side: Option<SideBody>,
+    ) -> Result<Committed, Problem> {
+        let committed = self.client()?.act(identity, action, side).await?;
+        // A refusal has a receipt too: it proves that somebody was turned away, and why.
+        if let Some(path) = &self.global.receipt {
+            files::write_new(path, &committed.receipt, Access::Public)?;
+        }
+        match committed.applied() {
+            Ok(_) => Ok(committed),
+            Err(rejection) => Err(refused(&rejection)),
+        }
     }
 
     /// What the ledger proves about `key` now.
@@ -278,12 +326,4 @@ pub fn refused(rejection: &Rejection) -> Problem {
     Problem::new(format!("refused by the rules ({name}, code {}): {rejection}", rejection.code()))
         .help("the refusal is on the ledger; what it names has to change first")
         .exits(Exit::Refused)
-}
-
-/// What `committed` did, or the refusal as a problem.
-pub fn applied(committed: Committed) -> Result<Committed, Problem> {
-    match committed.applied() {
-        Ok(_) => Ok(committed),
-        Err(rejection) => Err(refused(&rejection)),
-    }
 }

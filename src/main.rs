@@ -12,6 +12,7 @@ mod output;
 mod parse;
 mod problem;
 mod progress;
+mod scratch;
 mod service;
 mod side;
 
@@ -21,6 +22,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     start_log(&cli);
+    // One TLS provider for the process; a second attempt to install one is harmless.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(command::run(cli)),

@@ -62,10 +62,9 @@ pub fn price_text(price: &Price) -> String {
     match price {
         Price::Free => "free".into(),
         Price::OneOff { amount, currency } => amount.display(*currency),
-        Price::Subscription { amount, currency, period_days, periods_max } => format!(
-            "{} for each {period_days} days, at most {periods_max} periods at once",
-            amount.display(*currency)
-        ),
+        Price::Subscription { amount, currency, period_days, periods_max } => {
+            format!("{} for each {period_days} days, at most {periods_max} periods at once", amount.display(*currency))
+        }
     }
 }
 

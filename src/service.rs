@@ -12,7 +12,11 @@ use genesis::{
     KeyName,
     config::{Config, Service},
 };
-use ledger::node::{self, Node, ValidatorKeys};
+use ledger::{
+    api::client::Client,
+    node::{self, Node, ValidatorKeys},
+};
+use marketplace::keys::MasterKey;
 use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -168,13 +172,7 @@ pub async fn node(
 }
 
 fn node_problem(error: &node::NodeError) -> Problem {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    Problem::new(format!("the node does not start: {text}"))
+    chain("the node does not start", error)
         .help("nothing was changed; `lonja audit DIR` says more about a directory that was damaged")
         .exits(Exit::File)
 }
@@ -192,11 +190,16 @@ pub async fn market(
     let gateway = context.identity_of("market")?;
     let master = context.open(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
-    let mut settings =
-        marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
+    let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
-    settings.tls = config.market.tls_cert.clone().zip(config.market.tls_key.clone()).map(|(cert, key)| marketplace::Tls { cert, key });
-    let running = marketplace::start(settings, stop).await.map_err(|error| broke("marketplace", &error, &config.market))?;
+    settings.tls = config
+        .market
+        .tls_cert
+        .clone()
+        .zip(config.market.tls_key.clone())
+        .map(|(cert, key)| marketplace::Tls { cert, key });
+    let running =
+        marketplace::start(settings, stop).await.map_err(|error| chain("the marketplace does not start", &error))?;
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),
@@ -205,6 +208,37 @@ pub async fn market(
         }
     });
     Ok(Running::new("marketplace", running.url, task))
+}
+
+/// Starts the explorer on the node that `client` speaks to. It gets no key.
+///
+/// # Errors
+/// When files or port cannot be used.
+pub async fn explorer(
+    context: &Context,
+    config: &Config,
+    client: Client,
+    stop: CancellationToken,
+) -> Result<Running, Problem> {
+    let dir = context.layout().data_path(&config.explorer.data);
+    let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
+    settings.behind_proxy = config.explorer.behind_proxy;
+    settings.tls = config
+        .explorer
+        .tls_cert
+        .clone()
+        .zip(config.explorer.tls_key.clone())
+        .map(|(cert, key)| explorer::Tls { cert, key });
+    let running =
+        explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
+    let task = tokio::spawn(async move {
+        match running.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(chain("the explorer stopped", &error)),
+            Err(error) => Err(Problem::new("the explorer broke down").because(error.to_string())),
+        }
+    });
+    Ok(Running::new("explorer", running.url, task))
 }
 
 /// Runs one service until it is asked to stop.

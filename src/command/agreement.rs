@@ -8,7 +8,7 @@ use crate::{
 use clap::Subcommand;
 use contracts::{
     action::Action,
-    agreement::{Agreement as Record, Renew, Revoke, RevocationReason},
+    agreement::{Agreement as Record, Renew, RevocationReason, Revoke},
     id::AgreementId,
     money::Amount,
     offer::OfferRevision,
@@ -18,10 +18,11 @@ use serde::Serialize;
 /// List, show and revoke agreements.
 #[derive(Subcommand)]
 pub enum Agreement {
-    /// List the agreements of a party, as the marketplace knows them
+    /// List what the party that signs has bought, as the marketplace knows it
     List {
-        /// A party's id, or the name of its key; that of --as where it is left out
-        party: Option<String>,
+        /// What it has sold instead
+        #[arg(long)]
+        sold: bool,
     },
     /// Show an agreement, proven from the ledger
     Show {
@@ -62,13 +63,16 @@ impl Agreement {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         match self {
-            Self::List { party } => {
-                let party = match party {
-                    Some(party) => context.party(&party)?,
-                    None => context.party(&context.key_name(None)?.to_string())?,
-                };
-                let agreements = context.market()?.agreements(&party).await?;
-                crate::market::print_list(context, &agreements, &["id", "title", "state", "purpose", "end"]);
+            Self::List { sold } => {
+                let side = if sold { "sold" } else { "bought" };
+                let agreements = context.session(None).await?.agreements(side).await?;
+                let columns = [
+                    ("agreement", "id"),
+                    ("dataset", "agreement.dataset"),
+                    ("purpose", "agreement.purpose"),
+                    ("in force", "in_force"),
+                ];
+                crate::market::print_list(context, &agreements, &columns);
                 Ok(())
             }
             Self::Show { agreement } => show(context, agreement).await,

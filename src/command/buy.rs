@@ -74,8 +74,12 @@ impl Buy {
         let agreement = AgreementId(committed.id.0);
         let bought = Bought { agreement, dataset: offer.dataset, amount, currency };
         context.print(&Done::new(&committed, bought), || {
-            let paid = currency.map_or_else(|| "for free".into(), |currency| format!("for {}", amount.display(currency)));
-            format!("agreement {agreement}\nbought {paid} in block {}; `lonja fetch {agreement}` downloads it", committed.height)
+            let paid =
+                currency.map_or_else(|| "for free".into(), |currency| format!("for {}", amount.display(currency)));
+            format!(
+                "agreement {agreement}\nbought {paid} in block {}; `lonja fetch {agreement}` downloads it",
+                committed.height
+            )
         });
         Ok(())
     }

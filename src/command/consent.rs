@@ -245,7 +245,12 @@ async fn scope(context: &Context, dataset: DatasetId) -> Result<(), Problem> {
     context.print(&lines, || {
         let rows = lines.iter().map(|line| {
             let scope = &line.scope;
-            [line.purpose.slug().into(), scope.required.to_string(), scope.outstanding.to_string(), scope.clean_from.to_string()]
+            [
+                line.purpose.slug().into(),
+                scope.required.to_string(),
+                scope.outstanding.to_string(),
+                scope.clean_from.to_string(),
+            ]
         });
         output::table(["purpose", "in force", "ended, still in the data", "deliverable from version"], rows)
     });

@@ -1,9 +1,10 @@
 //! `lonja dataset`: contents and their versions.
 
 use crate::{
-    context::{Context, Done, applied},
-    output, progress,
-    problem::{Problem, file},
+    context::{Context, Done},
+    output,
+    problem::{Exit, Problem, file},
+    progress,
 };
 use clap::{Args, Subcommand};
 use contracts::{
@@ -79,7 +80,12 @@ impl UploadArgs {
         let content = digest(&self.file, self.media_type)?;
         let dataset: Record = context.known(&Record::key(&self.dataset), &self.dataset).await?;
         // Handed over first: a version on the ledger whose content nobody has could not be delivered.
-        context.market()?.upload(context, &identity, &self.dataset, &self.file, &content).await?;
+        let stored = context.session(None).await?.upload(&self.file, content.bytes).await?;
+        if stored["blake3"].as_str() != Some(&content.blake3.to_string()) {
+            return Err(Problem::new("the marketplace stored other bytes than were sent")
+                .help("upload again; nothing is on the ledger yet")
+                .exits(Exit::Untrue));
+        }
         let number = dataset.versions + 1;
         let (mut parents, mut excludes) = (self.parents, self.excludes);
         parents.sort();
@@ -87,7 +93,7 @@ impl UploadArgs {
         excludes.sort();
         excludes.dedup();
         let action = AddVersion { dataset: self.dataset, number, content: content.clone(), parents, excludes };
-        let committed = applied(context.client()?.act(&identity, Action::AddVersion(action), None).await?)?;
+        let committed = context.act_as(&identity, Action::AddVersion(action), None).await?;
         let version = VersionId::of(&self.dataset, number);
         let uploaded = Uploaded { dataset: self.dataset, version, number, content };
         context.print(&Done::new(&committed, uploaded), || {

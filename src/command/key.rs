@@ -1,7 +1,7 @@
 //! `lonja key`: sealed key files, and which keys a party has on the ledger.
 
 use crate::{
-    context::{Context, Done, applied},
+    context::{Context, Done},
     output, parse,
     problem::Problem,
 };
@@ -159,7 +159,7 @@ async fn add(context: &Context, name: &KeyName) -> Result<(), Problem> {
     let proof = fresh
         .sign(&Domain::Transaction.message(&client.network(), &message))
         .map_err(|error| Problem::new("the new key cannot sign").because(error))?;
-    let committed = applied(client.act(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?)?;
+    let committed = context.act_as(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?;
     context.print(&Done::new(&committed, key), || format!("added {key} in block {}", committed.height));
     Ok(())
 }

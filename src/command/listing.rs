@@ -3,7 +3,7 @@
 mod import;
 
 use crate::{
-    context::{Context, Done, applied},
+    context::{Context, Done},
     market::print_list,
     output, parse,
     problem::{Problem, file},
@@ -139,11 +139,9 @@ impl PublishArgs {
                 jacket,
                 side: commitment,
             }),
-            Some(known) => {
-                Action::Revise(Revise { dataset: id, follows: known.revision, jacket, side: commitment })
-            }
+            Some(known) => Action::Revise(Revise { dataset: id, follows: known.revision, jacket, side: commitment }),
         };
-        let committed = applied(client.act(&identity, action, side).await?)?;
+        let committed = context.act_as(&identity, action, side).await?;
         context.print(&Done::new(&committed, Published { dataset: id, revision }), || {
             format!("dataset {id}\npublished as revision {revision} in block {}", committed.height)
         });
@@ -160,7 +158,8 @@ impl SearchArgs {
         });
         let facets = facets.collect::<Result<Vec<_>, _>>()?;
         let found = context.market()?.search(&self.words.join(" "), &facets, self.limit).await?;
-        print_list(context, &found, &["id", "title", "spectrum", "price"]);
+        let columns = [("dataset", "id"), ("title", "title"), ("spectrum", "spectrum"), ("catalogue", "catalogue")];
+        print_list(context, &found, &columns);
         Ok(())
     }
 }
@@ -191,10 +190,14 @@ fn people(shown: &Shown) -> String {
         ("standing", format!("{:?}", dataset.listing).to_lowercase()),
         ("versions", dataset.versions.to_string()),
         ("newest version", newest),
-        ("may be offered", if gaps.is_empty() { "yes".into() } else { format!("not yet: {} missing", gaps.join(", ")) }),
+        (
+            "may be offered",
+            if gaps.is_empty() { "yes".into() } else { format!("not yet: {} missing", gaps.join(", ")) },
+        ),
     ]);
     let rows = dataset.classification.origins().map(|(name, origin)| {
-        let field = serde_json::to_value(&dataset.classification).ok().and_then(|all| all.get(name)?.get("value").cloned());
+        let field =
+            serde_json::to_value(&dataset.classification).ok().and_then(|all| all.get(name)?.get("value").cloned());
         let value = field.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         [name.to_owned(), origin.to_owned(), value.unwrap_or_default()]
     });

@@ -39,7 +39,10 @@ use crate::{
 /// # Errors
 /// What went wrong, and what to try next.
 pub async fn run(cli: Cli) -> Result<(), Problem> {
-    run_in(&Context::new(cli.global), cli.command).await
+    let context = Context::new(cli.global);
+    let outcome = run_in(&context, cli.command).await;
+    context.sign_out().await;
+    outcome
 }
 
 /// Runs one command where everything that commands share is there already.

@@ -106,9 +106,7 @@ impl Offer {
                 let action = Action::ReviseOffer(ReviseOffer { offer, follows: known.revision, terms, price });
                 (action, Some(offer), "revised")
             }
-            Self::Withdraw { offer } => {
-                (Action::WithdrawOffer(WithdrawOffer { offer }), Some(offer), "withdrew")
-            }
+            Self::Withdraw { offer } => (Action::WithdrawOffer(WithdrawOffer { offer }), Some(offer), "withdrew"),
             Self::Show { id } => return show(context, &id).await,
         };
         let committed = context.act(None, action, None).await?;

@@ -1,7 +1,7 @@
 //! `lonja party`: become a member, admit and suspend members, show them.
 
 use crate::{
-    context::{Context, Done, applied},
+    context::{Context, Done},
     output, parse,
     problem::Problem,
 };
@@ -126,10 +126,13 @@ impl ApplyArgs {
             jurisdiction: self.country,
             side: side.as_ref().map(contracts::side::SideBody::id),
         };
-        let committed = applied(context.client()?.act(&identity, Action::Apply(apply), side).await?)?;
+        let committed = context.act_as(&identity, Action::Apply(apply), side).await?;
         let party = identity.party;
         context.print(&Done::new(&committed, WithParty { party }), || {
-            format!("applied as {party} in block {}; an operator admits it:\n  lonja party admit {name} --role buyer", committed.height)
+            format!(
+                "applied as {party} in block {}; an operator admits it:\n  lonja party admit {name} --role buyer",
+                committed.height
+            )
         });
         Ok(())
     }
@@ -143,9 +146,8 @@ async fn told(
     word: &str,
 ) -> Result<(), Problem> {
     let committed = context.act(usual, action, None).await?;
-    context.print(&Done::new(&committed, WithParty { party }), || {
-        format!("{word} {party} in block {}", committed.height)
-    });
+    context
+        .print(&Done::new(&committed, WithParty { party }), || format!("{word} {party} in block {}", committed.height));
     Ok(())
 }
 
@@ -186,6 +188,7 @@ async fn group(context: &Context, name: String, members: &[String], known: Optio
 
 async fn list(context: &Context) -> Result<(), Problem> {
     let parties = context.market()?.parties().await?;
-    crate::market::print_list(context, &parties, &["id", "name", "standing", "roles"]);
+    let columns = [("party", "id"), ("name", "party.name"), ("standing", "party.standing"), ("roles", "party.roles")];
+    crate::market::print_list(context, &parties, &columns);
     Ok(())
 }

@@ -159,7 +159,12 @@ fn people(shown: &Shown) -> String {
     let rows = shown.versions.iter().map(|ancestor| {
         let indent = "  ".repeat(ancestor.steps_back);
         let version = &ancestor.version;
-        [format!("{indent}{}", ancestor.id), version.number.to_string(), version.dataset.to_string(), version.content.bytes.to_string()]
+        [
+            format!("{indent}{}", ancestor.id),
+            version.number.to_string(),
+            version.dataset.to_string(),
+            version.content.bytes.to_string(),
+        ]
     });
     let versions = output::table(["version", "number", "dataset", "bytes"], rows);
     let rows = shown.steps.iter().map(|step| {

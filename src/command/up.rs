@@ -106,9 +106,13 @@ impl Up {
                 }
             }
         }
-        let urls: Vec<(&str, String)> =
-            services.iter().map(|service| (service.name, service.url.clone())).chain([("node", node.url.clone())]).collect();
-        let json: serde_json::Map<_, _> = urls.iter().map(|(name, url)| ((*name).to_owned(), url.clone().into())).collect();
+        let urls: Vec<(&str, String)> = services
+            .iter()
+            .map(|service| (service.name, service.url.clone()))
+            .chain([("node", node.url.clone())])
+            .collect();
+        let json: serde_json::Map<_, _> =
+            urls.iter().map(|(name, url)| ((*name).to_owned(), url.clone().into())).collect();
         context.print(&json, || format!("{}\nCtrl-C stops it; the next run goes on from here.", output::lines(&urls)));
         Ok(services)
     }

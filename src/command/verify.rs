@@ -6,6 +6,7 @@ use crate::{
     problem::{Exit, Problem, file},
 };
 use clap::Args;
+use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
 use ledger::receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -27,11 +28,23 @@ enum Shown {
     Receipt {
         file: PathBuf,
         index: u64,
-        entry: contracts::outcome::Entry,
+        entry: Entry,
         checkpoint_size: u64,
-        checkpoint_root: contracts::id::Digest,
+        checkpoint_root: Digest,
         signers: Vec<String>,
         sealed: String,
+    },
+    Bundle {
+        file: PathBuf,
+        subject_kind: &'static str,
+        subject: contracts::state::Key,
+        exists: bool,
+        height: u64,
+        time: String,
+        records: usize,
+        events: usize,
+        receipts: usize,
+        signers: Vec<String>,
     },
 }
 
@@ -51,8 +64,12 @@ impl Verify {
 
     fn one(&self, path: &PathBuf, trust: &Trust) -> Result<Shown, Problem> {
         let bytes = std::fs::read(path).map_err(file("read", path))?;
+        // A bundle is JSON; a receipt begins with a zero byte.
+        if bytes.first() == Some(&b'{') {
+            return bundle(path, &bytes, trust);
+        }
         if bytes.len() > RECEIPT_BYTES_MAX {
-            return Err(untrue(path, "it is longer than any receipt"));
+            return Err(untrue(path, "it is longer than any receipt, and no bundle"));
         }
         let receipt = Receipt::decode(&bytes).map_err(|error| untrue(path, error))?;
         let verified = receipt.verify(trust).map_err(|error| untrue(path, error))?;
@@ -72,7 +89,6 @@ impl Verify {
 }
 
 fn check_body(body: &PathBuf, receipt: &std::path::Path, verified: &Verified) -> Result<(), Problem> {
-    use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
     let bytes = std::fs::read(body).map_err(file("read the transaction", body))?;
     let transaction = Transaction::decode(&bytes).map_err(|error| untrue(body, error))?;
     let digest = Digest::of(&[b"lonja/signed/v0\0", &bytes]);
@@ -89,16 +105,44 @@ fn untrue(path: &std::path::Path, why: impl ToString) -> Problem {
         .exits(Exit::Untrue)
 }
 
+fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, Problem> {
+    let report = ledger::bundle::verify(bytes, trust).map_err(|error| untrue(path, error))?;
+    Ok(Shown::Bundle {
+        file: path.to_path_buf(),
+        subject_kind: report.kind,
+        subject: report.subject,
+        exists: report.exists,
+        height: report.height,
+        time: output::time(report.time_ms),
+        records: report.records,
+        events: report.events,
+        receipts: report.receipts,
+        signers: report.signers,
+    })
+}
+
 fn people(shown: &Shown) -> String {
-    let Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, .. } = shown;
-    let entry = match entry {
-        contracts::outcome::Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
-        contracts::outcome::Entry::Block(block) => format!("block {}", block.height),
-    };
-    output::lines(&[
-        ("holds", file.display().to_string()),
-        ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
-        ("signed by", signers.join(", ")),
-        ("sealed", sealed.clone()),
-    ])
+    match shown {
+        Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, .. } => {
+            let entry = match entry {
+                Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
+                Entry::Block(block) => format!("block {}", block.height),
+            };
+            output::lines(&[
+                ("holds", file.display().to_string()),
+                ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
+                ("signed by", signers.join(", ")),
+                ("sealed", sealed.clone()),
+            ])
+        }
+        Shown::Bundle { file, subject_kind, subject, exists, height, time, records, events, receipts, signers } => {
+            output::lines(&[
+                ("holds", file.display().to_string()),
+                ("about", format!("{subject_kind} {subject}{}", if *exists { "" } else { ": there is none" })),
+                ("true at", format!("block {height}, {time}")),
+                ("holds", format!("{records} records, {events} events, {receipts} receipts")),
+                ("signed by", signers.join(", ")),
+            ])
+        }
+    }
 }

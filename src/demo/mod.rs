@@ -7,7 +7,13 @@
 
 mod script;
 
-use crate::{cli::Cli, command, context::Context, problem::{Exit, Problem, file}, progress};
+use crate::{
+    cli::Cli,
+    command,
+    context::Context,
+    problem::{Exit, Problem, file},
+    progress,
+};
 use clap::Parser as _;
 use genesis::files::{self, Access};
 use serde_json::Value;
@@ -137,7 +143,8 @@ impl<'a> Demo<'a> {
         self.wheel.set_message(format!("making the demonstration market: {step}"));
         let layout = self.context.layout();
         let dir = layout.root().to_string_lossy();
-        let globals = ["lonja", "--dir", &dir, "--node-url", &self.urls[0], "--market-url", &self.urls[1], "--as", signer];
+        let globals =
+            ["lonja", "--dir", &dir, "--node-url", &self.urls[0], "--market-url", &self.urls[1], "--as", signer];
         let cli = Cli::try_parse_from(globals.iter().chain(arguments))
             .map_err(|error| Problem::new(format!("the script has a wrong line: {error}")))?;
         let inner = self.context.inside(cli.global);
@@ -159,7 +166,9 @@ fn place(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     match fs::read(path) {
         Ok(there) if there == bytes => Ok(()),
         Ok(_) => Ok(files::replace(path, bytes, Access::Public)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(files::write_new(path, bytes, Access::Public)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(files::write_new(path, bytes, Access::Public)?)
+        }
         Err(error) => Err(file("read", path)(error)),
     }
 }

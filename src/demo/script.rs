@@ -46,6 +46,7 @@ pub async fn play(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let buoys = id(demo, "buoy-positions: publish", "dataset");
     let set = ["listing", "set", &buoys, "withdrawn", "--reason", "ended"];
     demo.run(LAST, "harbour", &set).await?;
+    demo.context.sign_out().await;
     demo.wheel.finish_and_clear();
     Ok(())
 }
@@ -76,7 +77,17 @@ async fn listings(demo: &mut Demo<'_>) -> Result<(), Problem> {
         let file = demo.folder.join(format!("{}.jacket.json", listing.name));
         place(&file, text.as_bytes())?;
         let (name, signer, file) = (&listing.name, &listing.publisher, file.to_string_lossy().into_owned());
-        let publish = ["listing", "publish", &file, "--catalogue", "demo-port", "--identifier", name, "--outline", &listing.outline];
+        let publish = [
+            "listing",
+            "publish",
+            &file,
+            "--catalogue",
+            "demo-port",
+            "--identifier",
+            name,
+            "--outline",
+            &listing.outline,
+        ];
         demo.run(&format!("{name}: publish"), signer, &publish).await?;
         // What is made from others comes after them.
         if name != "berth-delay" && name != "patrol-rounds" {
@@ -113,8 +124,21 @@ async fn derivation(demo: &mut Demo<'_>) -> Result<(), Problem> {
     upload(demo, "berth-delay", "berth-delay", "institute", &["--parent", &calls, "--parent", &tide]).await?;
     let dataset = id(demo, "berth-delay: publish", "dataset");
     let step = [
-        "provenance", "record", &dataset, "--activity", "process", "--job", "berth-delay", "--tool", "demo script",
-        "--input", &calls, "--input", &tide, "--note", "joined by day; tide residual from a harmonic fit",
+        "provenance",
+        "record",
+        &dataset,
+        "--activity",
+        "process",
+        "--job",
+        "berth-delay",
+        "--tool",
+        "demo script",
+        "--input",
+        &calls,
+        "--input",
+        &tide,
+        "--note",
+        "joined by day; tide residual from a harmonic fit",
     ];
     demo.run("berth-delay: step", "institute", &step).await.map(drop)
 }
@@ -129,8 +153,19 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
         // A name of its own for each attempt: a record that was written is never overwritten.
         let record = demo.asset(&format!("consent-{subject}-{}.json", demo.done.len()));
         let give = [
-            "consent", "give", &dataset, "--purpose", "safety,research", "--since-version", "1", "--notice", &notice,
-            "--subject", subject, "--record", &record,
+            "consent",
+            "give",
+            &dataset,
+            "--purpose",
+            "safety,research",
+            "--since-version",
+            "1",
+            "--notice",
+            &notice,
+            "--subject",
+            subject,
+            "--record",
+            &record,
         ];
         demo.run(&format!("consent of {subject}"), "registry", &give).await?;
     }
@@ -138,8 +173,17 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let first = id(demo, "hearing-tests: upload", "version");
     let summary = id(demo, "hearing-summary: publish", "dataset");
     let step = [
-        "provenance", "record", &summary, "--activity", "anonymise", "--job", "hearing-summary", "--input", &first,
-        "--note", "means by workplace, groups of at least five",
+        "provenance",
+        "record",
+        &summary,
+        "--activity",
+        "anonymise",
+        "--job",
+        "hearing-summary",
+        "--input",
+        &first,
+        "--note",
+        "means by workplace, groups of at least five",
     ];
     demo.run("hearing-summary: step", "registry", &step).await?;
     let why = "Noise exposure study approved by the institute's review board.";

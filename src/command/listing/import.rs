@@ -6,8 +6,9 @@
 
 use crate::{
     context::Context,
-    output, progress,
+    output,
     problem::{Exit, Problem, file},
+    progress,
 };
 use clap::Args;
 use contracts::{
@@ -28,7 +29,10 @@ use ledger::{
 };
 use marketplace::import::{self, Catalogue, Existing, ImportSecret, Plan, Planned, Record, Standing};
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 use zeroize::Zeroizing;
 
 /// Transactions of one request. Larger ones gain nothing: a block of 500 is committed in one batch.
@@ -90,7 +94,7 @@ impl Import {
         let identity = context.identity(usual.as_deref())?;
         let secret = secret(context, &identity)?;
         let client = context.client()?;
-        let existing = existing(&client, &catalogue, &identity.party).await?;
+        let existing = existing(context, &client, &catalogue, &identity.party).await?;
         let mut report = Report::of(&catalogue, identity.party);
         let plan = Plan::of(catalogue, &identity.party, &secret, existing);
         report.standing(&plan);
@@ -148,8 +152,15 @@ fn secret(context: &Context, identity: &Identity) -> Result<ImportSecret, Proble
 
 /// What the ledger holds of this publisher and catalogue: every dataset that it ever published, by the
 /// marketplace's word for their names and the ledger's proof for their state.
-async fn existing(client: &Client, catalogue: &Catalogue, publisher: &PartyId) -> Result<Vec<Existing>, Problem> {
-    let ids: Vec<DatasetId> = catalogue.records.iter().map(|record: &Record| record.dataset(publisher)).collect();
+async fn existing(
+    context: &Context,
+    client: &Client,
+    catalogue: &Catalogue,
+    publisher: &PartyId,
+) -> Result<Vec<Existing>, Problem> {
+    let mut ids: BTreeSet<DatasetId> =
+        catalogue.records.iter().map(|record: &Record| record.dataset(publisher)).collect();
+    ids.extend(elsewhere(context, catalogue, publisher).await);
     let bar = progress::bar("comparing with the ledger", ids.len() as u64);
     let found = futures_util::stream::iter(ids)
         .map(|id| async move { client.record::<Dataset>(&Dataset::key(&id)).await })
@@ -169,6 +180,27 @@ async fn existing(client: &Client, catalogue: &Catalogue, publisher: &PartyId) -
             listing: record.value.listing,
         })
         .collect())
+}
+
+/// Datasets that the marketplace knows under the same publisher and catalogue: only by them records
+/// that have vanished from the file can be named, since the ledger is not searched by catalogue.
+async fn elsewhere(context: &Context, catalogue: &Catalogue, publisher: &PartyId) -> Vec<DatasetId> {
+    let asked = match context.market() {
+        Ok(market) => market.search("", &[("catalogue", &catalogue.name)], import::RECORDS_MAX).await,
+        Err(problem) => Err(problem),
+    };
+    let publisher = publisher.to_string();
+    match asked {
+        Ok(rows) => rows
+            .iter()
+            .filter(|row| row["publisher"] == publisher.as_str() && row["catalogue"] == catalogue.name.as_str())
+            .filter_map(|row| row["id"].as_str()?.parse().ok())
+            .collect(),
+        Err(problem) => {
+            eprintln!("Records that have vanished from the catalogue are not reported: {problem}.");
+            Vec::new()
+        }
+    }
 }
 
 async fn send(client: &Client, identity: &Identity, plan: Plan, report: &mut Report) -> Result<(), Problem> {
@@ -261,10 +293,8 @@ impl Report {
     }
 
     fn standing(&mut self, plan: &Plan) {
-        let name = |standing: &Standing| Standing_ {
-            dataset: standing.dataset,
-            identifier: standing.identifier.clone(),
-        };
+        let name =
+            |standing: &Standing| Standing_ { dataset: standing.dataset, identifier: standing.identifier.clone() };
         self.unchanged = plan.unchanged.len();
         self.withdrawn = plan.withdrawn.iter().map(name).collect();
         self.vanished = plan.vanished.iter().map(name).collect();
