@@ -44,6 +44,8 @@ pub enum Purpose {
     Log,
     /// A validator's cosignatures.
     Cosigner,
+    /// Signs nothing: other secrets are derived from it ([`FileSigner::derive`]).
+    Vault,
 }
 
 /// What opening a key file costs: memory and time that a guesser has to spend on each guess.
@@ -293,6 +295,13 @@ impl FileSigner {
     /// [`KeyFileError`], naming the file; it is then as it was.
     pub fn reseal(&self, path: &Path, passphrase: &Passphrase, cost: Cost) -> Result<(), KeyFileError> {
         Ok(files::replace(path, &self.seal(path, passphrase, cost)?, Access::Private)?)
+    }
+
+    /// A secret of 256 bits that only the holder of this key can derive; another `label` gives an
+    /// unrelated one. Services that seal stores of their own get their master key so.
+    pub fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
+        let seed = Zeroizing::new(self.secret.to_bytes());
+        Zeroizing::new(Digest::of(&[b"lonja/derive/v0\0", seed.as_slice(), label.as_bytes()]).0)
     }
 
     /// What the key is for.

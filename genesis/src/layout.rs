@@ -337,6 +337,8 @@ impl Layout {
             Ok(found(founder, spec.jurisdiction, key.public()))
         });
         let founders = founders.collect::<Result<_, LayoutError>>()?;
+        // Seals what the marketplace keeps for others; it lies here, never in the marketplace's folder.
+        ring.generate(&key_name("market.vault")?, Purpose::Vault, None, passphrase)?;
         let validators = ValidatorSet { validators };
         let founding = Founding { validators, founders, parameters: spec.parameters };
         let document =
@@ -396,7 +398,7 @@ mod tests {
         let ring = Keyring::weak(layout.keys_path());
         let names: Vec<String> = ring.names().unwrap().iter().map(ToString::to_string).collect();
         let validator = ["validator-0.consensus", "validator-0.cosigner", "validator-0.log"];
-        assert_eq!(names, [&["market", "operator", "settlement"][..], &validator].concat());
+        assert_eq!(names, [&["market", "market.vault", "operator", "settlement"][..], &validator].concat());
         let operator = ring.open(&"operator".parse().unwrap(), &passphrase()).unwrap();
         assert_eq!(operator.party(), made.document.founding.founders[0].id());
         for part in ["node", "market", "explorer"] {

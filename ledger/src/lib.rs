@@ -2,12 +2,13 @@
 //!
 //! Owns everything between a signed transaction and a proof that a stranger believes. Knows nothing
 //! of the marketplace or the explorer, which read it through [`api`]. Read in this order: [`block`],
-//! [`log`], [`tree`], [`receipt`], [`chain`] (propose, verify, commit), [`ordering`], [`store`],
+//! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`], [`store`],
 //! [`node`] (the one task that owns the chain), [`api`].
 
 pub mod limits;
 
 pub mod block;
+pub mod bundle;
 pub mod log;
 pub mod note;
 pub mod receipt;
@@ -22,6 +23,8 @@ pub mod sides;
 pub mod store;
 
 pub mod api;
+pub mod audit;
+pub mod bench;
 pub mod chain;
 pub mod mempool;
 pub mod metrics;

@@ -25,6 +25,10 @@ pub const FOLLOW_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const FOLLOW_WAIT_MS_MAX: u64 = 25_000;
 /// History items in one answer.
 pub const HISTORY_ITEMS_MAX: usize = 10_000;
+/// Related records in an evidence bundle. More would hide the subject, and each costs a proof.
+pub const BUNDLE_RELATED_MAX: usize = 1_000;
+/// Receipts in an evidence bundle: of the newest transactions. Each reads its whole block.
+pub const BUNDLE_RECEIPTS_MAX: usize = 256;
 /// An idle network commits a block this often, in milliseconds, so that expiry fires.
 pub const IDLE_BLOCK_MS: u64 = 30_000;
 /// Heights before the tip whose state can still be proven.
@@ -41,3 +45,4 @@ pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
 const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);
+const _: () = assert!(BUNDLE_RELATED_MAX < crate::bundle::RECORDS_MAX);

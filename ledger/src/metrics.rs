@@ -15,6 +15,7 @@ pub struct Metrics {
     applied: Counter,
     refused: Counter,
     blocks: Counter,
+    keys: Counter,
     commit_seconds: Histogram,
     height: Gauge,
     waiting: Gauge,
@@ -29,6 +30,7 @@ impl Default for Metrics {
             applied: Counter::default(),
             refused: Counter::default(),
             blocks: Counter::default(),
+            keys: Counter::default(),
             commit_seconds: Histogram::new(buckets),
             height: Gauge::default(),
             waiting: Gauge::default(),
@@ -41,6 +43,7 @@ impl Default for Metrics {
         );
         made.registry.register("transactions_refused", "Transactions that a policy refused", made.refused.clone());
         made.registry.register("blocks", "Blocks committed since the start", made.blocks.clone());
+        made.registry.register("records_written", "Records that blocks wrote", made.keys.clone());
         made.registry.register(
             "commit_seconds",
             "From ordering a block to its seal, all durable",
@@ -60,7 +63,13 @@ impl Metrics {
         self.applied.inc_by(applied);
         self.refused.inc_by(block.results.len() as u64 - applied);
         self.blocks.inc();
+        self.keys.inc_by(block.keys);
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Records that blocks wrote since the start.
+    pub fn keys_written(&self) -> u64 {
+        self.keys.get()
     }
 
     /// The text that Prometheus reads.

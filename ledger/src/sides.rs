@@ -138,6 +138,27 @@ impl Sides {
         }
     }
 
+    /// Every file of the store, with the commitment that its name says.
+    ///
+    /// # Errors
+    /// [`SidesError::Io`].
+    pub fn list(&self) -> Result<Vec<(PathBuf, Option<SideId>)>, SidesError> {
+        let mut files = Vec::new();
+        for folder in fs::read_dir(&self.folder).map_err(io("read", &self.folder))? {
+            let folder = folder.map_err(io("read", &self.folder))?.path();
+            for file in fs::read_dir(&folder).map_err(io("read", &folder))? {
+                let path = file.map_err(io("read", &folder))?.path();
+                let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
+                // What a crash left half written was never acknowledged.
+                if path.extension().is_none_or(|extension| extension != "new") {
+                    files.push((path, id));
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
     fn path(&self, id: &SideId) -> PathBuf {
         let name = id.to_string();
         self.folder.join(&name[..2]).join(name)

@@ -67,19 +67,29 @@ struct Trade {
 
 async fn trade(client: &Client) -> Trade {
     let provider = testing::provider();
-    let side = SideBody::new([7; 32], vec![SideField { name: "outline".into(), value: "Arrivals and departures".into() }]).unwrap();
-    let publish = Publish { catalogue: "own".into(), identifier: "ships".into(), jacket: jacket(), side: Some(side.id()) };
+    let side =
+        SideBody::new([7; 32], vec![SideField { name: "outline".into(), value: "Arrivals and departures".into() }])
+            .unwrap();
+    let publish =
+        Publish { catalogue: "own".into(), identifier: "ships".into(), jacket: jacket(), side: Some(side.id()) };
     let dataset = publish.id(&provider.party);
     client.act(&provider, Action::Publish(publish), Some(side.clone())).await.unwrap().applied().unwrap();
     assert_eq!(client.side(side.id()).await.unwrap(), Some(side));
-    let content = Content { blake3: Blake3([1; 32]), sha256: Digest([2; 32]), bytes: 10, media_type: "text/csv".into() };
+    let content =
+        Content { blake3: Blake3([1; 32]), sha256: Digest([2; 32]), bytes: 10, media_type: "text/csv".into() };
     let version = AddVersion { dataset, number: 1, content, parents: vec![], excludes: vec![] };
     client.act(&provider, Action::AddVersion(version), None).await.unwrap().applied().unwrap();
-    let terms = Terms { purposes: Allowed::Any, duration_days: Some(30), onward: Onward::Prohibited, attribution: None };
+    let terms =
+        Terms { purposes: Allowed::Any, duration_days: Some(30), onward: Onward::Prohibited, attribution: None };
     let price = Price::OneOff { amount: amount(1_250), currency: eur() };
     let offer = client.act(&provider, Action::MakeOffer(MakeOffer { dataset, terms, price }), None).await.unwrap();
     let offer = OfferId(offer.applied().unwrap().id.0);
-    let mint = Mint { party: testing::buyer().party, amount: amount(2_000), currency: eur(), reference: BankReference([3; 32]) };
+    let mint = Mint {
+        party: testing::buyer().party,
+        amount: amount(2_000),
+        currency: eur(),
+        reference: BankReference([3; 32]),
+    };
     client.act(&testing::settlement(), Action::Mint(mint), None).await.unwrap().applied().unwrap();
     let bought = client.act(&testing::buyer(), Action::Buy(buy(offer)), None).await.unwrap();
     bought.applied().unwrap();
@@ -87,7 +97,15 @@ async fn trade(client: &Client) -> Trade {
 }
 
 fn buy(offer: OfferId) -> Buy {
-    Buy { offer, revision: 1, purpose: Purpose::Planning, periods: 1, amount: amount(1_250), quote: None, justification: None }
+    Buy {
+        offer,
+        revision: 1,
+        purpose: Purpose::Planning,
+        periods: 1,
+        amount: amount(1_250),
+        quote: None,
+        justification: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +166,8 @@ async fn the_same_bytes_again_give_the_same_receipt_and_bad_bytes_change_nothing
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(folder.path()).await;
     let client = &network.client;
-    let mint = Mint { party: testing::buyer().party, amount: amount(5), currency: eur(), reference: BankReference([9; 32]) };
+    let mint =
+        Mint { party: testing::buyer().party, amount: amount(5), currency: eur(), reference: BankReference([9; 32]) };
     let submission = client.prepare(&testing::settlement(), Action::Mint(mint), None).await.unwrap();
     let first = client.submit(&submission).await.unwrap();
     assert_eq!(client.submit(&submission).await.unwrap(), first);
@@ -169,7 +188,8 @@ async fn the_same_bytes_again_give_the_same_receipt_and_bad_bytes_change_nothing
     for (submission, code) in cases {
         assert_eq!(problem(client.submit_all(&[submission]).await.unwrap().pop().unwrap()), code);
     }
-    let sign = |height| client.sign(&testing::settlement(), submission.transaction.body.action.clone(), None, height).unwrap();
+    let sign =
+        |height| client.sign(&testing::settlement(), submission.transaction.body.action.clone(), None, height).unwrap();
     assert_eq!(problem(client.submit_all(&[sign(100_000)]).await.unwrap().pop().unwrap()), "valid-too-long");
     let stranger = client.sign(&testing::identity(999), submission.transaction.body.action.clone(), None, 1).unwrap();
     assert_eq!(problem(client.submit_all(&[stranger]).await.unwrap().pop().unwrap()), "unknown-party");
@@ -237,4 +257,49 @@ async fn a_second_node_on_the_same_folder_is_refused() {
     let error = testing::node(folder.path()).err().expect("one node for each folder").to_string();
     assert!(error.contains("in use by another process"), "{error}");
     network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_of_a_trade_convinces_both_verifiers() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("node")).await;
+    let client = &network.client;
+    let trade = trade(client).await;
+    let agreement = AgreementId(trade.bought.id.0);
+    let deliver = Action::Deliver(Deliver { agreement, version: trade.version });
+    client.act(&testing::gateway(), deliver, None).await.unwrap().applied().unwrap();
+
+    let mut files = vec![("bought.receipt", trade.bought.receipt.clone())];
+    let nobody = AgreementId([9; 32]);
+    for (name, key, kind, events, exists) in [
+        ("dataset.json", Dataset::key(&trade.dataset), "dataset", 4, true),
+        ("agreement.json", Agreement::key(&agreement), "agreement", 2, true),
+        ("buyer.json", Holding::key(&testing::buyer().party, &trade.dataset), "holding", 1, true),
+        ("nobody.json", Agreement::key(&nobody), "agreement", 0, false),
+    ] {
+        let (bytes, report) = client.bundle(&key).await.unwrap();
+        assert_eq!((report.kind, report.events, report.exists), (kind, events, exists), "{name}");
+        assert_eq!(report.receipts, events, "each event's transaction has its receipt");
+        assert!(!exists || report.records > 2, "{name} shows what is related");
+        files.push((name, bytes));
+    }
+    assert!(client.bundle(&contracts::state::Key::new(255, &[b"x"])).await.is_err(), "of no kind");
+
+    let python = std::process::Command::new("python3").args(["-c", "import cryptography"]).output();
+    if !python.is_ok_and(|run| run.status.success()) {
+        println!("skipped: python3 with the package cryptography is not here (pip install cryptography)");
+        return;
+    }
+    let anchor = folder.path().join("anchor.json");
+    network.anchor.write(&anchor).unwrap();
+    let verifier = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/verifier/lonja_verify.py");
+    let mut command = std::process::Command::new("python3");
+    command.arg(verifier).arg("--anchor").arg(&anchor);
+    for (name, bytes) in &files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        command.arg(path);
+    }
+    let run = command.output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&[run.stdout, run.stderr].concat()));
 }

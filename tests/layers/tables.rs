@@ -29,7 +29,7 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("axum", &["ledger", "marketplace", "explorer", "lonja"], WEB),
     ("axum-server", &["ledger", "marketplace", "explorer"], WEB),
     ("tower-http", &["ledger", "marketplace", "explorer"], WEB),
-    ("utoipa", &["marketplace", "explorer"], WEB),
+    ("utoipa", &["marketplace", "explorer"], &["marketplace/src", "explorer/src"]),
     ("utoipa-axum", &["marketplace", "explorer"], WEB),
     ("askama", &["marketplace", "explorer"], &["marketplace/src/web", "explorer/src/web"]),
     ("rust-embed", &["marketplace", "explorer"], &["marketplace/src/web", "explorer/src/web"]),
@@ -45,6 +45,7 @@ pub const WEB: &[&str] = &[
     "explorer/src/api",
     "explorer/src/web",
     "src/bench",
+    "src/command/bench",
 ];
 
 /// Paths, what they must not name, what of that is allowed all the same (words between spaces), and why.

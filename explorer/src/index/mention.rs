@@ -283,10 +283,7 @@ pub(super) fn rows_of_block(
         rename(&mut rows, index, &after, key)?;
     }
     let refused = followed.items.iter().filter(|item| matches!(item.outcome, Outcome::Refused { .. })).count();
-    let first_index = match followed.items.first() {
-        Some(first) => first.index,
-        None => previous_size(index, height)?,
-    };
+    let first_index = followed.head.size - 1 - u64::from(followed.entry.transactions);
     let block = BlockRow { entry: followed.entry, id: followed.block_id, refused: refused as u32, first_index };
     rows.put(family::BLOCKS, &height.to_be_bytes(), &encode(&block));
     for digest in [&block.id, &block.entry.state_root] {
@@ -294,17 +291,6 @@ pub(super) fn rows_of_block(
     }
     rows.count(index.kv())?;
     Ok((rows, block))
-}
-
-/// Size of the log after the block before `height`.
-fn previous_size(index: &Index, height: Height) -> Result<u64, IndexError> {
-    match index.kv().get(family::BLOCKS, &(height - 1).to_be_bytes())? {
-        None => Ok(0),
-        Some(bytes) => {
-            let row: BlockRow = decode("block", &bytes)?;
-            Ok(row.first_index + u64::from(row.entry.transactions) + 1)
-        }
-    }
 }
 
 fn rows_of_item(rows: &mut Rows, after: &After, item: &FollowedItem, at: At) -> Result<(), IndexError> {

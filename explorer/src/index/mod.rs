@@ -4,7 +4,7 @@
 //! the rules, from the founding state on, and its outcomes and events are compared with what the
 //! log says: an explorer that only copied the node's words would repeat its lies. Rows and cursor
 //! are written in one batch, so a crash leaves neither half a block nor a gap. It never asks the
-//! network anything and never decides what a reader may see (see [`crate::redact`]).
+//! network anything and never decides what a reader may see (see [`crate::view::redact`]).
 
 mod mention;
 mod names;
@@ -70,7 +70,9 @@ pub enum IndexError {
     #[error("the explorer's store failed")]
     Store(#[from] KvError),
     /// The store holds rows of another release.
-    #[error("{0} holds an index of another form: stop the explorer, delete that folder and start again; it is rebuilt from the ledger")]
+    #[error(
+        "{0} holds an index of another form: stop the explorer, delete that folder and start again; it is rebuilt from the ledger"
+    )]
     Format(String),
     /// The store holds rows of another network.
     #[error("the index is of network {found}, the anchor names {expected}: point the explorer at its own folder")]
@@ -81,7 +83,9 @@ pub enum IndexError {
         expected: NetworkId,
     },
     /// A row does not decode.
-    #[error("a row of the index ({0}) is damaged: stop the explorer, delete its folder and start again; it is rebuilt from the ledger")]
+    #[error(
+        "a row of the index ({0}) is damaged: stop the explorer, delete its folder and start again; it is rebuilt from the ledger"
+    )]
     Damaged(&'static str),
     /// A block does not follow the last one.
     #[error("block {got} came where {expected} was due")]

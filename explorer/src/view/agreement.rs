@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, Origin, Timeline, as_of, origin, timeline, unknown};
 use crate::{
-    format::{Money, Moment, moment, money, slug},
+    view::format::{Money, Moment, moment, money, slug},
     index::{At, Kind, ListKind, Reader, Thing},
-    redact,
-    tell::{Link, Names},
+    view::redact,
+    view::tell::{Link, Names},
 };
 use contracts::{agreement::Agreement, id::*, offer::OfferRevision, state::Reading};
 use serde::Serialize;

@@ -2,9 +2,9 @@
 
 use super::{AsOf, Missing, Said, as_of, unknown};
 use crate::{
-    format::{Moment, moment},
+    view::format::{Moment, moment},
     index::{BlockRow, Reader},
-    tell::{Names, asks},
+    view::tell::{Names, asks},
 };
 use contracts::id::Height;
 use serde::Serialize;
@@ -117,4 +117,12 @@ pub fn block(reader: &Reader, height: Height, from: u32, limit: usize) -> Result
         transactions,
         more_from,
     })
+}
+
+impl BlockView {
+    /// Cursor of the transactions that are not shown here.
+    pub fn more(&self) -> Option<String> {
+        let at = |place| crate::index::At { height: self.block.height, place, event: 0 };
+        self.more_from.map(|place| super::cursor(&at(place).bytes()))
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::{AsOf, Missing, Origin, Timeline, agreement::history, as_of, origin, timeline, unknown};
 use crate::{
-    format::{Moment, day, moment},
+    view::format::{Moment, day, moment},
     index::{At, Kind, Reader, Thing},
-    tell::{Link, Names, consent_state},
+    view::tell::{Link, Names, consent_state},
 };
 use contracts::{
     consent::{Consent, ConsentState},

@@ -5,11 +5,11 @@ use super::{
     party::Tally, timeline, unknown,
 };
 use crate::{
-    format::slug,
+    view::format::slug,
     index::{At, Kind, ListKind, Reader, Thing},
     limits::GLANCE_ROWS,
-    redact,
-    tell::{Link, Names, price_text},
+    view::redact,
+    view::tell::{Link, Names, price_text},
 };
 use contracts::{
     basis::LegalBasis,
@@ -277,7 +277,7 @@ fn row<T>(name: &'static str, stated: &Stated<T>, say: impl Fn(&T) -> String) ->
 fn classified(reader: &Reader, class: &Classification) -> Result<Vec<Classified>, Missing> {
     let access = match class.access.value() {
         Some(Access::Specific { parties }) => {
-            Some(format!("specific access: {}", crate::format::counted(parties.len() as u64, "party", "parties")))
+            Some(format!("specific access: {}", crate::view::format::counted(parties.len() as u64, "party", "parties")))
         }
         Some(Access::Group { group }) => Some(format!("group access: {}", Names(reader).group(group)?.name)),
         Some(Access::Public) => Some("public access".to_string()),
@@ -309,7 +309,8 @@ fn versions(reader: &Reader, id: &DatasetId, count: u32) -> Result<Vec<VersionVi
     for number in (1..=count).rev().take(crate::limits::PAGE_ROWS_MAX) {
         let version = VersionId::of(id, number);
         let Some(found) = reader.value::<Version>(&Version::key(&version))? else { continue };
-        let anchored = reader.list(ListKind::Versions, Some(&Thing::new(Kind::Version, version.as_bytes())), None, 1)?;
+        let anchored =
+            reader.list(ListKind::Versions, Some(&Thing::new(Kind::Version, version.as_bytes())), None, 1)?;
         let at = anchored.items.first().map(|listed| listed.at).unwrap_or_default();
         views.push(VersionView {
             number,
@@ -345,15 +346,17 @@ fn grounds(reader: &Reader, id: &DatasetId, dataset: &Dataset) -> Result<Vec<Gro
     for (key, scope) in reader.records::<Scope>(&[&[Scope::TAG], id.as_bytes()].concat(), Purpose::ALL.len())? {
         let Some(purpose) = purpose_of(key.as_bytes()) else { continue };
         let holds = scope.require(dataset.versions.max(1), time_ms).is_ok() && scope.required > 0;
-        let consents = crate::format::counted(u64::from(scope.required), "consent in force", "consents in force");
-        let ended = crate::format::counted(
+        let consents = crate::view::format::counted(u64::from(scope.required), "consent in force", "consents in force");
+        let ended = crate::view::format::counted(
             u64::from(scope.outstanding),
             "ended consent whose subject the newest version still holds",
             "ended consents whose subjects the newest version still holds",
         );
         grounds.push(Ground { purpose, ground: format!("{consents}; {ended}"), holds, controller: None });
     }
-    for (key, basis) in reader.records::<LegalBasis>(&[&[LegalBasis::TAG], id.as_bytes()].concat(), Purpose::ALL.len())? {
+    for (key, basis) in
+        reader.records::<LegalBasis>(&[&[LegalBasis::TAG], id.as_bytes()].concat(), Purpose::ALL.len())?
+    {
         let Some(purpose) = purpose_of(key.as_bytes()) else { continue };
         let kind = slug(&basis.kind).replace('-', " ");
         let ended = if basis.ended { " (no longer relied on)" } else { "" };

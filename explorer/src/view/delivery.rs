@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, Origin, as_of, origin, unknown};
 use crate::{
-    format::{Moment, moment, size},
+    view::format::{Moment, moment, size},
     index::{At, Kind, Reader, Thing},
-    redact,
-    tell::{Link, Names},
+    view::redact,
+    view::tell::{Link, Names},
 };
 use contracts::{agreement::Agreement, delivery::Delivery, id::*, state::Reading, version::Version};
 use serde::Serialize;
@@ -63,8 +63,7 @@ pub struct ContentView {
 /// # Errors
 /// [`Missing`].
 pub fn delivery(reader: &Reader, id: &DeliveryId) -> Result<DeliveryView, Missing> {
-    let delivery: Delivery =
-        reader.value(&Delivery::key(id))?.ok_or_else(|| unknown(reader, "delivery", id))?;
+    let delivery: Delivery = reader.value(&Delivery::key(id))?.ok_or_else(|| unknown(reader, "delivery", id))?;
     let names = Names(reader);
     let agreement: Option<Agreement> = reader.value(&Agreement::key(&delivery.agreement))?;
     let version: Option<Version> = reader.value(&Version::key(&delivery.version))?;

@@ -2,9 +2,9 @@
 
 use super::{AsOf, Missing, Said, as_of, cursor, said};
 use crate::{
-    format::{Moment, moment},
+    view::format::{Moment, moment},
     index::{At, IndexError, Reader, Thing},
-    tell,
+    view::tell,
 };
 use contracts::{event::Event, id::TransactionId};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use super::{AsOf, Missing, Timeline, as_of, timeline, unknown};
 use crate::{
     index::{At, Kind, Reader, Thing},
-    redact,
-    tell::{Link, Names},
+    view::redact,
+    view::tell::{Link, Names},
 };
 use contracts::{group::Group, id::GroupId, state::Reading};
 use serde::Serialize;

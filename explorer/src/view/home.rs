@@ -7,7 +7,7 @@ use super::{
     party::{Tally, currency_of},
 };
 use crate::{
-    format::{Money, money},
+    view::format::{Money, money},
     index::{At, ListKind, Reader},
     limits::GLANCE_ROWS,
 };
@@ -89,8 +89,8 @@ fn tallies(reader: &Reader, height: u64) -> Result<Vec<Tally>, Missing> {
         (ListKind::Refusals, "refusals", "/refusals"),
     ];
     let blocks = Tally { label: "blocks", count: height, href: "/blocks".into() };
-    let rest = lists.into_iter().map(|(list, label, path)| {
-        Ok(Tally { label, count: reader.list_count(list, None)?, href: path.to_string() })
-    });
+    let rest = lists
+        .into_iter()
+        .map(|(list, label, path)| Ok(Tally { label, count: reader.list_count(list, None)?, href: path.to_string() }));
     std::iter::once(Ok(blocks)).chain(rest).collect()
 }

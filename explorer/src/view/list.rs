@@ -2,10 +2,10 @@
 
 use super::{Cell, Column, Missing, Table, block::summary, cursor, event::event_at, table::{named, plain}};
 use crate::{
-    format::{money, moment, slug},
+    view::format::{money, moment, slug},
     index::{At, Kind, ListKind, Listed, Reader, Thing},
-    redact,
-    tell::{Names, asks, price_text},
+    view::redact,
+    view::tell::{Names, asks, price_text},
 };
 use contracts::{
     agreement::Agreement,
@@ -489,7 +489,7 @@ fn consent_row(reader: &Reader, listed: &Listed, now_ms: TimeMs) -> Result<Optio
         Cell::text(purposes.join(", ")),
         Cell::text(state).toned(if in_force { "good" } else { "bad" }),
         Cell::time(&moment(consent.from_ms)),
-        Cell::text(crate::format::day(consent.until_day)),
+        Cell::text(crate::view::format::day(consent.until_day)),
         transaction_cell(reader, &listed.at)?,
     ]))
 }

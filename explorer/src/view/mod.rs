@@ -3,6 +3,10 @@
 //! Every view carries up to which height it is true. Views are built from a [`Reader`] in one go, so
 //! all parts of a page are of one height. They hold words and links, no markup.
 
+pub mod format;
+pub mod redact;
+pub mod tell;
+
 pub mod agreement;
 pub mod block;
 pub mod consent;
@@ -20,9 +24,9 @@ pub mod table;
 pub mod transaction;
 
 use crate::{
-    format::{Moment, moment},
+    view::format::{Moment, moment},
     index::{At, IndexError, Reader},
-    tell::{Names, Piece, Sentence, tells},
+    view::tell::{Names, Piece, Sentence, tells},
 };
 use contracts::{event::Event, id::TransactionId};
 use data_encoding::BASE64URL_NOPAD;

@@ -3,7 +3,7 @@
 use super::{AsOf, Missing, Origin, Timeline, agreement::lines, as_of, origin, timeline, unknown};
 use crate::{
     index::{At, Kind, ListKind, Reader, Thing},
-    tell::{Link, Names, price_text},
+    view::tell::{Link, Names, price_text},
 };
 use contracts::{
     id::*,

@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, Timeline, as_of, timeline, unknown};
 use crate::{
-    format::{Money, money, slug},
+    view::format::{Money, money, slug},
     index::{At, Kind, ListKind, Reader, Thing},
-    redact,
-    tell::key_use,
+    view::redact,
+    view::tell::key_use,
 };
 use contracts::{
     id::PartyId,

@@ -1,7 +1,7 @@
 //! A refusal: who asked for what, why the rules said no, and what would help.
 
 use super::{AsOf, Missing, transaction::TransactionView, unknown};
-use crate::{index::Reader, tell::Link};
+use crate::{index::Reader, view::tell::Link};
 use contracts::id::TransactionId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,8 +34,8 @@ pub fn refusal(reader: &Reader, id: &TransactionId) -> Result<RefusedView, Missi
         .parts
         .iter()
         .filter_map(|piece| match piece {
-            crate::tell::Piece::Link(link) => Some(link.clone()),
-            crate::tell::Piece::Text(_) => None,
+            crate::view::tell::Piece::Link(link) => Some(link.clone()),
+            crate::view::tell::Piece::Text(_) => None,
         })
         .collect();
     Ok(RefusedView { as_of: transaction.as_of.clone(), transaction, named, family: family(code) })

@@ -2,10 +2,10 @@
 
 use super::{AsOf, Missing, as_of, cursor, cursor_bytes};
 use crate::{
-    format::grouped,
+    view::format::grouped,
     index::{Found, Kind, Reader, Target, Thing, words},
     limits::{ID_PREFIX_DIGITS_MIN, PAGE_ROWS_MAX, QUERY_BYTES_MAX},
-    tell::{Link, Names},
+    view::tell::{Link, Names},
 };
 use contracts::id::*;
 use serde::Serialize;
@@ -60,7 +60,11 @@ pub fn search(reader: &Reader, query: &str, after: Option<&str>, limit: usize) -
     Ok(SearchView {
         as_of: as_of(reader),
         query: query.to_string(),
-        understood: if understood.is_empty() { "nothing that can be looked up".into() } else { understood.join(", or ") },
+        understood: if understood.is_empty() {
+            "nothing that can be looked up".into()
+        } else {
+            understood.join(", or ")
+        },
         hits,
         next: page.next.map(|key| cursor(&key)),
     })
@@ -107,7 +111,11 @@ fn by_identifier(
     let whole = &bare[..bare.len() & !1];
     let prefix = hex::decode(whole).map_err(|_| Missing::Malformed("not hexadecimal".into()))?;
     let exact = bare.len() == 64 || bare.len() == 32;
-    understood.push(if exact { "an identifier or digest".into() } else { "the beginning of an identifier".to_string() });
+    understood.push(if exact {
+        "an identifier or digest".into()
+    } else {
+        "the beginning of an identifier".to_string()
+    });
     for found in reader.identifiers(&prefix, PAGE_ROWS_MAX)? {
         let id = hex::encode(&found.id);
         if id.starts_with(&bare) {

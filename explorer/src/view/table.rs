@@ -52,24 +52,24 @@ impl Cell {
     }
 
     /// A moment.
-    pub fn time(moment: &crate::format::Moment) -> Self {
+    pub fn time(moment: &crate::view::format::Moment) -> Self {
         Self { code: true, ..Self::valued(&moment.text, &moment.iso) }
     }
 
     /// A number.
     pub fn number(number: u64) -> Self {
-        Self { code: true, ..Self::valued(crate::format::grouped(number), number) }
+        Self { code: true, ..Self::valued(crate::view::format::grouped(number), number) }
     }
 
     /// A thing by its name.
-    pub fn link(link: crate::tell::Link) -> Self {
+    pub fn link(link: crate::view::tell::Link) -> Self {
         Self { text: link.name, value: Some(link.id), href: Some(link.href), ..Self::default() }
     }
 
     /// An identifier, shortened for people.
     pub fn id(id: &str, href: String) -> Self {
         Self {
-            text: crate::format::short(id),
+            text: crate::view::format::short(id),
             value: Some(id.to_string()),
             href: Some(href),
             code: true,

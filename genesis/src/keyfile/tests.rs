@@ -107,3 +107,13 @@ fn others_may_not_read_it_and_debug_does_not_show_it() {
         assert!(error.remedy().contains("chmod 600"), "{}", error.remedy());
     }
 }
+
+#[test]
+fn derived_secrets_are_stable_and_unrelated() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, signer) = made(dir.path());
+    let opened = FileSigner::open_weak(&path, &passphrase("right")).unwrap();
+    assert_eq!(opened.derive("market"), signer.derive("market"));
+    assert_ne!(*opened.derive("market"), *signer.derive("markets"));
+    assert_ne!(*opened.derive("market"), signer.secret.to_bytes());
+}

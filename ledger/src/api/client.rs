@@ -369,9 +369,17 @@ impl Client {
     }
 
     /// Blocks after `after`, waiting up to `wait` for the next one. Verified by [`super::follow`].
-    pub(super) async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
+    pub(crate) async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
         let bytes = self.get(&format!("/v1/blocks?after={after}&wait_ms={}", wait.as_millis())).await?;
         Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
+    }
+
+    /// Sends bytes to a route of the node, and returns its answer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        self.read(self.http.post(format!("{}{path}", self.url)).body(body)).await
     }
 
     /// Anything that the node serves, as bytes.

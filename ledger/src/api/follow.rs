@@ -51,7 +51,7 @@ pub struct Followed {
     /// Its time.
     pub time_ms: TimeMs,
     /// Its id.
-    pub block: Digest,
+    pub block_id: Digest,
     /// Its log entry.
     pub entry: BlockEntry,
     /// Size and root of the log after it.
@@ -161,7 +161,16 @@ fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Fo
     };
     let items = transactions.into_iter().zip(results).enumerate().map(item).collect();
     let cursor = Cursor { height: said.height, block: Some(id), log };
-    Ok(Followed { height: said.height, time_ms: said.time_ms, block: id, entry: *said, head, items, cursor, founding })
+    Ok(Followed {
+        height: said.height,
+        time_ms: said.time_ms,
+        block_id: id,
+        entry: *said,
+        head,
+        items,
+        cursor,
+        founding,
+    })
 }
 
 /// Decodes transactions. Their signatures were verified by a quorum before it signed the block.

@@ -13,12 +13,14 @@
 //! | `GET /v1/transactions/{id}` | [`Answer`] in borsh; `/json` for people |
 //! | `GET /v1/state/{key}` | [`StateAnswer`]: record, proof, and the receipt of the height |
 //! | `GET /v1/history/{key}` | [`HistoryAnswer`]: all events of a record with the same proofs |
+//! | `GET /v1/bundles/{key}` | evidence bundle (JSON, [`crate::bundle`]) about a record |
 //! | `GET /v1/sides/{id}` | borsh side body |
 //! | `GET /v1/decisions/{agreement}/{version}` | may it be delivered now? |
 //! | `GET /checkpoint`, `/tile/…` | C2SP |
 //! | `GET /v1/tlog-proof/{id}` | C2SP tlog-proof text |
 
 pub mod client;
+mod evidence;
 pub mod follow;
 mod problem;
 pub mod server;

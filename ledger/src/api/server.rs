@@ -47,6 +47,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/v1/transactions/{id}", get(transaction))
         .route("/v1/state/{key}", get(state))
         .route("/v1/history/{key}", get(history))
+        .route("/v1/bundles/{key}", get(bundle))
         .route("/v1/sides/{id}", get(side))
         .route("/v1/decisions/{agreement}/{version}", get(decision))
         .route("/v1/tlog-proof/{id}", get(tlog_proof))
@@ -171,7 +172,7 @@ fn missing(height: Height) -> Problem {
     Problem::internal(format!("the store lacks a part of block {height}: run `lonja audit`"))
 }
 
-fn receipt_at(reader: &Reader, handle: &Handle, place: Place) -> Result<(Receipt, u64), Problem> {
+pub(super) fn receipt_at(reader: &Reader, handle: &Handle, place: Place) -> Result<(Receipt, u64), Problem> {
     let header = reader.header(place.height)?.ok_or_else(|| missing(place.height))?;
     let results = reader.results(place.height)?.ok_or_else(|| missing(place.height))?;
     let result = results.get(place.place as usize).ok_or_else(|| missing(place.height))?;
@@ -312,6 +313,12 @@ async fn history(
         Ok(binary(encode(&HistoryAnswer { height, state, items })))
     })
     .await
+}
+
+async fn bundle(State(handle): State<Handle>, Path(key): Path<String>) -> Result<Response, Problem> {
+    let key = parse_key(&key)?;
+    let bytes = aside(move || super::evidence::bundle(&handle, &key)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 
 /// Events of a record's history, from index `from` on.

@@ -136,6 +136,13 @@ pub fn key_text(key: &Key) -> String {
     key.to_string()
 }
 
+impl CommittedAnswer {
+    /// Did it do what it asked for?
+    pub fn applied(&self) -> bool {
+        !matches!(self.events.first(), Some(Event::Refused { .. }))
+    }
+}
+
 impl Answer {
     /// A problem as an answer.
     pub fn problem(problem: &Problem) -> Self {

@@ -119,6 +119,11 @@ impl Handle {
         self.shared.tip.subscribe()
     }
 
+    /// Records that blocks wrote since the start.
+    pub fn keys_written(&self) -> u64 {
+        self.shared.metrics.keys_written()
+    }
+
     /// What Prometheus reads.
     pub fn metrics(&self) -> String {
         self.shared.metrics.render(&self.status())

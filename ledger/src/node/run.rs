@@ -210,7 +210,7 @@ impl Owner {
     }
 
     fn decided(&self, committed: Committed, seal: Seal) -> Decided {
-        let Committed { header, results, hashes, log_before } = committed;
+        let Committed { header, results, hashes, log_before, .. } = committed;
         let hashes = reachable(&hashes, &log_before);
         Decided { network: self.shared.network, header, results, seal, hashes }
     }

@@ -37,7 +37,14 @@ fn verifier_keys_of_others_are_read_and_written_alike() {
     ] {
         assert_eq!(text.parse::<VerifierKey>().unwrap().to_string(), text);
     }
-    for bad in ["", "a", "a+00000000+", &GO_KEY.replace("c74f20a3", "c74f20a4"), &GO_KEY.replace("ARpc", "AhpC"), &format!("{GO_KEY}!")] {
+    for bad in [
+        "",
+        "a",
+        "a+00000000+",
+        &GO_KEY.replace("c74f20a3", "c74f20a4"),
+        &GO_KEY.replace("ARpc", "AhpC"),
+        &format!("{GO_KEY}!"),
+    ] {
         assert!(bad.parse::<VerifierKey>().is_err(), "{bad}");
     }
 }
@@ -50,7 +57,11 @@ fn the_specifications_cosigned_checkpoint_is_read() {
     let witness = &note.signatures()[1];
     assert_eq!((witness.name.as_str(), witness.bytes.len()), ("witness.example.com/w1", 72));
     assert_eq!(u64::from_be_bytes(witness.bytes[..8].try_into().unwrap()), 1_679_315_147);
-    assert_eq!(note.verify(&[GO_KEY.parse().unwrap()]), Err(NoteError::Nobody), "unknown keys are ignored, and do not count");
+    assert_eq!(
+        note.verify(&[GO_KEY.parse().unwrap()]),
+        Err(NoteError::Nobody),
+        "unknown keys are ignored, and do not count"
+    );
 }
 
 #[test]
@@ -59,8 +70,20 @@ fn what_is_no_note_is_refused() {
     assert!(Note::parse(format!("text\n\n{sig}").as_bytes()).is_ok());
     assert!(Note::parse(format!("te\n\nxt\n\n{sig}").as_bytes()).is_ok(), "text may hold blank lines");
     for bad in [
-        "", "text\n", "text\n\n", "text\n\n\n", "text\n— a eHh4eHg=\n", "text\n\n— a eHh4eHg=", "text\n\n- a eHh4eHg=\n", "text\n\n— a+b eHh4eHg=\n",
-        "text\n\n—  eHh4eHg=\n", "text\n\n— a eHh4eA==\n", "text\n\n— a eHh4eHg\n", "text\n\n— a  eHh4eHg=\n", "te\txt\n\n— a eHh4eHg=\n", "text\r\n\n— a eHh4eHg=\n",
+        "",
+        "text\n",
+        "text\n\n",
+        "text\n\n\n",
+        "text\n— a eHh4eHg=\n",
+        "text\n\n— a eHh4eHg=",
+        "text\n\n- a eHh4eHg=\n",
+        "text\n\n— a+b eHh4eHg=\n",
+        "text\n\n—  eHh4eHg=\n",
+        "text\n\n— a eHh4eA==\n",
+        "text\n\n— a eHh4eHg\n",
+        "text\n\n— a  eHh4eHg=\n",
+        "te\txt\n\n— a eHh4eHg=\n",
+        "text\r\n\n— a eHh4eHg=\n",
     ] {
         assert!(Note::parse(bad.as_bytes()).is_err(), "{bad:?}");
     }
@@ -74,8 +97,15 @@ fn checkpoints_have_one_spelling() {
     let root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
     assert!(checkpoint::parse(&format!("o\n0\n{root}\n")).is_ok());
     for bad in [
-        format!("o\n00\n{root}\n"), format!("o\n+1\n{root}\n"), format!("o\n1\n{root}\nmore\n"), format!("\n1\n{root}\n"),
-        format!("o\n1\n{root}"), format!("o\n1\n{}\n", &root[..40]), "o\n1\n".into(), format!("o\n-1\n{root}\n"), format!("o\n18446744073709551616\n{root}\n"),
+        format!("o\n00\n{root}\n"),
+        format!("o\n+1\n{root}\n"),
+        format!("o\n1\n{root}\nmore\n"),
+        format!("\n1\n{root}\n"),
+        format!("o\n1\n{root}"),
+        format!("o\n1\n{}\n", &root[..40]),
+        "o\n1\n".into(),
+        format!("o\n-1\n{root}\n"),
+        format!("o\n18446744073709551616\n{root}\n"),
     ] {
         assert!(checkpoint::parse(&bad).is_err(), "{bad:?}");
     }
@@ -95,7 +125,10 @@ fn a_checkpoint_of_ours_in_gold() {
     let line = key.line(&[&time.to_be_bytes(), signature.0.as_slice()].concat());
     let note = Note::new(body, vec![line]).unwrap();
     assert_eq!(note.verify(std::slice::from_ref(&key)), Ok(vec![Signed { key: 0, time: Some(time) }]));
-    assert_eq!(Digest::of(&[note.to_string().as_bytes()]).to_string(), "d802abf2522ddac78804a39e00a35faab5112347db2e220f13d7d2af1a5ae232");
+    assert_eq!(
+        Digest::of(&[note.to_string().as_bytes()]).to_string(),
+        "d802abf2522ddac78804a39e00a35faab5112347db2e220f13d7d2af1a5ae232"
+    );
 }
 
 #[test]
@@ -105,16 +138,38 @@ fn a_receipt_goes_out_as_a_tlog_proof() {
     let proof = receipt.tlog_proof(&world.trust).unwrap();
     let text = proof.to_string();
     assert_eq!(TlogProof::parse(&text), Ok(proof.clone()));
-    let keys: Vec<VerifierKey> = world.set.validators.iter().flat_map(|validator| {
-        [checkpoint::log_key(&world.network, validator).unwrap(), checkpoint::cosigner_key(&world.network, validator).unwrap()]
-    }).collect();
+    let keys: Vec<VerifierKey> = world
+        .set
+        .validators
+        .iter()
+        .flat_map(|validator| {
+            [
+                checkpoint::log_key(&world.network, validator).unwrap(),
+                checkpoint::cosigner_key(&world.network, validator).unwrap(),
+            ]
+        })
+        .collect();
     assert_eq!(proof.checkpoint.verify(&keys).unwrap().len(), 4, "the log and a quorum of three");
     let (origin, head) = checkpoint::parse(proof.checkpoint.text()).unwrap();
     assert_eq!(origin, checkpoint::origin(&world.network));
-    assert_eq!(crate::log::proof::verify_inclusion(&receipt.statement.entry.leaf(), proof.index, head.size, &proof.path, &head.root), Ok(()));
+    assert_eq!(
+        crate::log::proof::verify_inclusion(
+            &receipt.statement.entry.leaf(),
+            proof.index,
+            head.size,
+            &proof.path,
+            &head.root
+        ),
+        Ok(())
+    );
     let with_extra = text.replacen("index", "extra aGVsbG8=\nindex", 1);
     assert_eq!(TlogProof::parse(&with_extra), Ok(proof));
-    for bad in [text.replacen("index 2", "index 02", 1), text.replacen("@v1", "@v2", 1), text.replacen("\n\n", "\n", 1), String::new()] {
+    for bad in [
+        text.replacen("index 2", "index 02", 1),
+        text.replacen("@v1", "@v2", 1),
+        text.replacen("\n\n", "\n", 1),
+        String::new(),
+    ] {
         assert!(TlogProof::parse(&bad).is_err());
     }
 }

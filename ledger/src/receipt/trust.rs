@@ -196,6 +196,18 @@ impl Trust {
         &self.newest_era().set
     }
 
+    /// Trust as it began: network and first set.
+    pub fn anchor(&self) -> Self {
+        Self { network: self.network, eras: self.eras[..1].to_vec(), compromised: BTreeSet::new() }
+    }
+
+    /// Has this trust followed everything that `earlier` has, and perhaps more?
+    pub fn continues(&self, earlier: &Trust) -> bool {
+        self.network == earlier.network
+            && self.eras.starts_with(&earlier.eras)
+            && self.compromised.is_superset(&earlier.compromised)
+    }
+
     /// How many changes were followed.
     pub fn changes(&self) -> usize {
         self.eras.len() - 1

@@ -1,0 +1,293 @@
+//! What happened, in words.
+
+use super::{Names, Sentence, sentence};
+use crate::{
+    view::format::{day, money, moment, size, slug as word, spaced},
+    index::IndexError,
+};
+use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
+
+/// The word of an event in JSON, links and filters.
+pub fn slug(event: &Event) -> &'static str {
+    match event {
+        Event::Refused { .. } => "refused",
+        Event::PartyApplied { .. } => "party-applied",
+        Event::PartyAdmitted { .. } => "party-admitted",
+        Event::PartySuspended { .. } => "party-suspended",
+        Event::KeyAdded { .. } => "key-added",
+        Event::KeyRevoked { .. } => "key-revoked",
+        Event::GroupSet { .. } => "group-set",
+        Event::DatasetPublished { .. } => "dataset-published",
+        Event::DatasetRevised { .. } => "dataset-revised",
+        Event::DatasetListed { .. } => "dataset-listed",
+        Event::VersionAdded { .. } => "version-added",
+        Event::StepRecorded { .. } => "step-recorded",
+        Event::OfferMade { .. } => "offer-made",
+        Event::OfferWithdrawn { .. } => "offer-withdrawn",
+        Event::Bought { .. } => "bought",
+        Event::Renewed { .. } => "renewed",
+        Event::Revoked { .. } => "revoked",
+        Event::Delivered { .. } => "delivered",
+        Event::ConsentChanged { .. } => "consent-changed",
+        Event::ConsentExcluded { .. } => "consent-excluded",
+        Event::BasisStated { .. } => "basis-stated",
+        Event::SideTakenDown { .. } => "side-taken-down",
+        Event::Minted { .. } => "minted",
+        Event::Burned { .. } => "burned",
+        Event::Paid { .. } => "paid",
+    }
+}
+
+/// The kinds of events that filters offer, and what each means.
+pub const KINDS: &[(&str, &str)] = &[
+    ("refused", "refusals"),
+    ("party-applied", "applications"),
+    ("party-admitted", "admissions and role changes"),
+    ("party-suspended", "suspensions"),
+    ("key-added", "keys added"),
+    ("key-revoked", "keys revoked"),
+    ("group-set", "groups formed or changed"),
+    ("dataset-published", "datasets published"),
+    ("dataset-revised", "datasets revised"),
+    ("dataset-listed", "listings changed"),
+    ("version-added", "versions anchored"),
+    ("step-recorded", "steps of processing"),
+    ("offer-made", "offers made or revised"),
+    ("offer-withdrawn", "offers withdrawn"),
+    ("bought", "licences bought"),
+    ("renewed", "licences renewed"),
+    ("revoked", "licences ended early"),
+    ("delivered", "deliveries"),
+    ("consent-changed", "consents given or ended"),
+    ("consent-excluded", "subjects left out of a version"),
+    ("basis-stated", "legal bases stated"),
+    ("side-taken-down", "side bodies taken down"),
+    ("minted", "money brought on the ledger"),
+    ("burned", "money taken off the ledger"),
+    ("paid", "payments"),
+];
+
+/// The event as a sentence.
+///
+/// # Errors
+/// [`IndexError`] where a name cannot be read.
+pub fn tells(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+    Ok(match event {
+        Event::Refused { sender, action, rejection } => refused(names, sender, *action, rejection)?,
+        Event::PartyApplied { party, .. } => sentence![names.party(party)?, " asked to become a member."],
+        Event::PartyAdmitted { party, roles, by } => {
+            let roles = role_list(&roles.list());
+            sentence![names.party(by)?, " admitted ", names.party(party)?, format!(" as {roles}.")]
+        }
+        Event::PartySuspended { party, reason, by } => {
+            let reason = word(reason).replace('-', " ");
+            sentence![names.party(by)?, " suspended ", names.party(party)?, format!(" ({reason}).")]
+        }
+        Event::KeyAdded { party, usage, .. } => {
+            sentence![names.party(party)?, format!(" added a key to {}.", key_use(*usage))]
+        }
+        Event::KeyRevoked { party, compromised, .. } => {
+            let why = if *compromised { "a key that may be in other hands" } else { "a key" };
+            sentence![names.party(party)?, format!(" revoked {why}.")]
+        }
+        Event::GroupSet { group, owner, members } => {
+            let members = crate::view::format::counted(u64::from(*members), "member", "members");
+            sentence![names.party(owner)?, " set ", names.group(group)?, format!(" to {members}.")]
+        }
+        _ => return about_dataset(names, event),
+    })
+}
+
+fn refused(
+    names: &Names,
+    sender: &contracts::id::PartyId,
+    action: u8,
+    rejection: &Rejection,
+) -> Result<Sentence, IndexError> {
+    let what = contracts::action::Action::slug_of(action).unwrap_or("unknown action");
+    let why = Rejection::name_of(rejection.code()).map(spaced).unwrap_or_default();
+    Ok(sentence![names.party(sender)?, format!(" was refused: {what} (code {}, {why}).", rejection.code())])
+}
+
+fn about_dataset(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+    Ok(match event {
+        Event::DatasetPublished { dataset, publisher, .. } => {
+            sentence![names.party(publisher)?, " published ", names.dataset(dataset)?, "."]
+        }
+        Event::DatasetRevised { dataset, revision, .. } => {
+            sentence![names.dataset(dataset)?, format!(" was revised (revision {revision}).")]
+        }
+        Event::DatasetListed { dataset, listing, reason } => {
+            let reason = word(reason);
+            sentence![names.dataset(dataset)?, format!(" is now {} (reason: {reason}).", word(listing))]
+        }
+        Event::VersionAdded { dataset, number, bytes, parents, .. } => {
+            let from = match parents.len() {
+                0 => String::new(),
+                n => format!(", made from {}", crate::view::format::counted(n as u64, "version", "versions")),
+            };
+            sentence![
+                format!("Version {number} of "),
+                names.dataset(dataset)?,
+                format!(" was anchored: {}{from}.", size(*bytes))
+            ]
+        }
+        Event::StepRecorded { dataset, by, activity, .. } => {
+            let done = format!(" recorded a step of processing ({}) on ", word(activity));
+            sentence![names.party(by)?, done, names.dataset(dataset)?, "."]
+        }
+        Event::SideTakenDown { dataset, by, .. } => sentence![
+            names.party(by)?,
+            " took the side body of ",
+            names.dataset(dataset)?,
+            " down; its commitment and every proof stay."
+        ],
+        Event::OfferMade { offer, dataset, revision, price, .. } => {
+            let verb = if *revision == 1 { " was made for " } else { " was revised for " };
+            sentence!["An ", names.offer(offer)?, verb, names.dataset(dataset)?, format!(": {}.", price_text(price))]
+        }
+        Event::OfferWithdrawn { offer, .. } => sentence!["The ", names.offer(offer)?, " was withdrawn."],
+        _ => return about_trade(names, event),
+    })
+}
+
+fn about_trade(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+    Ok(match event {
+        Event::Bought { agreement, buyer, provider, dataset, purpose, amount, currency, end_ms, .. } => {
+            let until = end_ms.map_or("without end".to_string(), |end| format!("until {}", moment(end).text));
+            let terms = format!(" for {}, for {}, {until} (", lower(purpose.label()), money(*amount, *currency).text);
+            let mut buys = sentence![names.party(buyer)?, " bought a licence to ", names.dataset(dataset)?, " from "];
+            buys.0.extend(sentence![names.party(provider)?, terms, names.agreement(agreement), ")."].0);
+            buys
+        }
+        Event::Renewed { agreement, dataset, amount, currency, end_ms } => sentence![
+            names.agreement(agreement),
+            " to ",
+            names.dataset(dataset)?,
+            format!(" was renewed until {} for {}.", moment(*end_ms).text, amount.display(*currency))
+        ],
+        Event::Revoked { agreement, dataset, reason, by } => sentence![
+            names.party(by)?,
+            " ended ",
+            names.agreement(agreement),
+            " to ",
+            names.dataset(dataset)?,
+            format!(" before its time (reason: {}).", word(reason).replace('-', " "))
+        ],
+        Event::Delivered { delivery, agreement, version, buyer, gateway, .. } => sentence![
+            names.party(gateway)?,
+            " handed ",
+            names.version(version)?,
+            " to ",
+            names.party(buyer)?,
+            " under ",
+            names.agreement(agreement),
+            " (",
+            names.delivery(delivery),
+            ")."
+        ],
+        Event::Minted { party, amount, currency, .. } => {
+            let text = format!(" had {} brought on the ledger against a bank payment.", amount.display(*currency));
+            sentence![names.party(party)?, text]
+        }
+        Event::Burned { party, amount, currency, .. } => {
+            let text = format!(" had {} taken off the ledger, paid out at a bank.", amount.display(*currency));
+            sentence![names.party(party)?, text]
+        }
+        Event::Paid { from, to, amount, currency } => {
+            let amount = amount.display(*currency);
+            sentence![names.party(from)?, format!(" paid {amount} to "), names.party(to)?, "."]
+        }
+        _ => return about_person(names, event),
+    })
+}
+
+fn about_person(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+    Ok(match event {
+        Event::ConsentChanged { consent, dataset, controller, state } => {
+            let became = match state {
+                ConsentState::Given => " was given for ".to_string(),
+                ended => format!(" ended ({}) for ", consent_state(*ended)),
+            };
+            let recorded = ", recorded by ";
+            sentence![
+                "A ",
+                names.consent(consent),
+                became,
+                names.dataset(dataset)?,
+                recorded,
+                names.party(controller)?,
+                "."
+            ]
+        }
+        Event::ConsentExcluded { consent, dataset, number } => sentence![
+            format!("Version {number} of "),
+            names.dataset(dataset)?,
+            " leaves out the subject of ",
+            names.consent(consent),
+            "."
+        ],
+        Event::BasisStated { dataset, purpose, kind, controller, ended } => {
+            let purpose = lower(purpose.label());
+            let says = format!(" {} {} as legal basis for {purpose} on ", stated(*ended), word(kind).replace('-', " "));
+            sentence![names.party(controller)?, says, names.dataset(dataset)?, "."]
+        }
+        // Every other event has been told above; a new one is told by its word until it has a sentence.
+        other => sentence![slug(other)],
+    })
+}
+
+fn stated(ended: bool) -> &'static str {
+    if ended { "no longer relies on" } else { "relies on" }
+}
+
+/// Roles as words.
+pub fn role_list(roles: &[Role]) -> String {
+    if roles.is_empty() {
+        return "a member without roles".into();
+    }
+    roles.iter().map(|role| word(role).replace('-', " ")).collect::<Vec<_>>().join(", ")
+}
+
+/// What a key may do, as words.
+pub fn key_use(usage: contracts::party::KeyUse) -> &'static str {
+    match usage {
+        contracts::party::KeyUse::Sign => "sign transactions",
+        contracts::party::KeyUse::Price => "sign price quotes",
+    }
+}
+
+/// A consent's state as words.
+pub fn consent_state(state: ConsentState) -> &'static str {
+    match state {
+        ConsentState::Given => "given",
+        ConsentState::Withdrawn => "withdrawn by the subject",
+        ConsentState::Revoked => "revoked by another",
+        ConsentState::Invalidated => "invalidated by an authority",
+        ConsentState::Objected => "objected to by the subject",
+        ConsentState::Expired => "expired",
+    }
+}
+
+/// A price as words.
+pub fn price_text(price: &Price) -> String {
+    match price {
+        Price::Free => "free".into(),
+        Price::OneOff { amount, currency } => format!("{} once", amount.display(*currency)),
+        Price::Subscription { amount, currency, period_days, periods_max } => format!(
+            "{} for each period of {}, at most {periods_max} prepaid",
+            amount.display(*currency),
+            crate::view::format::counted(u64::from(*period_days), "day", "days")
+        ),
+    }
+}
+
+/// A day as a consent's end.
+pub fn until(days: u32) -> String {
+    format!("{} (at its start, UTC)", day(days))
+}
+
+fn lower(label: &str) -> String {
+    let mut chars = label.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}

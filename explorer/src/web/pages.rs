@@ -1,0 +1,228 @@
+//! Pages for people. Every one of them is whole without script.
+
+use super::{
+    App,
+    errors::{self, Failure},
+    parse::{self, Asked, ListView},
+    proof::anchor_json,
+    shell::{Shell, html},
+};
+use crate::view::{
+    agreement::AgreementView,
+    block::BlockView,
+    consent::ConsentView,
+    dataset::DatasetView,
+    delivery::DeliveryView,
+    format::grouped,
+    group::GroupView,
+    home::HomeView,
+    list::List,
+    offer::OfferView,
+    party::PartyView,
+    refusal::RefusedView,
+    search::{SearchView, only_page},
+    transaction::TransactionView,
+};
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    http::HeaderMap,
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+
+/// Routes of all pages.
+pub fn routes() -> Router<App> {
+    let lists = List::ALL.into_iter().fold(Router::new(), |router, list| {
+        let show = move |State(app): State<App>, Query(asked): Query<Asked>, headers: HeaderMap| async move {
+            list_page(app, list, asked, headers).await
+        };
+        router.route(&format!("/{}", list.word()), get(show))
+    });
+    lists
+        .route("/", get(home))
+        .route("/block/{id}", get(block))
+        .route("/transaction/{id}", get(transaction))
+        .route("/party/{id}", get(party))
+        .route("/dataset/{id}", get(dataset))
+        .route("/offer/{id}", get(offer))
+        .route("/agreement/{id}", get(agreement))
+        .route("/consent/{id}", get(consent))
+        .route("/group/{id}", get(group))
+        .route("/delivery/{id}", get(delivery))
+        .route("/refusal/{id}", get(refusal))
+        .route("/version/{id}", get(version))
+        .route("/search", get(search))
+        .route("/verify", get(verify))
+        .route("/about", get(about))
+}
+
+macro_rules! page {
+    ($name:ident, $path:literal, $view:ty) => {
+        #[derive(Template)]
+        #[template(path = $path)]
+        struct $name {
+            shell: Shell,
+            view: $view,
+        }
+    };
+}
+
+page!(HomePage, "home.html", HomeView);
+page!(BlockPage, "block.html", BlockView);
+page!(TransactionPage, "transaction.html", TransactionView);
+page!(PartyPage, "party.html", PartyView);
+page!(DatasetPage, "dataset.html", DatasetView);
+page!(OfferPage, "offer.html", OfferView);
+page!(AgreementPage, "agreement.html", AgreementView);
+page!(ConsentPage, "consent.html", ConsentView);
+page!(GroupPage, "group.html", GroupView);
+page!(DeliveryPage, "delivery.html", DeliveryView);
+page!(RefusalPage, "refusal.html", RefusedView);
+page!(SearchPage, "search.html", SearchView);
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListPage {
+    shell: Shell,
+    list: List,
+    view: ListView,
+    /// Parameters that keep the scope, such as `party=…&`.
+    keep: String,
+}
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct VerifyPage {
+    shell: Shell,
+    anchor: String,
+}
+
+#[derive(Template)]
+#[template(path = "about.html")]
+struct AboutPage {
+    shell: Shell,
+    codes: Vec<(u8, String)>,
+}
+
+/// The surroundings of a page about one thing.
+fn shell(app: &App, page: &'static str, title: String, asked: &Asked, json: String) -> Shell {
+    let mut shell = Shell::new(app, page, &title);
+    shell.mark = asked.id.clone().unwrap_or_default().to_lowercase();
+    shell.json = Some(json);
+    shell
+}
+
+macro_rules! thing_page {
+    ($name:ident, $page:literal, $template:ident, $path:literal, |$view:ident| $title:expr) => {
+        async fn $name(
+            State(app): State<App>,
+            Path(text): Path<String>,
+            Query(asked): Query<Asked>,
+            headers: HeaderMap,
+        ) -> Response {
+            match parse::$name(&app, &text, &asked).await {
+                Ok($view) => {
+                    let json = format!(concat!("/api/v1/", $path, "/{}"), text);
+                    let mut shell = shell(&app, $page, $title, &asked, json);
+                    shell.as_of = $view.as_of.clone();
+                    html(&headers, &$template { shell, view: $view })
+                }
+                Err(failure) => errors::page(&app, &failure, &text),
+            }
+        }
+    };
+}
+
+thing_page!(block, "block", BlockPage, "blocks", |view| format!("Block {}", grouped(view.block.height)));
+thing_page!(transaction, "transaction", TransactionPage, "transactions", |view| format!("Transaction: {}", view.action));
+thing_page!(party, "party", PartyPage, "parties", |view| view.name.clone());
+thing_page!(dataset, "dataset", DatasetPage, "datasets", |view| view.title.clone());
+thing_page!(offer, "offer", OfferPage, "offers", |view| format!("Offer of {}", view.dataset.name));
+thing_page!(agreement, "agreement", AgreementPage, "agreements", |view| format!("Agreement on {}", view.dataset.name));
+thing_page!(consent, "consent", ConsentPage, "consents", |view| format!("Consent for {}", view.dataset.name));
+thing_page!(group, "group", GroupPage, "groups", |view| format!("Group {}", view.name));
+thing_page!(delivery, "delivery", DeliveryPage, "deliveries", |view| format!("Delivery of {}", view.version.name));
+thing_page!(refusal, "refusal", RefusalPage, "refusals", |view| format!("Refusal: {}", view.transaction.action));
+
+async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
+    match parse::home(&app).await {
+        Ok(view) => {
+            let mut shell = shell(&app, "home", "Explorer".into(), &Asked::default(), "/api/v1/summary".into());
+            shell.as_of = view.as_of.clone();
+            html(&headers, &HomePage { shell, view })
+        }
+        Err(failure) => errors::page(&app, &failure, ""),
+    }
+}
+
+async fn list_page(app: App, list: List, asked: Asked, headers: HeaderMap) -> Response {
+    match parse::list(&app, list, &asked).await {
+        Ok(view) => {
+            let mut title = list.word().to_string();
+            title[..1].make_ascii_uppercase();
+            if let Some((_, thing)) = &view.scope {
+                title = format!("{title} of {}", thing.name);
+            }
+            let keep = view.scope.as_ref().map_or_else(String::new, |(name, thing)| format!("{name}={}&", thing.id));
+            let json = format!("/api/v1/lists/{}?{keep}", list.word());
+            let mut shell = shell(&app, list.word(), title, &asked, json);
+            shell.as_of = view.as_of.clone();
+            html(&headers, &ListPage { shell, list, view, keep })
+        }
+        Err(failure) => errors::page(&app, &failure, ""),
+    }
+}
+
+async fn search(State(app): State<App>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let query = asked.q.clone().unwrap_or_default();
+    match parse::search(&app, &asked).await {
+        Ok(view) => {
+            // What names one page beyond doubt leads there.
+            if let Some(href) = only_page(&view) {
+                return Redirect::to(href).into_response();
+            }
+            let mut shell = Shell::new(&app, "search", "Search");
+            shell.query = query;
+            shell.as_of = view.as_of.clone();
+            html(&headers, &SearchPage { shell, view })
+        }
+        Err(failure) => errors::page(&app, &failure, &query),
+    }
+}
+
+/// Versions live on the page of their dataset.
+async fn version(State(app): State<App>, Path(text): Path<String>) -> Response {
+    let asked = Asked { q: Some(text.clone()), ..Asked::default() };
+    match parse::search(&app, &asked).await {
+        Ok(view) => match view.hits.iter().find(|hit| hit.link.kind == "version" && hit.link.id == text.to_lowercase()) {
+            Some(hit) => Redirect::to(&hit.link.href).into_response(),
+            None => {
+                let missing =
+                    crate::view::Missing::Unknown { what: "version", id: text.clone(), height: view.as_of.height };
+                errors::page(&app, &Failure::Missing(missing), &text)
+            }
+        },
+        Err(failure) => errors::page(&app, &failure, &text),
+    }
+}
+
+async fn verify(State(app): State<App>, headers: HeaderMap) -> Response {
+    let shell = Shell::new(&app, "verify", "Verify");
+    let anchor = anchor_json(&app);
+    html(&headers, &VerifyPage { shell, anchor })
+}
+
+async fn about(State(app): State<App>, headers: HeaderMap) -> Response {
+    let codes = contracts::rejection::Rejection::CODES;
+    let codes = codes.iter().map(|(code, name)| (*code, crate::view::format::spaced(name))).collect();
+    html(&headers, &AboutPage { shell: Shell::new(&app, "about", "About this explorer"), codes })
+}
+
+impl TransactionPage {
+    /// The raw form, indented.
+    fn raw(&self) -> String {
+        serde_json::to_string_pretty(&self.view.raw).unwrap_or_default()
+    }
+}

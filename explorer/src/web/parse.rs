@@ -1,0 +1,229 @@
+//! What an address asks for, checked before anything is looked up; and the views that answer.
+//!
+//! Pages and API call the same functions here, so both always say the same.
+
+use super::{App, errors::Failure};
+use crate::{
+    follow::now_ms,
+    index::{At, Kind, Reader, Thing},
+    limits::{PAGE_ROWS, PAGE_ROWS_MAX},
+    view::{
+        self, AsOf, Missing, Table, as_of, before,
+        list::{List, SCOPES},
+        tell::Link,
+    },
+};
+use contracts::id::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::str::FromStr;
+use utoipa::{IntoParams, ToSchema};
+
+/// Parameters of every address that answers with a list.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Asked {
+    /// Cursor: what follows it.
+    pub after: Option<String>,
+    /// Rows, at most 200.
+    pub limit: Option<usize>,
+    /// Search text.
+    pub q: Option<String>,
+    /// A looked-up identifier, to be marked on the page.
+    pub id: Option<String>,
+    /// Only what concerns this party.
+    pub party: Option<String>,
+    /// Only what concerns this dataset.
+    pub dataset: Option<String>,
+    /// Only what concerns this offer.
+    pub offer: Option<String>,
+    /// Only what concerns this agreement.
+    pub agreement: Option<String>,
+    /// Only what concerns this delivery.
+    pub delivery: Option<String>,
+    /// Only what concerns this consent.
+    pub consent: Option<String>,
+    /// Only what concerns this group.
+    pub group: Option<String>,
+}
+
+impl Asked {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS_MAX)
+    }
+
+    /// The parameter and identifier that limit a list.
+    fn scope_text(&self) -> Result<Option<(&'static str, Kind, &str)>, Missing> {
+        let given = [
+            &self.party,
+            &self.dataset,
+            &self.offer,
+            &self.agreement,
+            &self.delivery,
+            &self.consent,
+            &self.group,
+        ];
+        let mut found = SCOPES.iter().zip(given).filter_map(|((name, kind), value)| {
+            value.as_deref().filter(|text| !text.is_empty()).map(|text| (*name, *kind, text))
+        });
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err(Missing::Malformed("limit a list by one thing at a time".into())),
+            (one, None) => Ok(one),
+        }
+    }
+
+    /// What a list is limited to.
+    ///
+    /// # Errors
+    /// [`Missing::Malformed`].
+    pub fn scope(&self) -> Result<Option<Scope>, Missing> {
+        let Some((name, kind, text)) = self.scope_text()? else { return Ok(None) };
+        let digits = if kind == Kind::Consent { 32 } else { 64 };
+        let text = text.to_lowercase();
+        let bytes = hex::decode(&text).ok().filter(|bytes| bytes.len() * 2 == digits);
+        let wrong = || Missing::Malformed(format!("`{name}` is {digits} hexadecimal digits"));
+        let bytes = bytes.ok_or_else(wrong)?;
+        Ok(Some(Scope { name, thing: Thing::new(kind, &bytes), id: text }))
+    }
+}
+
+/// What a list is limited to.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The parameter.
+    pub name: &'static str,
+    /// The thing.
+    pub thing: Thing,
+    /// Its identifier.
+    pub id: String,
+}
+
+/// An identifier of an address; capitals are taken too.
+fn id<T: FromStr>(what: &str, text: &str) -> Result<T, Missing>
+where
+    T::Err: std::fmt::Display,
+{
+    let text = text.trim().to_lowercase();
+    text.parse().map_err(|error: T::Err| Missing::Malformed(format!("that is no {what}: {error}")))
+}
+
+macro_rules! things {
+    ($($(#[$doc:meta])* $name:ident: $id:ty => $view:ty = |$reader:ident, $key:ident, $asked:ident, $at:ident| $build:expr;)*) => {$(
+        $(#[$doc])*
+        pub async fn $name(app: &App, text: &str, asked: &Asked) -> Result<$view, Failure> {
+            let $key: $id = id(stringify!($name), text)?;
+            let $asked = asked.clone();
+            let $at: Option<At> = before($asked.after.as_deref())?;
+            app.read(move |$reader| $build).await
+        }
+    )*};
+}
+
+things! {
+    /// A party.
+    party: PartyId => view::party::PartyView = |reader, key, asked, at| view::party::party(reader, &key, at, asked.limit());
+    /// A dataset.
+    dataset: DatasetId => view::dataset::DatasetView = |reader, key, asked, at| view::dataset::dataset(reader, &key, at, asked.limit());
+    /// An offer.
+    offer: OfferId => view::offer::OfferView = |reader, key, asked, at| view::offer::offer(reader, &key, at, asked.limit());
+    /// An agreement.
+    agreement: AgreementId => view::agreement::AgreementView = |reader, key, asked, at| view::agreement::agreement(reader, &key, now_ms(), at, asked.limit());
+    /// A consent.
+    consent: ConsentId => view::consent::ConsentView = |reader, key, asked, at| view::consent::consent(reader, &key, now_ms(), at, asked.limit());
+    /// A group.
+    group: GroupId => view::group::GroupView = |reader, key, asked, at| view::group::group(reader, &key, at, asked.limit());
+    /// A delivery.
+    delivery: DeliveryId => view::delivery::DeliveryView = |reader, key, _asked, _at| view::delivery::delivery(reader, &key);
+    /// A transaction.
+    transaction: TransactionId => view::transaction::TransactionView = |reader, key, _asked, _at| view::transaction::transaction(reader, &key);
+    /// A refusal.
+    refusal: TransactionId => view::refusal::RefusedView = |reader, key, _asked, _at| view::refusal::refusal(reader, &key);
+}
+
+/// A block by its height or its id.
+pub async fn block(app: &App, text: &str, asked: &Asked) -> Result<view::block::BlockView, Failure> {
+    let (text, limit) = (text.trim().to_lowercase(), asked.limit());
+    let from = before(asked.after.as_deref())?.map_or(0, |at| at.place);
+    app.read(move |reader| {
+        let height = match text.parse::<Height>() {
+            Ok(height) => height,
+            Err(_) => height_of(reader, &text)?,
+        };
+        view::block::block(reader, height, from, limit)
+    })
+    .await
+}
+
+fn height_of(reader: &Reader, text: &str) -> Result<Height, Missing> {
+    let block: Digest = id("height or block id", text)?;
+    let found = reader.identifiers(block.as_bytes(), 4)?;
+    found
+        .iter()
+        .find_map(|found| match found.target {
+            crate::index::Target::Block(height) => Some(height),
+            _ => None,
+        })
+        .ok_or_else(|| view::unknown(reader, "block", text))
+}
+
+/// The first page.
+pub async fn home(app: &App) -> Result<view::home::HomeView, Failure> {
+    app.read(view::home::home).await
+}
+
+/// A search.
+pub async fn search(app: &App, asked: &Asked) -> Result<view::search::SearchView, Failure> {
+    let asked = asked.clone();
+    app.read(move |reader| {
+        let query = asked.q.as_deref().unwrap_or_default();
+        view::search::search(reader, query, asked.after.as_deref(), asked.limit())
+    })
+    .await
+}
+
+/// A list for pages.
+pub struct ListView {
+    /// Up to where this is true.
+    pub as_of: AsOf,
+    /// How many rows there are in all.
+    pub count: u64,
+    /// What it is limited to: parameter and thing.
+    pub scope: Option<(&'static str, Link)>,
+    /// The rows.
+    pub table: Table,
+}
+
+/// A list for machines.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListAnswer {
+    /// Up to where this is true.
+    pub as_of: AsOf,
+    /// How many rows there are in all.
+    pub count: u64,
+    /// The rows, newest first.
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<Map<String, Value>>,
+    /// Cursor of what follows.
+    pub next: Option<String>,
+}
+
+impl From<ListView> for ListAnswer {
+    fn from(list: ListView) -> Self {
+        let ListView { as_of, count, table, .. } = list;
+        let items = table.rows.iter().map(|row| Table::object(table.columns, row)).collect();
+        Self { as_of, count, items, next: table.next }
+    }
+}
+
+/// A part of a list.
+pub async fn list(app: &App, list: List, asked: &Asked) -> Result<ListView, Failure> {
+    let (scope, at, limit) = (asked.scope()?, before(asked.after.as_deref())?, asked.limit());
+    app.read(move |reader| {
+        let thing = scope.as_ref().map(|scope| &scope.thing);
+        let table = view::list::rows(reader, list, thing, at, limit, now_ms())?;
+        let count = view::list::count(reader, list, thing)?;
+        let scope = scope.as_ref().map(|scope| Ok::<_, Missing>((scope.name, view::search::link_of(reader, &scope.thing)?)));
+        Ok(ListView { as_of: as_of(reader), count, scope: scope.transpose()?, table })
+    })
+    .await
+}

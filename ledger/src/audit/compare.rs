@@ -1,0 +1,114 @@
+//! Row by row: a store against one that was made anew from its blocks.
+
+use super::Report;
+use crate::store::{FAMILIES, Kv, Store};
+use contracts::{event::Event, id::SideId};
+use std::collections::BTreeSet;
+
+/// Rows read at a time.
+const PAGE: usize = 4_096;
+
+/// Compares every family of `found` with that of `expected`, naming each row that differs.
+pub(super) fn families(found: &Kv, expected: &Kv, report: &mut Report) {
+    for family in FAMILIES {
+        let (mut left, mut right) = (Rows::new(found, family), Rows::new(expected, family));
+        loop {
+            let (a, b) = match (left.peek(), right.peek()) {
+                (Ok(a), Ok(b)) => (a, b),
+                (Err(reason), _) | (_, Err(reason)) => {
+                    report.find(*family, reason);
+                    break;
+                }
+            };
+            let place = |key: &[u8]| format!("{family} {}", hex::encode(key));
+            match (a, b) {
+                (None, None) => break,
+                (Some((key, _)), None) => {
+                    report.find(place(&key), "a row that no block explains");
+                    left.skip();
+                }
+                (None, Some((key, _))) => {
+                    report.find(place(&key), "a row is missing");
+                    right.skip();
+                }
+                (Some((a, _)), Some((b, _))) if a < b => {
+                    report.find(place(&a), "a row that no block explains");
+                    left.skip();
+                }
+                (Some((a, _)), Some((b, _))) if a > b => {
+                    report.find(place(&b), "a row is missing");
+                    right.skip();
+                }
+                (Some((key, x)), Some((_, y))) => {
+                    if x != y {
+                        report.find(place(&key), "a row is not what its block gives");
+                    }
+                    report.rows += 1;
+                    left.skip();
+                    right.skip();
+                }
+            }
+        }
+    }
+}
+
+/// Commitments of all side bodies that transactions of the ledger name.
+pub(super) fn sides(store: &Store, report: &mut Report) -> BTreeSet<SideId> {
+    let mut sides = BTreeSet::new();
+    let reader = store.reader();
+    for height in 1..=report.height {
+        let bodies = match reader.bodies(height) {
+            Ok(bodies) => bodies.unwrap_or_default(),
+            Err(error) => {
+                report.find(format!("block {height}"), error.to_string());
+                continue;
+            }
+        };
+        for body in bodies {
+            if let Ok(transaction) = contracts::transaction::Transaction::decode(&body) {
+                sides.extend(transaction.body.action.side());
+            }
+        }
+        for event in reader.results(height).ok().flatten().into_iter().flatten().flat_map(|result| result.events) {
+            if let Event::SideTakenDown { side, .. } = event {
+                sides.remove(&side);
+            }
+        }
+    }
+    sides
+}
+
+struct Rows<'a> {
+    kv: &'a Kv,
+    family: &'static str,
+    page: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
+    next: Option<(Vec<u8>, Vec<u8>)>,
+    from: Vec<u8>,
+    ended: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn new(kv: &'a Kv, family: &'static str) -> Self {
+        Self { kv, family, page: Vec::new().into_iter(), next: None, from: Vec::new(), ended: false }
+    }
+
+    fn peek(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+        if self.next.is_none() {
+            self.next = self.page.next();
+        }
+        if self.next.is_none() && !self.ended {
+            let rows = self.kv.scan(self.family, &self.from, &[], PAGE).map_err(|error| error.to_string())?;
+            self.ended = rows.len() < PAGE;
+            if let Some((last, _)) = rows.last() {
+                self.from = [last.as_slice(), &[0]].concat();
+            }
+            self.page = rows.into_iter();
+            self.next = self.page.next();
+        }
+        Ok(self.next.clone())
+    }
+
+    fn skip(&mut self) {
+        self.next = None;
+    }
+}

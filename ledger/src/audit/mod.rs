@@ -1,0 +1,229 @@
+//! Audit: everything again from genesis, with nothing believed but the trust anchor.
+//!
+//! Each block is verified and executed anew into a scratch store, by the rules and nothing else:
+//! signatures, certificates, seals, order, time, replays, execution, log, state tree, histories and
+//! money. For a data directory every row of every family is then compared with the scratch store's,
+//! so whatever differs is *located*: by family and key, by height, or by file. A URL is audited from
+//! the blocks that its node serves. The audit reads; it never repairs.
+
+mod compare;
+mod money;
+mod report;
+mod source;
+
+pub use report::{Finding, Report};
+
+use crate::{
+    api::client::Client,
+    chain::Chain,
+    highwater::HighWater,
+    log::{self, proof::TreeHead},
+    receipt::{Seal, Trust},
+    sides::Sides,
+    store::Store,
+};
+use borsh::BorshDeserialize;
+use contracts::id::Height;
+use genesis::{SignedDocument, TrustAnchor};
+use source::Source;
+use std::path::Path;
+
+/// Why an audit could not be made at all. What is wrong with the ledger is a [`Finding`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The scratch store cannot be used.
+    #[error("the audit's scratch folder cannot be used: {0}")]
+    Scratch(String),
+    /// The anchor cannot be used.
+    #[error("the trust anchor cannot be used: {0}")]
+    Anchor(String),
+    /// Another process has the ledger open.
+    #[error("{0}")]
+    InUse(String),
+    /// The node cannot be reached.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// Audits the node folder `folder` (the one that holds `db`), whose node is stopped.
+///
+/// `scratch` is an empty folder that the audit may fill and the caller deletes; `progress` is told
+/// each height that was verified and the last one.
+///
+/// # Errors
+/// [`AuditError`].
+pub fn folder(
+    folder: &Path,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    scratch: &Path,
+    progress: &dyn Fn(Height, Height),
+) -> Result<Report, AuditError> {
+    let mut report = Report::new(anchor.network);
+    // Opening makes what is missing, and an audit makes nothing.
+    for name in ["db", "highwater", "sides", "sides.key"] {
+        if !folder.join(name).exists() {
+            report.find(folder.join(name).display().to_string(), "is missing");
+        }
+    }
+    if !report.is_clean() {
+        return Ok(report);
+    }
+    let store = match Store::open(&folder.join("db")) {
+        Ok(store) => store,
+        Err(crate::store::StoreError::Kv(error @ crate::store::KvError::InUse { .. })) => {
+            return Err(AuditError::InUse(error.to_string()));
+        }
+        Err(error) => {
+            report.find("db", error.to_string());
+            return Ok(report);
+        }
+    };
+    let source = source::Folder::new(store.clone());
+    let scratch = replay(&source, document, anchor, scratch, &mut report, progress)?;
+    if report.is_clean() {
+        compare::families(store.kv(), scratch.store().kv(), &mut report);
+    }
+    check_highwater(folder, &store, &mut report);
+    check_sides(folder, &scratch, &mut report);
+    report.finish();
+    Ok(report)
+}
+
+/// Audits what the node at `client` serves.
+///
+/// # Errors
+/// [`AuditError`].
+pub fn url(
+    client: Client,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    scratch: &Path,
+    runtime: &tokio::runtime::Handle,
+    progress: &dyn Fn(Height, Height),
+) -> Result<Report, AuditError> {
+    let mut report = Report::new(anchor.network);
+    let last = runtime.block_on(client.status()).map_err(|error| AuditError::Unreachable(error.to_string()))?.height;
+    let source = source::Node::new(client, runtime.clone(), last);
+    replay(&source, document, anchor, scratch, &mut report, progress)?;
+    report.finish();
+    Ok(report)
+}
+
+/// Verifies and executes every block of `source` into a scratch store.
+fn replay(
+    source: &dyn Source,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    scratch: &Path,
+    report: &mut Report,
+    progress: &dyn Fn(Height, Height),
+) -> Result<Chain, AuditError> {
+    let trust =
+        Trust::new(anchor.network, anchor.set.clone()).map_err(|error| AuditError::Anchor(error.to_string()))?;
+    let broken = |error: &dyn std::error::Error| AuditError::Scratch(error.to_string());
+    let store = Store::open(scratch).map_err(|error| broken(&error))?;
+    if let Err(error) = document.verify() {
+        report.find("network.json", error.to_string());
+    } else if document.anchor() != *anchor {
+        report.find("network.json", "the founding document is of another network than the anchor");
+    }
+    let founding = &document.document.founding;
+    let mut chain = Chain::open(store, anchor.network, founding).map_err(|error| broken(&error))?;
+    if !report.is_clean() {
+        return Ok(chain);
+    }
+    let last = match source.last() {
+        Ok(last) => last,
+        Err(reason) => {
+            report.find("tip", reason);
+            return Ok(chain);
+        }
+    };
+    for height in 1..=last {
+        if let Err(reason) = one(source, &trust, &mut chain, height, report) {
+            report.find(format!("block {height}"), reason);
+            break;
+        }
+        progress(height, last);
+    }
+    let tip = chain.tip();
+    report.head(tip.height, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
+    money::check(chain.store(), report);
+    Ok(chain)
+}
+
+/// Verifies one block and commits it to the scratch store.
+fn one(
+    source: &dyn Source,
+    trust: &Trust,
+    chain: &mut Chain,
+    height: Height,
+    report: &mut Report,
+) -> Result<(), String> {
+    let page = source.block(height)?;
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let prepared = chain.verify(&page.block).map_err(|error| text(&error))?;
+    let head = TreeHead { size: page.block.header.log_size, root: page.block.header.log_root };
+    page.certificate.verify(&trust.network(), trust.era(head.size)).map_err(|error| text(&error))?;
+    if page.certificate.block != page.block.header.id() || page.certificate.height != height {
+        return Err("its certificate is of another block".into());
+    }
+    page.seal.verify(trust, &head).map_err(|error| format!("its seal: {error}"))?;
+    let seal = borsh::to_vec(&page.seal).expect("writing to memory does not fail");
+    let committed = chain.commit(prepared, page.certificate).map_err(|error| text(&error))?;
+    if committed.results != page.results {
+        return Err("its results are not what executing it gives".into());
+    }
+    chain.store().keep_seal(height, seal).map_err(|error| text(&error))?;
+    report.block(committed.results.iter().map(|result| &result.entry));
+    Ok(())
+}
+
+fn check_highwater(folder: &Path, store: &Store, report: &mut Report) {
+    match HighWater::open(&folder.join("highwater")) {
+        Err(error) => report.find("highwater", error.to_string()),
+        Ok(file) => {
+            let mark = file.mark();
+            let reader = store.reader();
+            let root = log::root(&reader, mark.size);
+            if root.as_ref().ok() != Some(&mark.root) {
+                report.find("highwater", format!("it says height {} with another log than the store has", mark.height));
+            }
+            if mark.height < report.height {
+                report.find(
+                    "highwater",
+                    format!("it says height {}, the store has height {}", mark.height, report.height),
+                );
+            }
+        }
+    }
+}
+
+/// Every side body that is there must be what its commitment on the ledger says.
+fn check_sides(folder: &Path, scratch: &Chain, report: &mut Report) {
+    let sides = match Sides::open(&folder.join("sides"), &folder.join("sides.key")) {
+        Ok(sides) => sides,
+        Err(error) => return report.find("sides", error.to_string()),
+    };
+    let committed = compare::sides(scratch.store(), report);
+    match sides.list() {
+        Err(error) => report.find("sides", error.to_string()),
+        Ok(files) => {
+            for (path, id) in files {
+                match id.map(|id| (committed.contains(&id), sides.get(&id))) {
+                    None => report.find(path.display().to_string(), "no side body has this name"),
+                    Some((_, Err(error))) => report.find(path.display().to_string(), error.to_string()),
+                    // A submission that never came into a block leaves one; it holds nothing of the ledger.
+                    Some((false, Ok(_))) => report.orphan(),
+                    Some((true, Ok(_))) => report.side(),
+                }
+            }
+        }
+    }
+}
+
+/// A seal as stored.
+fn decode_seal(bytes: &[u8]) -> Result<Seal, String> {
+    Seal::try_from_slice(bytes).map_err(|error| format!("its seal cannot be read: {error}"))
+}

@@ -1,0 +1,128 @@
+//! What an audit found.
+
+use crate::log::proof::TreeHead;
+use contracts::{
+    id::{Digest, Height, NetworkId},
+    outcome::{Outcome, TransactionEntry},
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Findings that are listed; more are counted.
+const FINDINGS_MAX: usize = 1_000;
+
+/// Something that is not as it must be, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A file, a family and key, or a height.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// The result of an audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The network.
+    pub network: NetworkId,
+    /// Height up to which everything was verified.
+    pub height: Height,
+    /// Entries of the log there.
+    pub log_size: u64,
+    /// Root of the log there.
+    pub log_root: Digest,
+    /// Root of the state there.
+    pub state_root: Digest,
+    /// Transactions that were applied.
+    pub applied: u64,
+    /// Transactions that were refused by policy.
+    pub refused: u64,
+    /// Per currency: the sum of all accounts, which equals what was minted less what was burned.
+    pub money: BTreeMap<String, u64>,
+    /// Rows of the store that were compared.
+    pub rows: u64,
+    /// Side bodies that are what their commitments say.
+    pub sides: u64,
+    /// Side bodies of submissions that never came into a block.
+    pub orphans: u64,
+    /// SHA-256 over everything above: two audits of one ledger give the same.
+    pub digest: Digest,
+    /// What is not as it must be. Empty means that everything holds.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those listed.
+    pub more_findings: u64,
+}
+
+impl Report {
+    pub(super) fn new(network: NetworkId) -> Self {
+        Self {
+            network,
+            height: 0,
+            log_size: 0,
+            log_root: contracts::merkle::empty_root(),
+            state_root: Digest::default(),
+            applied: 0,
+            refused: 0,
+            money: BTreeMap::new(),
+            rows: 0,
+            sides: 0,
+            orphans: 0,
+            digest: Digest::default(),
+            findings: Vec::new(),
+            more_findings: 0,
+        }
+    }
+
+    /// Does everything hold?
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    pub(super) fn find(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { place: place.into(), what: what.into() });
+        } else {
+            self.more_findings += 1;
+        }
+    }
+
+    pub(super) fn head(&mut self, height: Height, head: TreeHead, state_root: Digest) {
+        self.height = height;
+        self.log_size = head.size;
+        self.log_root = head.root;
+        self.state_root = state_root;
+    }
+
+    pub(super) fn block<'e>(&mut self, entries: impl Iterator<Item = &'e TransactionEntry>) {
+        for entry in entries {
+            match entry.outcome {
+                Outcome::Applied => self.applied += 1,
+                Outcome::Refused { .. } => self.refused += 1,
+            }
+        }
+    }
+
+    pub(super) fn side(&mut self) {
+        self.sides += 1;
+    }
+
+    pub(super) fn orphan(&mut self) {
+        self.orphans += 1;
+    }
+
+    pub(super) fn finish(&mut self) {
+        let money = serde_json::to_vec(&self.money).expect("a map of names and numbers is JSON");
+        self.digest = Digest::of(&[
+            b"lonja/audit/v0\0",
+            &self.network.0,
+            &self.height.to_be_bytes(),
+            &self.log_size.to_be_bytes(),
+            &self.log_root.0,
+            &self.state_root.0,
+            &self.applied.to_be_bytes(),
+            &self.refused.to_be_bytes(),
+            &self.sides.to_be_bytes(),
+            &money,
+        ]);
+    }
+}

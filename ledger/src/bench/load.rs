@@ -1,0 +1,208 @@
+//! One load: tasks that sign and send without pause, counted minute by minute.
+
+use super::{BenchError, Mix, Plan, cpu, setup::World};
+use crate::{
+    api::{Answer, client::Client},
+    node::Node,
+    submission::Submission,
+};
+use borsh::BorshDeserialize;
+use contracts::{action::Action, agreement::Buy, id::Height, money::Amount, provenance::{Activity, RecordStep}, vocabulary::Purpose};
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Requests at work at once, for batches and for single posts.
+const TASKS: [(usize, usize); 2] = [(100, 24), (1, 256)];
+/// Light actions of ten in the mixed load.
+const LIGHT_OF_TEN: u64 = 6;
+/// Latencies that are kept; more are thinned out evenly.
+const LATENCIES_MAX: usize = 1_000_000;
+
+/// What one load measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// Its mix.
+    pub mix: Mix,
+    /// Transactions in a post.
+    pub batch: usize,
+    /// Committed and acknowledged transactions per second, over all.
+    pub per_second: f64,
+    /// The same for each fifth of the time.
+    pub fifths: Vec<f64>,
+    /// Refused or failed, which should be none.
+    pub failed: u64,
+    /// Bytes of a signed transaction, on average.
+    pub transaction_bytes: f64,
+    /// Records written for each transaction, on average.
+    pub keys_per_transaction: f64,
+    /// Transactions in a block, on average.
+    pub per_block: f64,
+    /// From sending to the receipt, in milliseconds.
+    pub p50_ms: f64,
+    /// From sending to the receipt, in milliseconds.
+    pub p99_ms: f64,
+    /// CPU of the whole process for each transaction, in microseconds, generator included.
+    pub cpu_us: f64,
+    /// CPU for each transaction by name of thread, in microseconds: the profile.
+    pub cpu_us_by_thread: BTreeMap<String, f64>,
+    /// Bytes that the store grew for each transaction, after its own compression, log included.
+    pub disk_bytes: f64,
+}
+
+struct Counters {
+    committed: AtomicU64,
+    failed: AtomicU64,
+    bytes: AtomicU64,
+    height: AtomicU64,
+    latencies_us: Mutex<Vec<u32>>,
+}
+
+#[expect(clippy::too_many_arguments, reason = "one load has one place where it is described")]
+pub(super) fn run(
+    runtime: &tokio::runtime::Runtime,
+    client: &Client,
+    node: &Node,
+    world: &World,
+    plan: &Plan,
+    mix: Mix,
+    batch: usize,
+) -> Result<Measured, BenchError> {
+    let tasks = TASKS.iter().find(|(size, _)| *size == batch).map_or(32, |(_, tasks)| *tasks);
+    let counters = Arc::new(Counters {
+        committed: AtomicU64::new(0),
+        failed: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        height: AtomicU64::new(node.handle().status().height),
+        latencies_us: Mutex::default(),
+    });
+    let (cpu_before, disk_before, height_before) = (cpu::by_thread(), disk(node), node.handle().status().height);
+    let keys_before = node.handle().keys_written();
+    let begun = Instant::now();
+    let until = begun + plan.duration;
+    let fifths = runtime.block_on(async {
+        let workers: Vec<_> = (0..tasks)
+            .map(|task| tokio::spawn(work(client.clone(), actions(world, mix, task), counters.clone(), batch, until)))
+            .collect();
+        let mut fifths = Vec::new();
+        let mut last = 0;
+        for fifth in 1..=5u32 {
+            tokio::time::sleep_until((begun + plan.duration / 5 * fifth).into()).await;
+            counters.height.store(node.handle().status().height, Ordering::Relaxed);
+            let now = counters.committed.load(Ordering::Relaxed);
+            fifths.push((now - last) as f64 / (plan.duration / 5).as_secs_f64());
+            last = now;
+        }
+        for worker in workers {
+            worker.await.map_err(|error| BenchError::new("send", error))?;
+        }
+        Ok::<_, BenchError>(fifths)
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let count = counters.committed.load(Ordering::Relaxed).max(1) as f64;
+    let used = cpu::between(&cpu_before, &cpu::by_thread());
+    let mut latencies = counters.latencies_us.lock().clone();
+    latencies.sort_unstable();
+    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |us| f64::from(*us) / 1_000.0);
+    Ok(Measured {
+        mix,
+        batch,
+        per_second: count / seconds,
+        fifths,
+        failed: counters.failed.load(Ordering::Relaxed),
+        transaction_bytes: counters.bytes.load(Ordering::Relaxed) as f64 / count,
+        keys_per_transaction: (node.handle().keys_written() - keys_before) as f64 / count,
+        per_block: count / (node.handle().status().height - height_before).max(1) as f64,
+        p50_ms: at(0.5),
+        p99_ms: at(0.99),
+        cpu_us: used.values().sum::<f64>() / count * 1e6,
+        cpu_us_by_thread: used.into_iter().map(|(name, seconds)| (name, seconds / count * 1e6)).collect(),
+        disk_bytes: disk(node).saturating_sub(disk_before) as f64 / count,
+    })
+}
+
+/// Bytes in the store's folder.
+fn disk(node: &Node) -> u64 {
+    let folder = std::fs::read_dir(node.handle().store().kv().path());
+    folder.map(|files| files.flatten().filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum()).unwrap_or(0)
+}
+
+/// An endless supply of actions, another signer each time.
+fn actions(world: &World, mix: Mix, task: usize) -> impl FnMut() -> (crate::api::client::Identity, Action) + Send + 'static {
+    let (signers, datasets, offers) = (world.signers.clone(), world.datasets.clone(), world.offers.clone());
+    let mut number = task as u64 * 1_000_003;
+    move || {
+        number += 1;
+        let at = number as usize % signers.len();
+        let light = mix == Mix::Light || number % 10 < LIGHT_OF_TEN;
+        let action = if light {
+            Action::RecordStep(RecordStep {
+                dataset: datasets[at],
+                activity: Activity::Refresh,
+                run: u128::from(number).to_be_bytes(),
+                job: "ingest/counters/hourly".into(),
+                tool: "counter-gateway 4.2 (loop detectors, 15-minute bins, clock of the controller)".into(),
+                started_ms: number,
+                ended_ms: number + 900_000,
+                inputs: Vec::new(),
+                note: "All detectors of the district reported; gaps shorter than two bins were left as they are, \
+                       longer ones are marked in the quality column and counted in the daily summary of the publisher. \
+                       No value was changed by hand."
+                    .into(),
+            })
+        } else {
+            let offer = offers[(at + 1 + number as usize / signers.len()) % offers.len()];
+            Action::Buy(Buy {
+                offer,
+                revision: 1,
+                purpose: Purpose::Planning,
+                periods: 1,
+                amount: Amount::new(1).expect("below the limit"),
+                quote: None,
+                justification: None,
+            })
+        };
+        (signers[at].clone(), action)
+    }
+}
+
+async fn work(
+    client: Client,
+    mut next: impl FnMut() -> (crate::api::client::Identity, Action),
+    counters: Arc<Counters>,
+    batch: usize,
+    until: Instant,
+) {
+    while Instant::now() < until {
+        let height: Height = counters.height.load(Ordering::Relaxed);
+        let sign = |(who, action)| client.sign(&who, action, None, height);
+        let Ok(part) = (0..batch).map(|_| sign(next())).collect::<Result<Vec<Submission>, _>>() else { return };
+        let body = borsh::to_vec(&part).expect("writing to memory does not fail");
+        let bytes = body.len() as u64;
+        let begun = Instant::now();
+        match client.post("/v1/submissions", body).await.map(|answer| Vec::<Answer>::try_from_slice(&answer)) {
+            Ok(Ok(answers)) => {
+                let refused = |answer: &Answer| !matches!(answer, Answer::Committed(one) if one.applied());
+                let failed = answers.iter().filter(|answer| refused(answer)).count() as u64;
+                counters.failed.fetch_add(failed, Ordering::Relaxed);
+                counters.committed.fetch_add(answers.len() as u64 - failed, Ordering::Relaxed);
+                counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+                let mut latencies = counters.latencies_us.lock();
+                if latencies.len() < LATENCIES_MAX {
+                    latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+                }
+            }
+            _ => {
+                counters.failed.fetch_add(batch as u64, Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! A short bench: that it measures a ledger on which nothing fails and which audits clean.
+//! Figures come from `lonja bench`; this test asserts none.
+
+use ledger::bench::{Plan, run};
+use std::time::Duration;
+
+#[test]
+fn a_short_bench_commits_everything_and_audits_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        folder: folder.path().to_path_buf(),
+        base_keys: number("LONJA_BENCH_KEYS", 1_000),
+        signers: 30,
+        duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
+        audit: true,
+    };
+    let outcome = run(&plan, &|what| println!("{what}")).unwrap();
+    println!("{}", serde_json::to_string_pretty(&outcome).unwrap());
+    assert_eq!(outcome.audit_clean, Some(true), "{:?}", outcome.findings);
+    assert_eq!(outcome.loads.len(), 4);
+    for load in &outcome.loads {
+        assert_eq!(load.failed, 0, "{load:?}");
+        assert!(load.per_second > 0.0 && load.keys_per_transaction >= 1.0, "{load:?}");
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}

@@ -1,0 +1,293 @@
+//! Reading the catalogue: search, datasets, versions, offers.
+
+use super::{
+    ask::{Asked, id},
+    caller::Caller,
+    json::Answer,
+    page::{self, PageQuery},
+    problem::Problem,
+};
+use crate::{
+    error::MarketError,
+    limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX},
+    market::Market,
+    search::{Facet, Filter, Query, Sort},
+};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, Uri},
+    response::{IntoResponse, Response},
+};
+use contracts::id::{DatasetId, OfferId, PartyId};
+use serde_json::{Value, json};
+
+/// Search over the listings.
+///
+/// `q` is what somebody typed. Any facet is a parameter of its own and may be repeated: values of one
+/// facet widen, different facets narrow. A parameter that is not known is an error.
+#[utoipa::path(get, path = "/api/v1/datasets", tag = "catalogue",
+    params(
+        ("q" = Option<String>, Query, description = "words, a title or an identifier"),
+        ("sort" = Option<String>, Query, description = "relevance (default), title or newest"),
+        ("limit" = Option<usize>, Query, description = "hits on the page: 0 (counts only) to 200, 20 by default"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the page before; a search reaches 10,000 hits"),
+        ("spectrum" = Option<Vec<String>>, Query, description = "closed, shared, open; so for every facet that an answer counts"),
+    ),
+    responses((status = 200, description = "hits, counts by facet, and the next page", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn search(
+    State(market): State<Market>,
+    Asked(pairs): Asked<Vec<(String, String)>>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let query = query(&pairs)?;
+    let results = {
+        let (market, query) = (market.clone(), query.clone());
+        let searching = tokio::task::spawn_blocking(move || market.search().query(&query));
+        searching.await.map_err(|_| MarketError::Busy("the search stopped"))??
+    };
+    let mut hits = Vec::with_capacity(results.hits.len());
+    for hit in &results.hits {
+        hits.push(summary(&market, &hit.dataset)?);
+    }
+    let end = query.offset + results.hits.len();
+    let more = query.limit > 0 && end < results.total.min(crate::search::REACH_MAX);
+    let next = more.then(|| end.to_string());
+    let counts: Vec<Value> = results
+        .facets
+        .iter()
+        .map(|count| json!({ "facet": count.facet.slug(), "value": count.value, "count": count.count }))
+        .collect();
+    let answer = json!({
+        "items": hits,
+        "total": results.total,
+        "facets": counts,
+        "widened": results.widened,
+        "guessed": results.guessed,
+        "next": next,
+        "height": market.tip().height,
+    });
+    let mut response = Answer::ok(answer).tagged(&asked);
+    if let Some(link) = next.as_deref().and_then(|next| page::link(&uri, next)) {
+        response.headers_mut().insert(axum::http::header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// A search from the parameters of a link; also used by the pages.
+///
+/// # Errors
+/// [`MarketError::Invalid`], naming the parameter.
+pub fn query(pairs: &[(String, String)]) -> Result<Query, MarketError> {
+    let mut query = Query { limit: 20.min(PAGE_ROWS_DEFAULT), ..Query::default() };
+    for (name, value) in pairs {
+        match name.as_str() {
+            "q" => query.text = value.clone(),
+            "sort" => {
+                query.sort = match value.as_str() {
+                    "relevance" | "" => Sort::Relevance,
+                    "title" => Sort::Title,
+                    "newest" => Sort::Newest,
+                    _ => return Err(MarketError::invalid("sort", "relevance, title or newest")),
+                }
+            }
+            "limit" => {
+                let limit = value.parse().ok().filter(|limit| *limit <= PAGE_ROWS_MAX);
+                query.limit = limit.ok_or_else(|| MarketError::invalid("limit", format!("0 to {PAGE_ROWS_MAX}")))?;
+            }
+            "cursor" => {
+                let offset = value.parse().map_err(|_| MarketError::invalid("cursor", "use one that a page gave"));
+                query.offset = offset?;
+            }
+            _ => {
+                let facet: Facet = name.parse().map_err(|reason: String| MarketError::invalid(name, reason))?;
+                if !value.is_empty() {
+                    query.filters.push(Filter { facet, value: value.clone() });
+                }
+            }
+        }
+    }
+    Ok(query)
+}
+
+fn summary(market: &Market, id: &DatasetId) -> Result<Value, MarketError> {
+    let (Some(dataset), Some(jacket)) = (market.rows().dataset(id)?, market.rows().jacket(id)?) else {
+        return Err(MarketError::Busy("the index is ahead of the rows"));
+    };
+    let class = &dataset.classification;
+    let closed = class.spectrum.value() == Some(&contracts::vocabulary::Spectrum::Closed);
+    Ok(json!({
+        "id": id,
+        "title": jacket.title,
+        "catalogue": dataset.catalogue,
+        "identifier": dataset.identifier,
+        "publisher": dataset.publisher,
+        "source_publisher": if closed { None } else { jacket.source_publisher },
+        "spectrum": class.spectrum.value(),
+        "listing": dataset.listing,
+        "revision": dataset.revision,
+        "versions": dataset.versions,
+        "details_withheld": closed,
+    }))
+}
+
+/// One dataset, as the caller may see it.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits")),
+    responses((status = 200, description = "the dataset with its newest version and open offers", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn dataset(
+    State(market): State<Market>,
+    Path(dataset): Path<String>,
+    caller: Option<Caller>,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let viewer = caller.map(|caller| caller.party);
+    let view = market.dataset(&id("dataset", &dataset)?, viewer.as_ref()).await?;
+    Ok(Answer::ok(view.ok_or(MarketError::NotFound("dataset"))?).tagged(&asked))
+}
+
+/// Outline, contacts and unmapped fields of a dataset, from beside the ledger.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/prose", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits")),
+    responses((status = 200, description = "fields by name; `null` where there are none, they were taken down, or are withheld", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn prose(
+    State(market): State<Market>,
+    Path(dataset): Path<String>,
+    caller: Option<Caller>,
+) -> Result<Answer, MarketError> {
+    let viewer = caller.map(|caller| caller.party);
+    let side = market.prose(&id("dataset", &dataset)?, viewer.as_ref()).await?;
+    let fields = side.map(|side| {
+        let fields = side.fields().iter().map(|field| (field.name.clone(), Value::String(field.value.clone())));
+        Value::Object(fields.collect())
+    });
+    Ok(Answer::ok(json!({ "fields": fields })))
+}
+
+/// Versions of a dataset, newest first.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/versions", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits"), PageQuery),
+    responses((status = 200, description = "a page of versions", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn versions(
+    State(market): State<Market>,
+    Path(dataset): Path<String>,
+    Asked(query): Asked<PageQuery>,
+    caller: Option<Caller>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let dataset = id("dataset", &dataset)?;
+    let viewer = caller.map(|caller| caller.party);
+    let view = market.dataset(&dataset, viewer.as_ref()).await?.ok_or(MarketError::NotFound("dataset"))?;
+    if view.details_withheld {
+        return Err(MarketError::Forbidden("closed data are acknowledged without details".into()));
+    }
+    let below = query.cursor.as_deref().map(str::parse).transpose();
+    let below = below.map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
+    let limit = query.limit()?;
+    let versions = market.versions(&dataset, below, limit).await?;
+    let next = versions.last().filter(|last| last.number > 1 && versions.len() == limit).map(|last| last.number.to_string());
+    Ok(page::list(&versions, next, market.tip().height, &uri, &asked))
+}
+
+/// Offers of a dataset, withdrawn ones included, newest first.
+#[utoipa::path(get, path = "/api/v1/datasets/{dataset}/offers", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits"), PageQuery),
+    responses((status = 200, description = "a page of offers", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn offers(
+    State(market): State<Market>,
+    Path(dataset): Path<String>,
+    Asked(query): Asked<PageQuery>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let page = market.rows().offers_of(&id("dataset", &dataset)?, query.start()?.as_ref(), query.limit()?)?;
+    Ok(page::answer(page, market.tip().height, &uri, &asked))
+}
+
+/// One offer, with terms and price in force and the terms as text.
+#[utoipa::path(get, path = "/api/v1/offers/{offer}", tag = "catalogue", params(("offer" = String, Path, description = "64 hexadecimal digits")),
+    responses((status = 200, description = "the offer", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn offer(
+    State(market): State<Market>,
+    Path(offer): Path<String>,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let offer: OfferId = id("offer", &offer)?;
+    let row = market.rows().offer(&offer)?.ok_or(MarketError::NotFound("offer"))?;
+    let text = row.revision.terms.render();
+    let view = market.dataset(&row.offer.dataset, None).await?.ok_or(MarketError::NotFound("dataset"))?;
+    let answer = json!({
+        "id": row.id,
+        "offer": row.offer,
+        "revision": row.revision,
+        "terms_text": text,
+        "has_content": view.has_content,
+        "needs_justification": view.personal,
+    });
+    Ok(Answer::ok(answer).tagged(&asked))
+}
+
+/// Parties, in the order of their ids.
+#[utoipa::path(get, path = "/api/v1/parties", tag = "parties", params(PageQuery),
+    responses((status = 200, description = "a page of parties", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn parties(
+    State(market): State<Market>,
+    Asked(query): Asked<PageQuery>,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let page = market.rows().parties(query.start()?.as_ref(), query.limit()?)?;
+    let items: Vec<Value> = page.items.iter().map(|(id, party)| json!({ "id": id, "party": party })).collect();
+    let next = page.next.as_ref().map(ToString::to_string);
+    Ok(page::list(&items, next, market.tip().height, &uri, &asked))
+}
+
+/// One party.
+#[utoipa::path(get, path = "/api/v1/parties/{party}", tag = "parties", params(("party" = String, Path, description = "64 hexadecimal digits")),
+    responses((status = 200, description = "the party", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn party(
+    State(market): State<Market>,
+    Path(party): Path<String>,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let party: PartyId = id("party", &party)?;
+    let found = market.rows().party(&party)?.ok_or(MarketError::NotFound("party"))?;
+    let managed = market.keys().is_managed(&party)?;
+    Ok(Answer::ok(json!({ "id": party, "party": found, "managed_key": managed })).tagged(&asked))
+}
+
+/// Whether the market works, and up to which block what it shows is true.
+#[utoipa::path(get, path = "/health", tag = "market",
+    responses((status = 200, description = "works", body = Value), (status = 503, description = "the ledger is out of reach, or the rows lag far behind", body = Value)))]
+pub async fn health(State(market): State<Market>) -> Response {
+    let tip = market.tip();
+    let status = tokio::time::timeout(std::time::Duration::from_secs(2), market.client().status()).await;
+    let node = status.ok().and_then(Result::ok);
+    let behind = node.as_ref().map(|node| node.height.saturating_sub(tip.height));
+    // A few blocks are always on their way.
+    let healthy = behind.is_some_and(|behind| behind < 20);
+    let answer = Answer::ok(json!({
+        "status": if healthy { "ok" } else { "behind" },
+        "height": tip.height,
+        "time_ms": tip.time_ms,
+        "node_height": node.map(|node| node.height),
+        "behind_blocks": behind,
+        "listings": market.search().len(),
+        "orders_open": market.orders().open_count().ok(),
+    }));
+    let mut response = answer.into_response();
+    if !healthy {
+        *response.status_mut() = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+/// What this market is: network, gateway, and the key that verifies its credentials and statements.
+#[utoipa::path(get, path = "/api/v1/market", tag = "market", responses((status = 200, description = "the market", body = Value)))]
+pub async fn market(State(market): State<Market>) -> Answer {
+    Answer::ok(json!({
+        "network": market.client().network(),
+        "gateway": market.gateway(),
+        "base_url": market.base_url(),
+        "attestation_key": market.keys().attestation_key(),
+        "height": market.tip().height,
+        "time_ms": market.tip().time_ms,
+    }))
+}

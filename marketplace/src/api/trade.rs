@@ -1,0 +1,248 @@
+//! Quotes, orders, agreements.
+
+use super::{
+    ask::{Asked, id},
+    caller::{self, Caller},
+    json::{Answer, Strict},
+    page::{self, PageQuery},
+    problem::Problem,
+};
+use crate::{
+    error::MarketError,
+    market::{BuyRequest, Market},
+    rows::AgreementSide,
+};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+use contracts::{
+    agreement::{Agreement, RevocationReason},
+    id::{AgreementId, OfferId, TransactionId},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+/// Asks what an offer costs the caller.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteRequest {
+    /// Which offer.
+    #[schema(value_type = String)]
+    pub offer: OfferId,
+    /// How many periods; 1 where it is left out.
+    #[serde(default)]
+    pub periods: Option<u32>,
+}
+
+/// Gives a price, signed where the provider left a pricing key here. Nothing is reserved by it.
+#[utoipa::path(post, path = "/api/v1/quotes", tag = "orders", request_body = QuoteRequest, security(("bearer" = []), ("session" = []), ()),
+    responses((status = 200, description = "the price; `has_content` says whether there is anything to download", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn quote(
+    State(market): State<Market>,
+    caller: Option<Caller>,
+    Strict { body, .. }: Strict<QuoteRequest>,
+) -> Result<Answer, MarketError> {
+    let buyer = caller.map(|caller| caller.party);
+    Ok(Answer::ok(market.quote(buyer.as_ref(), &body.offer, body.periods.unwrap_or(1)).await?))
+}
+
+/// A purchase, as JSON.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes `BuyRequest` in the API's document")]
+pub struct OrderRequest {
+    /// Which offer.
+    offer: String,
+    /// The revision that the buyer has read.
+    revision: Option<u32>,
+    /// What for, as `research`.
+    purpose: String,
+    /// How many periods; 1 where it is left out.
+    periods: Option<u32>,
+    /// What the buyer expects to pay, in minor units, as a string.
+    amount: Option<String>,
+    /// The `signed` of a quote.
+    #[schema(value_type = Option<Object>)]
+    quote: Option<()>,
+    /// Why personal data are needed.
+    justification: Option<String>,
+    /// The buyer knows that there is nothing to download.
+    acknowledge_no_content: bool,
+}
+
+/// Buys with the caller's managed key: payment and licence in one transaction. `Idempotency-Key` is
+/// required; with the same key and request the same answer comes again, with another request 422,
+/// while the first is worked on 409.
+#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = OrderRequest, security(("bearer" = []), ("session" = [])),
+    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible characters")),
+    responses((status = 201, description = "bought", body = Value), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
+pub async fn buy(
+    State(market): State<Market>,
+    caller: Caller,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<BuyRequest>,
+) -> Result<Answer, MarketError> {
+    let once = caller::once_required(&headers, digest)?;
+    Ok(Answer::created(market.buy(&caller.party, &body, &once).await?))
+}
+
+/// The caller's orders, newest first: every signed action that went through the market.
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(PageQuery), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "a page of orders", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn orders(
+    State(market): State<Market>,
+    Asked(query): Asked<PageQuery>,
+    caller: Caller,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let before = query.cursor.as_deref().map(hex::decode).transpose();
+    let before = before.map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
+    let (orders, next) = market.orders().of(&caller.party, before.as_deref(), query.limit()?)?;
+    Ok(page::list(&orders, next.map(hex::encode), market.tip().height, &uri, &asked))
+}
+
+/// One of the caller's orders.
+#[utoipa::path(get, path = "/api/v1/orders/{order}", tag = "orders", params(("order" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "the order", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn order(
+    State(market): State<Market>,
+    Path(order): Path<String>,
+    caller: Caller,
+) -> Result<Answer, MarketError> {
+    let order: TransactionId = id("order", &order)?;
+    let found = market.orders().get(&order)?.filter(|order| order.party == caller.party);
+    Ok(Answer::ok(found.ok_or(MarketError::NotFound("order"))?))
+}
+
+/// The ledger's receipt for a transaction, in its binary form as hexadecimal. Anybody may have it.
+#[utoipa::path(get, path = "/api/v1/transactions/{transaction}/receipt", tag = "orders", params(("transaction" = String, Path, description = "64 hexadecimal digits")),
+    responses((status = 200, description = "the receipt; `lonja verify` checks it offline", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn receipt(State(market): State<Market>, Path(transaction): Path<String>) -> Result<Answer, MarketError> {
+    let transaction: TransactionId = id("transaction", &transaction)?;
+    let committed = market.client().committed(transaction).await?.ok_or(MarketError::NotFound("transaction"))?;
+    Ok(Answer::ok(json!({
+        "transaction": transaction,
+        "height": committed.height,
+        "time_ms": committed.time_ms,
+        "index": committed.index,
+        "outcome": committed.outcome,
+        "receipt": hex::encode(&committed.receipt),
+    })))
+}
+
+/// Which agreements.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AgreementQuery {
+    /// `bought` (default) or `sold`.
+    side: Option<String>,
+    /// Where the page starts: the `next` of the page before.
+    cursor: Option<String>,
+    /// Rows on the page, 1 to 200; 50 where it is left out.
+    limit: Option<usize>,
+}
+
+/// The caller's agreements, newest first.
+#[utoipa::path(get, path = "/api/v1/agreements", tag = "agreements", params(AgreementQuery), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "a page of agreements", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn agreements(
+    State(market): State<Market>,
+    Asked(query): Asked<AgreementQuery>,
+    caller: Caller,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let side = match query.side.as_deref() {
+        None | Some("bought") => AgreementSide::Buyer(caller.party),
+        Some("sold") => AgreementSide::Provider(caller.party),
+        Some(_) => return Err(MarketError::invalid("side", "bought or sold")),
+    };
+    let page_query = PageQuery { cursor: query.cursor, limit: query.limit };
+    let page = market.rows().agreements(side, page_query.start()?.as_ref(), page_query.limit()?)?;
+    let items: Vec<Value> = page.items.iter().map(|(id, agreement)| view(&market, id, agreement)).collect();
+    let next = page.next.as_ref().map(ToString::to_string);
+    Ok(page::list(&items, next, market.tip().height, &uri, &asked))
+}
+
+fn view(market: &Market, id: &AgreementId, agreement: &Agreement) -> Value {
+    json!({ "id": id, "agreement": agreement, "in_force": market.in_force(agreement) })
+}
+
+/// One agreement: for its buyer and its provider.
+#[utoipa::path(get, path = "/api/v1/agreements/{agreement}", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "the agreement with its terms and its newest deliveries", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn agreement(
+    State(market): State<Market>,
+    Path(agreement): Path<String>,
+    caller: Caller,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let id: AgreementId = id("agreement", &agreement)?;
+    let held = market.rows().agreement(&id)?;
+    let held = held.filter(|held| held.buyer == caller.party || held.provider == caller.party);
+    let held = held.ok_or(MarketError::NotFound("agreement"))?;
+    let revision = market.rows().offer_revision(&held.offer, held.revision)?;
+    let deliveries = market.rows().deliveries_of(&id, None, crate::limits::PAGE_ROWS_DEFAULT)?;
+    let deliveries: Vec<Value> =
+        deliveries.items.iter().map(|(id, delivery)| json!({ "id": id, "delivery": delivery })).collect();
+    let answer = json!({
+        "id": id,
+        "agreement": held,
+        "in_force": market.in_force(&held),
+        "revision": revision,
+        "terms_text": revision.as_ref().map(|revision| revision.terms.render()),
+        "deliveries": deliveries,
+    });
+    Ok(Answer::ok(answer).tagged(&asked))
+}
+
+/// How many periods more.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewRequest {
+    /// Periods.
+    pub periods: u32,
+}
+
+/// Prolongs a subscription. `Idempotency-Key` is required.
+#[utoipa::path(post, path = "/api/v1/agreements/{agreement}/renew", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), ("Idempotency-Key" = String, Header, description = "1 to 255 visible characters")), request_body = RenewRequest, security(("bearer" = []), ("session" = [])),
+    responses((status = 201, description = "prolonged", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn renew(
+    State(market): State<Market>,
+    Path(agreement): Path<String>,
+    caller: Caller,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<RenewRequest>,
+) -> Result<Answer, MarketError> {
+    let once = caller::once_required(&headers, digest)?;
+    let order = market.renew(&caller.party, &id("agreement", &agreement)?, body.periods, &once).await?;
+    Ok(Answer::created(json!({ "order": order })))
+}
+
+/// Why an agreement is ended.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeRequest {
+    /// `by-buyer`, `breach`, `legal` or `quality`.
+    #[schema(value_type = String)]
+    pub reason: RevocationReason,
+}
+
+/// Ends an agreement before its time: by its provider, or by its buyer who gives it back.
+#[utoipa::path(post, path = "/api/v1/agreements/{agreement}/revoke", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits")), request_body = RevokeRequest, security(("bearer" = []), ("session" = [])),
+    responses((status = 201, description = "ended", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn revoke(
+    State(market): State<Market>,
+    Path(agreement): Path<String>,
+    caller: Caller,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<RevokeRequest>,
+) -> Result<Answer, MarketError> {
+    let once = caller::once(&headers, digest)?;
+    let order = market.revoke(&caller.party, &id("agreement", &agreement)?, body.reason, once.as_ref()).await?;
+    Ok(Answer::created(json!({ "order": order })))
+}

@@ -1,0 +1,201 @@
+//! Who somebody is: managed keys, sign-in links, sessions and API credentials.
+//!
+//! Offices that prefer it leave their signing key to the market, sealed with XChaCha20-Poly1305 under
+//! a master key that lies outside this store. What proves somebody's identity to us (links, session
+//! cookies) is stored as a hash only; API credentials are PASETO v4.public tokens whose ids are stored
+//! so that one can be withdrawn. It never shows a secret key, never logs a secret, and never signs
+//! anything by itself: [`Keys::identity`] is asked by whoever has checked that the party wants it.
+
+mod credentials;
+mod entry;
+mod sealed;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::{CredentialRow, KeyProof};
+pub use entry::{Link, Session};
+pub use sealed::MasterKey;
+pub(crate) use sealed::{Sealer, random};
+
+use crate::limits::MANAGED_KEYS_MAX;
+use contracts::{
+    id::{NetworkId, PartyId},
+    key::{PublicKey, SignError, Signature, Signer},
+    party::KeyUse,
+};
+use ed25519_dalek::{Signer as _, SigningKey};
+use ledger::{
+    api::client::Identity,
+    store::kv::{Batch, Kv, KvError},
+};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Families of the private store that belong to keys.
+pub(crate) const FAMILIES: [&str; 4] = [KEYS, LINKS, SESSIONS, CREDENTIALS];
+const KEYS: &str = "keys";
+const LINKS: &str = "links";
+const SESSIONS: &str = "sessions";
+const CREDENTIALS: &str = "credentials";
+
+/// Managed keys and proofs of identity.
+pub struct Keys {
+    kv: Kv,
+    network: NetworkId,
+    sealer: Sealer,
+    tokens: credentials::Tokens,
+}
+
+/// Why something about keys did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The store.
+    #[error("the market's keystore")]
+    Store(#[from] KvError),
+    /// What lies in the store does not open under the master key.
+    #[error("a sealed key does not open: it is damaged, or the master key is another one")]
+    Sealed,
+    /// No random numbers.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(String),
+    /// The market holds no key of this party.
+    #[error("the market holds no {usage:?} key of party {party}: it signs by itself (prepare and submit)")]
+    NotManaged {
+        /// Which party.
+        party: PartyId,
+        /// For what.
+        usage: KeyUse,
+    },
+    /// There are too many of something.
+    #[error("there are {most} {what} already: withdraw one that is no longer needed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A link, cookie or token that is not valid, or no longer.
+    #[error("{0}")]
+    NotValid(&'static str),
+    /// A token could not be made.
+    #[error("a token could not be made: {0}")]
+    Token(String),
+}
+
+impl Keys {
+    /// Keys in `kv` (which has [`FAMILIES`]), sealed under `master`.
+    ///
+    /// # Errors
+    /// [`KeysError::Sealed`] where the store was made with another master key.
+    pub(crate) fn open(kv: Kv, network: NetworkId, master: &MasterKey) -> Result<Self, KeysError> {
+        let sealer = Sealer::new(master, "lonja market keystore v0");
+        // One sealed row with known content tells a wrong master key at once, not at the first sale.
+        match kv.get(KEYS, b"check")? {
+            Some(sealed) => {
+                sealer.open(&sealed, b"check").map_err(|_| KeysError::Sealed)?;
+            }
+            None => {
+                let mut batch = Batch::default();
+                batch.put(KEYS, b"check".as_slice(), sealer.seal(b"lonja", b"check")?);
+                kv.write(batch)?;
+            }
+        }
+        let tokens = credentials::Tokens::new(master, network)?;
+        Ok(Self { kv, network, sealer, tokens })
+    }
+
+    /// Makes a key for a party that is about to apply; the party is named by it.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn create(&self) -> Result<Identity, KeysError> {
+        let prefix = [b'k', KeyUse::Sign as u8];
+        if self.kv.scan(KEYS, &prefix, &prefix, MANAGED_KEYS_MAX)?.len() >= MANAGED_KEYS_MAX {
+            return Err(KeysError::TooMany { what: "managed keys", most: MANAGED_KEYS_MAX });
+        }
+        let seed = Zeroizing::new(random::<32>()?);
+        let key = ManagedSigner(SigningKey::from_bytes(&seed));
+        let party = PartyId::of_first_key(&key.public());
+        self.store(&party, KeyUse::Sign, &seed)?;
+        Ok(Identity { party, signer: Arc::new(key) })
+    }
+
+    /// Makes a pricing key for `party`, which it then registers by `AddKey`. Replaces an earlier one.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn create_pricing(&self, party: &PartyId) -> Result<Arc<dyn Signer>, KeysError> {
+        let seed = Zeroizing::new(random::<32>()?);
+        self.store(party, KeyUse::Price, &seed)?;
+        Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(&seed))))
+    }
+
+    /// Forgets the keys of a party whose application did not come to pass.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn forget(&self, party: &PartyId) -> Result<(), KeysError> {
+        let mut batch = Batch::default();
+        for usage in [KeyUse::Sign, KeyUse::Price] {
+            batch.delete(KEYS, row(party, usage));
+        }
+        Ok(self.kv.write(batch)?)
+    }
+
+    /// Who signs for `party` with a managed key.
+    ///
+    /// # Errors
+    /// [`KeysError::NotManaged`] where the party signs by itself.
+    pub fn identity(&self, party: &PartyId) -> Result<Identity, KeysError> {
+        Ok(Identity { party: *party, signer: self.signer(party, KeyUse::Sign)? })
+    }
+
+    /// Who signs quotes for `party`.
+    ///
+    /// # Errors
+    /// [`KeysError::NotManaged`].
+    pub fn pricing(&self, party: &PartyId) -> Result<Arc<dyn Signer>, KeysError> {
+        self.signer(party, KeyUse::Price)
+    }
+
+    /// Does the market hold a signing key of `party`?
+    ///
+    /// # Errors
+    /// [`KeysError::Store`].
+    pub fn is_managed(&self, party: &PartyId) -> Result<bool, KeysError> {
+        Ok(self.kv.get(KEYS, &row(party, KeyUse::Sign))?.is_some())
+    }
+
+    fn store(&self, party: &PartyId, usage: KeyUse, seed: &[u8; 32]) -> Result<(), KeysError> {
+        let name = row(party, usage);
+        let sealed = self.sealer.seal(seed, &name)?;
+        let mut batch = Batch::default();
+        batch.put(KEYS, name, sealed);
+        Ok(self.kv.write(batch)?)
+    }
+
+    fn signer(&self, party: &PartyId, usage: KeyUse) -> Result<Arc<dyn Signer>, KeysError> {
+        let name = row(party, usage);
+        let sealed = self.kv.get(KEYS, &name)?.ok_or(KeysError::NotManaged { party: *party, usage })?;
+        let seed = self.sealer.open(&sealed, &name).map_err(|_| KeysError::Sealed)?;
+        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| KeysError::Sealed)?;
+        Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(seed))))
+    }
+}
+
+fn row(party: &PartyId, usage: KeyUse) -> Vec<u8> {
+    [&[b'k', usage as u8], party.0.as_slice()].concat()
+}
+
+/// A key that was unsealed for one use; it wipes itself when dropped.
+struct ManagedSigner(SigningKey);
+
+impl Signer for ManagedSigner {
+    fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        Ok(Signature(self.0.sign(message).to_bytes()))
+    }
+}

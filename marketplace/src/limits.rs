@@ -1,0 +1,88 @@
+//! Every bound of the marketplace, each with its unit and its reason. Network rules have theirs in
+//! `contracts::limits`.
+
+use std::time::Duration;
+
+/// Rows on one page of a list. A reader asks for the next page; nothing is cut off in silence.
+pub const PAGE_ROWS_MAX: usize = 200;
+/// Rows on a page when nobody says how many.
+pub const PAGE_ROWS_DEFAULT: usize = 50;
+
+/// A JSON request, in bytes. The largest action is 48 KiB of borsh beside a side body of 64 KiB,
+/// and JSON spends about twice that on names and escapes.
+pub const JSON_BYTES_MAX: usize = 512 * 1024;
+/// Nesting of a JSON request. The deepest action has 7 levels.
+pub const JSON_DEPTH_MAX: usize = 32;
+/// A request that is no upload or download. A block takes a second, an order may wait for several.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
+/// An upload or download of contents: a day for a terabyte over 100 Mbit/s.
+pub const TRANSFER_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
+
+/// Requests of one caller (party, or address) in a second, on average.
+pub const REQUESTS_PER_SECOND: u32 = 200;
+/// Requests of one caller at once, before the average counts.
+pub const REQUESTS_BURST: u32 = 1_000;
+/// Attempts of one address to sign in, apply or prove a key, per minute: guessing is hopeless,
+/// trying is cheap for nobody.
+pub const ENTRY_ATTEMPTS_PER_MINUTE: u32 = 60;
+/// Callers that the rate limiter keeps in memory. Beyond that the whole table is swept, and until
+/// then newcomers share one bucket.
+pub const CALLERS_MAX: usize = 100_000;
+
+/// An `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Orders that may be under way at once; beyond that the answer is "busy".
+pub const ORDERS_RUNNING_MAX: usize = 2_048;
+/// Blocks that a signed order stays valid. Long enough to survive a restart, short enough that an
+/// order which never arrived is known to be dead.
+pub const ORDER_VALID_BLOCKS: u64 = 600;
+/// Pause between attempts to hand in orders that a restart left open.
+pub const ORDER_RETRY: Duration = Duration::from_secs(2);
+
+/// How long a quote is honoured.
+pub const QUOTE_VALID: Duration = Duration::from_secs(15 * 60);
+
+/// How long a sign-in link can be used. It travels by post or mail.
+pub const LINK_VALID: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How long somebody stays signed in.
+pub const SESSION_VALID: Duration = Duration::from_secs(12 * 3_600);
+/// Longest life of an API credential, in days.
+pub const CREDENTIAL_DAYS_MAX: u32 = 90;
+/// Sign-in links, sessions and credentials of one party that are valid at once, of each kind.
+pub const ENTRIES_PER_PARTY_MAX: usize = 64;
+/// How far the clock of somebody who proves a key may be off.
+pub const PROOF_SKEW: Duration = Duration::from_secs(120);
+/// Managed keys. A key is made for anybody who applies, so their number has an end.
+pub const MANAGED_KEYS_MAX: usize = 100_000;
+
+/// One content, in bytes, unless the configuration says less: 64 GiB. `contracts` allows a TiB.
+pub const UPLOAD_BYTES_DEFAULT: u64 = 64 << 30;
+/// Uploads that may be under way at once; each has a file and a buffer.
+pub const UPLOADS_RUNNING_MAX: usize = 32;
+/// Bytes of one slice. It is checked and encoded in memory.
+pub const SLICE_BYTES_MAX: u64 = 8 << 20;
+/// Bytes read and checked at a time when a whole content is sent.
+pub const WINDOW_BYTES: u64 = 1 << 20;
+/// Downloads that may be under way at once; each holds a window and an outboard.
+pub const DOWNLOADS_RUNNING_MAX: usize = 64;
+/// How long a delivery can be used after the ledger recorded it.
+pub const DELIVERY_VALID: Duration = Duration::from_secs(15 * 60);
+
+/// A subject's reference in the vault, in bytes: a number or address that its custodian uses.
+pub const SUBJECT_BYTES_MAX: usize = 256;
+/// A field of a consent record, in bytes.
+pub const CONSENT_FIELD_BYTES_MAX: usize = 4 * 1024;
+/// Consents of one subject at one custodian.
+pub const CONSENTS_PER_SUBJECT_MAX: usize = 1_000;
+
+/// Wait for a new block before asking again.
+pub const FOLLOW_WAIT: Duration = Duration::from_secs(10);
+/// Pause after the node could not be reached.
+pub const FOLLOW_RETRY: Duration = Duration::from_millis(500);
+/// How long an answer waits for the read model to take up the block that it speaks of.
+pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
+
+const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
+const _: () = assert!(WINDOW_BYTES <= SLICE_BYTES_MAX);
+const _: () = assert!(ORDER_VALID_BLOCKS < contracts::limits::VALIDITY_BLOCKS_MAX);
+const _: () = assert!(UPLOAD_BYTES_DEFAULT <= contracts::limits::CONTENT_BYTES_MAX);

@@ -1,0 +1,164 @@
+//! Consents: into the vault, then on the ledger; ended there, then erased here.
+
+use super::{Market, clock_ms};
+use crate::{
+    error::MarketError,
+    orders::{Once, Order, OrderState},
+    vault::{ConsentReceipt, Erasure, VaultError},
+};
+use contracts::{
+    action::Action,
+    consent::{ConsentState, End, Give},
+    id::{ConsentId, DatasetId, Digest, PartyId},
+    party::Role,
+    vocabulary::Purpose,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A consent that a custodian records.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GiveRequest {
+    /// For which dataset.
+    pub dataset: DatasetId,
+    /// From which version on; the next one, where it is left out.
+    #[serde(default)]
+    pub since_version: Option<u32>,
+    /// What for.
+    pub purposes: Vec<Purpose>,
+    /// The notice that the subject saw: the ledger keeps its SHA-256.
+    pub notice: String,
+    /// Until which day, as `2027-03-31`: over at its start.
+    pub until: String,
+    /// The subject, as the custodian names it. Never leaves the vault.
+    pub subject: String,
+    /// Fields of the record (ISO/IEC TS 27560). Never leave the vault.
+    pub record: BTreeMap<String, String>,
+}
+
+impl Market {
+    /// Records a consent with the custodian's managed key, and gives the subject's receipt.
+    ///
+    /// # Errors
+    /// [`MarketError::Forbidden`] without the role of a custodian, a refusal, or what an order may meet.
+    pub async fn give_consent(
+        &self,
+        custodian: &PartyId,
+        request: GiveRequest,
+        once: Option<&Once>,
+    ) -> Result<ConsentReceipt, MarketError> {
+        self.require(custodian, Role::Custodian)?;
+        let until_day = day(&request.until)?;
+        let dataset = self.rows().dataset(&request.dataset)?.ok_or(MarketError::NotFound("dataset"))?;
+        let mut purposes = request.purposes;
+        purposes.sort_unstable();
+        purposes.dedup();
+        let kept = parking_lot::Mutex::new(None);
+        let given = self
+            .act_with(custodian, once, || async {
+                let record =
+                    self.0.vault.keep(custodian, &request.dataset, &request.subject, request.record, clock_ms())?;
+                let give = Give {
+                    consent: record.consent,
+                    dataset: request.dataset,
+                    since_version: request.since_version.unwrap_or(dataset.versions + 1),
+                    purposes,
+                    notice: Digest::of(&[request.notice.as_bytes()]),
+                    until_day,
+                    record: record.root,
+                };
+                *kept.lock() = Some(record);
+                Ok((Action::GiveConsent(give), None))
+            })
+            .await;
+        let order = match given {
+            Ok(order) => order,
+            Err(error) => {
+                // What is not on the ledger needs no record here, unless it may still get there.
+                let open = matches!(error, MarketError::Order(crate::orders::OrderError::Undecided { .. }));
+                if let Some(record) = kept.lock().take().filter(|_| !open) {
+                    self.0.vault.discard(&record)?;
+                }
+                return Err(error);
+            }
+        };
+        self.consent_receipt(custodian, &order).await
+    }
+
+    /// The receipt for a consent that was given by `order`.
+    async fn consent_receipt(&self, custodian: &PartyId, order: &Order) -> Result<ConsentReceipt, MarketError> {
+        let committed = self.client().committed(order.id).await?.ok_or(MarketError::NotFound("transaction"))?;
+        let consent = committed.events.iter().find_map(|event| match event {
+            contracts::event::Event::ConsentChanged { consent, .. } => Some(*consent),
+            _ => None,
+        });
+        let consent = consent.ok_or(MarketError::NotFound("consent"))?;
+        let record = self.0.vault.record(custodian, &consent)?;
+        Ok(ConsentReceipt { record, transaction: order.id, receipt: hex::encode(&committed.receipt) })
+    }
+
+    /// Ends a consent with the custodian's managed key: the next delivery is refused.
+    ///
+    /// # Errors
+    /// As [`Market::act`].
+    pub async fn end_consent(
+        &self,
+        custodian: &PartyId,
+        consent: &ConsentId,
+        state: ConsentState,
+        once: Option<&Once>,
+    ) -> Result<Order, MarketError> {
+        self.act(custodian, Action::EndConsent(End { consent: *consent, state }), None, once).await
+    }
+
+    /// The vault's record of a consent, for its custodian.
+    ///
+    /// # Errors
+    /// [`VaultError::Unknown`].
+    pub fn consent_record(&self, custodian: &PartyId, consent: &ConsentId) -> Result<crate::vault::Record, MarketError> {
+        Ok(self.0.vault.record(custodian, consent)?)
+    }
+
+    /// Consents of a subject at a custodian, oldest first.
+    ///
+    /// # Errors
+    /// [`MarketError`].
+    pub fn consents_of_subject(&self, custodian: &PartyId, subject: &str) -> Result<Vec<ConsentId>, MarketError> {
+        Ok(self.0.vault.consents_of(custodian, subject)?)
+    }
+
+    /// Ends every consent of a subject that is still in force, then destroys what the vault has of
+    /// it. Returns what remains to be told, and the same signed by the market (PASETO v4.public).
+    ///
+    /// # Errors
+    /// As [`Market::act`]; nothing is destroyed before all its consents have ended on the ledger.
+    pub async fn erase_subject(&self, custodian: &PartyId, subject: &str) -> Result<(Erasure, String), MarketError> {
+        self.require(custodian, Role::Custodian)?;
+        let consents = self.0.vault.consents_of(custodian, subject)?;
+        if consents.is_empty() {
+            return Err(VaultError::Unknown.into());
+        }
+        for consent in consents {
+            let given = self.rows().consent(&consent)?.is_some_and(|held| held.state == ConsentState::Given);
+            if given {
+                let order = self.end_consent(custodian, &consent, ConsentState::Withdrawn, None).await?;
+                debug_assert!(matches!(order.state, OrderState::Applied { .. }), "a refusal is an error");
+            }
+        }
+        let market = self.clone();
+        let (custodian, subject) = (*custodian, subject.to_string());
+        let erased = tokio::task::spawn_blocking(move || market.0.vault.erase(&custodian, &subject, clock_ms()));
+        let erasure = erased.await.map_err(|_| MarketError::Busy("the vault stopped"))??;
+        let signed = self.keys().attest(&serde_json::json!({ "erasure": erasure }))?;
+        Ok((erasure, signed))
+    }
+}
+
+/// Days since 1970 of a date.
+fn day(text: &str) -> Result<u32, MarketError> {
+    let date: jiff::civil::Date =
+        text.parse().map_err(|_| MarketError::invalid("until", format!("`{text}` is no date: write it like 2027-03-31")))?;
+    let since = date.since(jiff::civil::date(1970, 1, 1)).map_err(|error| MarketError::invalid("until", error.to_string()))?;
+    u32::try_from(since.get_days()).map_err(|_| MarketError::invalid("until", "a consent ends after 1970"))
+}

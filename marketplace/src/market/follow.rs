@@ -1,0 +1,189 @@
+//! Following the ledger: blocks into rows, listings into the index, open orders handed in again.
+
+use super::Market;
+use crate::{
+    error::MarketError,
+    limits::{FOLLOW_RETRY, FOLLOW_WAIT, ORDER_RETRY},
+    rows::{PageStart, Touched},
+    search::{Document, Facet},
+};
+use contracts::{
+    dataset::Listing,
+    id::{DatasetId, Height},
+    terms::Allowed,
+    vocabulary::{Purpose, Spectrum},
+};
+use futures_util::{StreamExt, stream};
+use ledger::api::follow::Follower;
+use tokio_util::sync::CancellationToken;
+
+/// Side bodies that are fetched at once.
+const SIDES_AT_ONCE: usize = 16;
+/// Documents written to the index at once.
+const DOCUMENTS_AT_ONCE: usize = 1_000;
+/// Offers of one dataset that its document tells of.
+const OFFERS_TOLD: usize = 50;
+
+impl Market {
+    /// Follows the ledger until `shutdown`. A node out of reach is waited for.
+    ///
+    /// # Errors
+    /// [`MarketError`] where rows or index cannot be written or a block does not follow from the
+    /// rules: going on would show what is not so.
+    pub(crate) async fn follow(&self, shutdown: CancellationToken) -> Result<(), MarketError> {
+        self.reindex_if_behind().await?;
+        let mut follower = Follower::new(self.0.client.clone(), self.0.rows.cursor()?);
+        while !shutdown.is_cancelled() {
+            let blocks = tokio::select! {
+                () = shutdown.cancelled() => break,
+                blocks = follower.next(FOLLOW_WAIT) => blocks,
+            };
+            let blocks = match blocks {
+                Ok(blocks) => blocks,
+                Err(error) => {
+                    tracing::warn!(%error, "the market cannot follow the ledger for now");
+                    tokio::time::sleep(FOLLOW_RETRY).await;
+                    continue;
+                }
+            };
+            let market = self.clone();
+            let touched = tokio::task::spawn_blocking(move || {
+                let mut all = Touched::default();
+                for block in &blocks {
+                    let touched = market.0.rows.apply(block)?;
+                    all.datasets.extend(touched.datasets);
+                    all.taken_down.extend(touched.taken_down);
+                }
+                Ok::<_, MarketError>(all)
+            });
+            let touched = touched.await.map_err(|_| MarketError::Busy("the read model stopped"))??;
+            if !touched.datasets.is_empty() {
+                self.index(touched.datasets.into_iter().collect(), self.tip().listed).await?;
+            }
+            if !touched.taken_down.is_empty() {
+                self.0.search.compact()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands open orders in again, and forgets expired links and sessions, until `shutdown`.
+    pub(crate) async fn take_up_orders(&self, shutdown: CancellationToken) {
+        let mut rounds = 0u64;
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.0.orders.take_up().await {
+                tracing::error!(%error, "open orders cannot be read");
+            }
+            if rounds.is_multiple_of(300)
+                && let Err(error) = self.0.keys.sweep(super::clock_ms())
+            {
+                tracing::error!(%error, "expired links and sessions cannot be removed");
+            }
+            rounds += 1;
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(ORDER_RETRY) => {}
+            }
+        }
+    }
+
+    async fn reindex_if_behind(&self) -> Result<(), MarketError> {
+        let listed = self.tip().listed;
+        if self.0.search.cursor()?.is_some_and(|cursor| cursor >= listed) {
+            return Ok(());
+        }
+        tracing::info!("building the search index from the rows");
+        self.0.search.clear()?;
+        let mut start: Option<PageStart> = None;
+        loop {
+            let page = self.0.rows.datasets(start.as_ref(), DOCUMENTS_AT_ONCE)?;
+            let ids = page.items.into_iter().map(|(id, _)| id).collect();
+            // Height 0 until the last page is in: a crash in between starts over.
+            let cursor = if page.next.is_some() { 0 } else { listed };
+            self.index(ids, cursor).await?;
+            match page.next {
+                Some(next) => start = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn index(&self, datasets: Vec<DatasetId>, cursor: Height) -> Result<(), MarketError> {
+        let documents = stream::iter(datasets.iter().copied())
+            .map(|id| async move { (id, self.document(&id).await) })
+            .buffer_unordered(SIDES_AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        let (mut upserts, mut deletes) = (Vec::new(), Vec::new());
+        for (id, document) in documents {
+            match document? {
+                Some(document) => upserts.push(document),
+                None => deletes.push(id),
+            }
+        }
+        let market = self.clone();
+        let written = tokio::task::spawn_blocking(move || market.0.search.apply(&upserts, &deletes, cursor));
+        Ok(written.await.map_err(|_| MarketError::Busy("the search index stopped"))??)
+    }
+
+    /// What search knows of a dataset; `None` for one that is out of the catalogue.
+    async fn document(&self, id: &DatasetId) -> Result<Option<Document>, MarketError> {
+        let Some(dataset) = self.0.rows.dataset(id)? else { return Ok(None) };
+        let Some(jacket) = self.0.rows.jacket(id)?.filter(|_| dataset.listing != Listing::Withdrawn) else {
+            return Ok(None);
+        };
+        let updated_ms = self.tip().time_ms;
+        if jacket.classification.spectrum.value() == Some(&Spectrum::Closed) {
+            return Ok(Some(acknowledged(*id, &dataset.catalogue, &dataset.identifier, &jacket.title, updated_ms)));
+        }
+        let side = match &dataset.side {
+            Some(side) => self.0.client.side(*side).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, dataset = %id, "an outline is not indexed");
+                None
+            }),
+            None => None,
+        };
+        let outline = side.as_ref().and_then(|side| side.get("outline"));
+        let mut document =
+            Document::of(*id, &dataset.catalogue, &dataset.identifier, &jacket, outline, updated_ms);
+        if jacket.source_publisher.is_none()
+            && let Some(party) = self.0.rows.party(&dataset.publisher)?
+        {
+            document.publisher = Some(party.name.clone());
+            document = document.with(Facet::Publisher, party.name);
+        }
+        if dataset.versions > 0 {
+            document = document.with(Facet::Availability, "content");
+        }
+        for row in self.0.rows.offers_of(id, None, OFFERS_TOLD)?.items.into_iter().filter(|row| !row.offer.withdrawn) {
+            document = document.with(Facet::Availability, "offer").with(Facet::PriceForm, row.revision.price.form());
+            if let Some(currency) = row.revision.price.currency() {
+                document = document.with(Facet::Currency, currency.code());
+            }
+            let allowed = match &row.revision.terms.purposes {
+                Allowed::Any => Purpose::ALL,
+                Allowed::Only { purposes } => purposes,
+            };
+            for purpose in allowed {
+                document = document.with(Facet::Purpose, purpose.slug());
+            }
+        }
+        Ok(Some(document))
+    }
+}
+
+/// Closed data are acknowledged without details (ISO/IEC 17917 9.4): title, identifier, and that
+/// they are closed.
+fn acknowledged(dataset: DatasetId, catalogue: &str, identifier: &str, title: &str, updated_ms: u64) -> Document {
+    Document {
+        dataset,
+        identifier: identifier.into(),
+        title: title.into(),
+        outline: None,
+        publisher: None,
+        keywords: Vec::new(),
+        variables: Vec::new(),
+        facets: vec![(Facet::Spectrum, Spectrum::Closed.slug().into()), (Facet::Catalogue, catalogue.into())],
+        updated_ms,
+    }
+}

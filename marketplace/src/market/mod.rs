@@ -1,0 +1,182 @@
+//! Everything that can be asked of the market, by its API, its pages and the process that holds it.
+//!
+//! [`Market`] holds the parts together: it reads rows, signs for those who left their key here, hands
+//! orders in, and waits until the rows have taken up what the ledger decided, so that whoever did
+//! something sees it on the next page. It decides nothing that the rules decide.
+
+mod act;
+mod consents;
+mod follow;
+mod trade;
+mod view;
+
+pub use act::{Prepared, SignedAction};
+pub use consents::GiveRequest;
+pub use trade::{Bought, BuyRequest, QuoteView};
+pub use view::{DatasetView, VersionView};
+
+use crate::{
+    error::MarketError,
+    keys::{Keys, MasterKey},
+    objects::Objects,
+    orders::{self, Orders},
+    rows::{Rows, Tip},
+    search::Search,
+    vault::{self, Vault},
+};
+use contracts::{
+    id::{Height, PartyId, TimeMs},
+    party::{Party, Role},
+};
+use ledger::{
+    api::client::{Client, Identity},
+    store::kv::Kv,
+};
+use std::{path::Path, sync::Arc, time::SystemTime};
+
+/// The market. Cheap to clone.
+#[derive(Clone)]
+pub struct Market(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub client: Client,
+    pub gateway: Identity,
+    pub rows: Rows,
+    pub search: Search,
+    pub keys: Keys,
+    pub orders: Orders,
+    pub objects: Objects,
+    pub vault: Vault,
+    pub base_url: String,
+    pub secure: bool,
+}
+
+/// Where and as whom a market works.
+pub struct Parts<'a> {
+    /// Speaks to the node, believing only what it can verify.
+    pub client: Client,
+    /// Signs deliveries: a party with the role `gateway`.
+    pub gateway: Identity,
+    /// The market's folder.
+    pub dir: &'a Path,
+    /// Seals managed keys; derives the key of credentials.
+    pub master: &'a MasterKey,
+    /// Most bytes of one content.
+    pub upload_bytes_max: u64,
+    /// Where people reach it, as `https://market.example`.
+    pub base_url: String,
+    /// Reached by TLS: cookies are marked so.
+    pub secure: bool,
+}
+
+impl Market {
+    /// Opens the market's folder. Nothing is followed yet.
+    ///
+    /// # Errors
+    /// [`MarketError`], naming the part that could not be opened.
+    pub fn open(parts: Parts) -> Result<Self, MarketError> {
+        let network = parts.client.network();
+        let dir = parts.dir;
+        std::fs::create_dir_all(dir).map_err(crate::objects::ObjectsError::Io)?;
+        let families = [&crate::keys::FAMILIES[..], &orders::FAMILIES, &vault::FAMILIES].concat();
+        let own = Kv::open(&dir.join("own"), &families).map_err(crate::rows::RowsError::Store)?;
+        let rows = Rows::open(&dir.join("rows"), network)?;
+        let search = Search::open(&dir.join("search"))?;
+        let keys = Keys::open(own.clone(), network, parts.master)?;
+        let orders = Orders::open(own.clone(), parts.client.clone());
+        let objects = Objects::open(&dir.join("objects"), parts.upload_bytes_max)?;
+        let vault = Vault::open(own, &dir.join("subjects"), parts.master)?;
+        let inner = Inner {
+            client: parts.client,
+            gateway: parts.gateway,
+            rows,
+            search,
+            keys,
+            orders,
+            objects,
+            vault,
+            base_url: parts.base_url,
+            secure: parts.secure,
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Up to which block everything that is shown is true.
+    pub fn tip(&self) -> Tip {
+        self.0.rows.tip()
+    }
+
+    /// The read model.
+    pub fn rows(&self) -> &Rows {
+        &self.0.rows
+    }
+
+    /// Search over the listings.
+    pub fn search(&self) -> &Search {
+        &self.0.search
+    }
+
+    /// Managed keys, sessions and credentials.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// Orders.
+    pub fn orders(&self) -> &Orders {
+        &self.0.orders
+    }
+
+    /// Contents.
+    pub fn objects(&self) -> &Objects {
+        &self.0.objects
+    }
+
+    /// The verifying client of the node.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The party that signs deliveries.
+    pub fn gateway(&self) -> PartyId {
+        self.0.gateway.party
+    }
+
+    /// Where people reach the market, without a slash at the end.
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// Is it reached by TLS?
+    pub fn secure(&self) -> bool {
+        self.0.secure
+    }
+
+    /// Milliseconds since 1970, by the later of block time and our own clock: expiry is tested
+    /// against it.
+    pub fn now_ms(&self) -> TimeMs {
+        clock_ms().max(self.tip().time_ms)
+    }
+
+    /// The party, if it is active and holds `role`.
+    ///
+    /// # Errors
+    /// [`MarketError::Forbidden`].
+    pub fn require(&self, party: &PartyId, role: Role) -> Result<Party, MarketError> {
+        let found = self.rows().party(party)?.filter(|party| party.is_active_as(role));
+        found.ok_or_else(|| {
+            MarketError::Forbidden(format!("this takes an active party with the role {role:?}: an operator gives it"))
+        })
+    }
+
+    /// Waits until the rows have taken up block `height`; `false` when that takes too long.
+    pub async fn caught_up(&self, height: Height) -> bool {
+        let mut tips = self.0.rows.watch();
+        let reached = tips.wait_for(|tip| tip.height >= height);
+        matches!(tokio::time::timeout(crate::limits::CATCH_UP_MAX, reached).await, Ok(Ok(_)))
+    }
+}
+
+/// Our own clock, in milliseconds since 1970.
+pub fn clock_ms() -> TimeMs {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,133 @@
+//! Taking a content in: aside, hashed, outboard made, then under its name.
+
+use super::{BLOCK, Objects, ObjectsError, Stored, data_path, outboard_path};
+use bao_tree::{
+    BaoTree,
+    io::{outboard::PreOrderOutboard, sync::CreateOutboard},
+};
+use bytes::{Bytes, BytesMut};
+use contracts::id::{Blake3, Digest};
+use object_store::{ObjectStoreExt, WriteMultipart};
+use sha2::{Digest as _, Sha256};
+use std::path::PathBuf;
+use tokio::{
+    fs::File,
+    io::{AsyncReadExt, AsyncWriteExt, BufWriter},
+    sync::OwnedSemaphorePermit,
+};
+
+/// An upload under way. Dropping it leaves nothing behind.
+pub struct Upload {
+    objects: Objects,
+    path: Aside,
+    file: BufWriter<File>,
+    blake3: blake3::Hasher,
+    sha256: Sha256,
+    bytes: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A file aside, removed when nobody needs it any more.
+struct Aside(PathBuf);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Objects {
+    /// Begins an upload.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Busy`] when there are too many.
+    pub async fn begin(&self) -> Result<Upload, ObjectsError> {
+        let permit = self.uploads.clone().try_acquire_owned().map_err(|_| ObjectsError::Busy)?;
+        let path = Aside(self.aside.join(ulid::Ulid::generate().to_string()));
+        let file = File::create_new(&path.0).await?;
+        Ok(Upload {
+            objects: self.clone(),
+            path,
+            file: BufWriter::with_capacity(256 * 1024, file),
+            blake3: blake3::Hasher::new(),
+            sha256: Sha256::new(),
+            bytes: 0,
+            _permit: permit,
+        })
+    }
+
+    /// Stores a content that is in memory.
+    ///
+    /// # Errors
+    /// [`ObjectsError`].
+    pub async fn put(&self, content: &[u8]) -> Result<Stored, ObjectsError> {
+        let mut upload = self.begin().await?;
+        for piece in content.chunks(1 << 20) {
+            upload.write(piece).await?;
+        }
+        upload.finish().await
+    }
+}
+
+impl Upload {
+    /// Takes more bytes.
+    ///
+    /// # Errors
+    /// [`ObjectsError::TooLarge`], or a full disk.
+    pub async fn write(&mut self, piece: &[u8]) -> Result<(), ObjectsError> {
+        self.bytes += piece.len() as u64;
+        if self.bytes > self.objects.bytes_max {
+            return Err(ObjectsError::TooLarge { most: self.objects.bytes_max });
+        }
+        self.blake3.update(piece);
+        self.sha256.update(piece);
+        Ok(self.file.write_all(piece).await?)
+    }
+
+    /// Makes the outboard and gives the content its name. What is there already stays.
+    ///
+    /// # Errors
+    /// [`ObjectsError`]; then nothing is stored.
+    pub async fn finish(mut self) -> Result<Stored, ObjectsError> {
+        self.file.flush().await?;
+        let blake3 = Blake3(*self.blake3.finalize().as_bytes());
+        let sha256 = Digest(self.sha256.clone().finalize().into());
+        let stored = Stored { blake3, sha256, bytes: self.bytes };
+        let (path, bytes) = (self.path.0.clone(), self.bytes);
+        let made = tokio::task::spawn_blocking(move || -> std::io::Result<PreOrderOutboard<Vec<u8>>> {
+            let mut outboard = PreOrderOutboard {
+                tree: BaoTree::new(bytes, BLOCK),
+                root: blake3::Hash::from_bytes([0; 32]),
+                data: vec![0; BaoTree::new(bytes, BLOCK).outboard_size() as usize],
+            };
+            outboard.init_from(std::io::BufReader::new(std::fs::File::open(path)?))?;
+            Ok(outboard)
+        });
+        let outboard = made.await.map_err(|error| ObjectsError::Io(std::io::Error::other(error)))??;
+        if *outboard.root.as_bytes() != blake3.0 {
+            let reason = "what was written aside reads back as something else".into();
+            return Err(ObjectsError::Damaged { blake3, reason });
+        }
+        // The outboard last: `has` asks for both, so a content counts from here on and not before.
+        self.copy(&blake3).await?;
+        self.objects.store.put(&outboard_path(&blake3), outboard.data.into()).await?;
+        Ok(stored)
+    }
+
+    async fn copy(&self, blake3: &Blake3) -> Result<(), ObjectsError> {
+        let target = self.objects.store.put_multipart(&data_path(blake3)).await?;
+        let mut writer = WriteMultipart::new_with_chunk_size(target, 8 << 20);
+        let mut file = File::open(&self.path.0).await?;
+        loop {
+            let mut buffer = BytesMut::with_capacity(1 << 20);
+            if file.read_buf(&mut buffer).await? == 0 {
+                break;
+            }
+            // At most four parts wait for the disk; the rest of the file waits in the file.
+            writer.wait_for_capacity(4).await?;
+            writer.put(Bytes::from(buffer));
+        }
+        writer.finish().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Starting and stopping the market as a service.
+
+use crate::{
+    api,
+    error::MarketError,
+    keys::MasterKey,
+    limits::UPLOAD_BYTES_DEFAULT,
+    market::{Market, Parts},
+};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use ledger::api::client::{Client, Identity};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long requests under way may go on when the market stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What a market needs to run.
+pub struct Config {
+    /// Speaks to the node, from the trust anchor.
+    pub client: Client,
+    /// Signs deliveries: a party with the role `gateway`, and its key.
+    pub gateway: Identity,
+    /// The market's folder.
+    pub dir: PathBuf,
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where people reach it, as `https://market.example`; made from `listen` where it is left out.
+    pub base_url: Option<String>,
+    /// Certificate and key, to speak TLS itself.
+    pub tls: Option<Tls>,
+    /// A proxy in front speaks TLS.
+    pub behind_proxy: bool,
+    /// Seals managed keys. Kept outside of `dir`.
+    pub master: MasterKey,
+    /// Most bytes of one content.
+    pub upload_bytes_max: u64,
+}
+
+/// Files for TLS, in PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain of certificates.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+impl Config {
+    /// A market on a loopback address with everything else as it is by default.
+    pub fn new(client: Client, gateway: Identity, master: MasterKey, dir: PathBuf, listen: SocketAddr) -> Self {
+        let (base_url, tls) = (None, None);
+        Self { client, gateway, dir, listen, base_url, tls, behind_proxy: false, master, upload_bytes_max: UPLOAD_BYTES_DEFAULT }
+    }
+}
+
+/// Why the market could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// An open address without TLS.
+    #[error("{0} can be reached by others: give --tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or listen on 127.0.0.1")]
+    NotProtected(SocketAddr),
+    /// The address is taken or not ours.
+    #[error("the market cannot listen on {addr}: {source}; choose another port with --market-port")]
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificate or its key.
+    #[error("TLS with {cert} cannot be used: {source}")]
+    Tls {
+        /// Which certificate.
+        cert: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Opening, or following the ledger.
+    #[error(transparent)]
+    Market(#[from] MarketError),
+    /// The server.
+    #[error("the market's server stopped")]
+    Server(#[source] std::io::Error),
+}
+
+/// A market that runs.
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Where people reach it.
+    pub url: String,
+    /// The market, for the process that holds it.
+    pub market: Market,
+    /// Ends when it has stopped.
+    pub task: JoinHandle<Result<(), ServiceError>>,
+}
+
+/// Runs a market until `shutdown`.
+///
+/// # Errors
+/// [`ServiceError`].
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), ServiceError> {
+    let running = start(config, shutdown).await?;
+    running.task.await.unwrap_or_else(|error| Err(ServiceError::Server(std::io::Error::other(error))))
+}
+
+/// Starts a market; it stops at `shutdown`.
+///
+/// # Errors
+/// [`ServiceError`]; nothing runs then.
+pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Running, ServiceError> {
+    if !config.listen.ip().is_loopback() && config.tls.is_none() && !config.behind_proxy {
+        return Err(ServiceError::NotProtected(config.listen));
+    }
+    let listen = |source| ServiceError::Listen { addr: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(listen)?;
+    listener.set_nonblocking(true).map_err(listen)?;
+    let addr = listener.local_addr().map_err(listen)?;
+    let tls = match &config.tls {
+        Some(files) => Some(tls_config(files).await?),
+        None => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = config.base_url.clone().unwrap_or_else(|| format!("{scheme}://{addr}"));
+    let url = url.trim_end_matches('/').to_string();
+    let secure = url.starts_with("https://");
+    let market = Market::open(Parts {
+        client: config.client,
+        gateway: config.gateway,
+        dir: &config.dir,
+        master: &config.master,
+        upload_bytes_max: config.upload_bytes_max,
+        base_url: url.clone(),
+        secure,
+    })?;
+    let router = api::router(market.clone(), config.behind_proxy);
+    let handle = Handle::new();
+    let server = tokio::spawn({
+        let handle = handle.clone();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        async move {
+            match tls {
+                Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await,
+                None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await,
+            }
+        }
+    });
+    let task = tokio::spawn(supervise(market.clone(), server, handle, shutdown));
+    Ok(Running { addr, url, market, task })
+}
+
+async fn supervise(
+    market: Market,
+    server: JoinHandle<std::io::Result<()>>,
+    handle: Handle<SocketAddr>,
+    shutdown: CancellationToken,
+) -> Result<(), ServiceError> {
+    // One stops all: pages over rows that no longer move would look true.
+    let stop = shutdown.child_token();
+    let orders = tokio::spawn({
+        let (market, stop) = (market.clone(), stop.clone());
+        async move { market.take_up_orders(stop).await }
+    });
+    let mut follow = tokio::spawn({
+        let stop = stop.clone();
+        async move { market.follow(stop).await }
+    });
+    let mut server = server;
+    let ended = tokio::select! {
+        followed = &mut follow => followed.map_or_else(|error| Err(ServiceError::Server(std::io::Error::other(error))), |done| done.map_err(ServiceError::from)),
+        served = &mut server => served.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(ServiceError::Server),
+        () = stop.cancelled() => Ok(()),
+    };
+    stop.cancel();
+    handle.graceful_shutdown(Some(DRAIN));
+    if !server.is_finished() {
+        let _stopped_either_way = server.await;
+    }
+    if !follow.is_finished() {
+        let _stopped_either_way = follow.await;
+    }
+    let _stopped_either_way = orders.await;
+    ended
+}
+
+async fn tls_config(files: &Tls) -> Result<RustlsConfig, ServiceError> {
+    // Whoever installed a provider before is right too; there is one for the process.
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+    RustlsConfig::from_pem_file(&files.cert, &files.key)
+        .await
+        .map_err(|source| ServiceError::Tls { cert: files.cert.clone(), source })
+}

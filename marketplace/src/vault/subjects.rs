@@ -1,0 +1,81 @@
+//! Keys of subjects: one sealed file each, outside of the database, so that destroying one destroys it.
+
+use super::VaultError;
+use crate::keys::{KeysError, MasterKey, Sealer, random};
+use borsh::{BorshDeserialize, BorshSerialize};
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+/// Random name of a subject's key. Never used again after erasure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct SubjectKeyId(pub [u8; 16]);
+
+/// The folder of subject keys.
+pub(super) struct Subjects {
+    folder: PathBuf,
+    sealer: Sealer,
+}
+
+impl Subjects {
+    pub(super) fn open(folder: &Path, master: &MasterKey) -> Result<Self, VaultError> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.into(), sealer: Sealer::new(master, "lonja market vault subjects v0") })
+    }
+
+    /// Makes a key, durably.
+    pub(super) fn create(&self) -> Result<SubjectKeyId, VaultError> {
+        let id = SubjectKeyId(random()?);
+        let key = Zeroizing::new(random::<32>()?);
+        let sealed = self.sealer.seal(key.as_slice(), &id.0)?;
+        let path = self.path(&id);
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(&sealed)?;
+        file.sync_all()?;
+        self.sync_folder()?;
+        Ok(id)
+    }
+
+    /// The key, unless it was destroyed.
+    pub(super) fn read(&self, id: &SubjectKeyId) -> Result<Option<Zeroizing<[u8; 32]>>, VaultError> {
+        let sealed = match fs::read(self.path(id)) {
+            Ok(sealed) => sealed,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let plain = self.sealer.open(&sealed, &id.0).map_err(|_| VaultError::Sealed)?;
+        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Sealed)?;
+        Ok(Some(Zeroizing::new(key)))
+    }
+
+    /// Overwrites the key with noise, then removes its file. One that is gone is no error.
+    pub(super) fn destroy(&self, id: &SubjectKeyId) -> Result<(), VaultError> {
+        let path = self.path(id);
+        match fs::OpenOptions::new().write(true).open(&path) {
+            Ok(mut file) => {
+                let bytes = file.metadata()?.len() as usize;
+                let mut noise = vec![0; bytes];
+                getrandom::fill(&mut noise).map_err(|error| KeysError::Random(error.to_string()))?;
+                file.write_all(&noise)?;
+                file.sync_all()?;
+                drop(file);
+                fs::remove_file(&path)?;
+                self.sync_folder()
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sync_folder(&self) -> Result<(), VaultError> {
+        Ok(fs::File::open(&self.folder)?.sync_all()?)
+    }
+
+    fn path(&self, id: &SubjectKeyId) -> PathBuf {
+        self.folder.join(hex::encode(id.0))
+    }
+}

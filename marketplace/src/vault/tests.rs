@@ -1,0 +1,82 @@
+use super::*;
+
+fn vault(folder: &Path) -> Vault {
+    let kv = Kv::open(&folder.join("own"), &FAMILIES).unwrap();
+    Vault::open(kv, &folder.join("subjects"), &MasterKey::new([5; 32])).unwrap()
+}
+
+fn fields() -> BTreeMap<String, String> {
+    [("name", "Marisol Quispe"), ("jurisdiction", "ES")].map(|(name, value)| (name.into(), value.into())).into()
+}
+
+const CONTROLLER: PartyId = PartyId([3; 32]);
+const DATASET: DatasetId = DatasetId([4; 32]);
+
+#[test]
+fn a_record_opens_for_its_controller_and_its_root_is_the_commitment() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = vault(folder.path());
+    let record = first.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    drop(first);
+    let vault = vault(folder.path());
+    assert_eq!(vault.record(&CONTROLLER, &record.consent).unwrap(), record);
+    assert!(matches!(vault.record(&PartyId([9; 32]), &record.consent), Err(VaultError::Unknown)));
+    let opened = record.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    assert_eq!(commitment::root(TAG, &record.blinding, opened), record.root);
+    let again = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    assert_ne!(again.root, record.root, "blinded anew");
+    assert_eq!(vault.consents_of(&CONTROLLER, "card 4711").unwrap(), [record.consent, again.consent]);
+    vault.discard(&again).unwrap();
+    assert_eq!(vault.consents_of(&CONTROLLER, "card 4711").unwrap(), [record.consent]);
+}
+
+#[test]
+fn after_erasure_nothing_of_the_subject_is_in_any_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(folder.path());
+    let gone = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    let stays = vault.keep(&CONTROLLER, &DATASET, "card 4712", fields(), 9).unwrap();
+    let sealed = vault.row(&gone.consent).unwrap().unwrap().sealed;
+    let key = vault.row(&gone.consent).unwrap().unwrap().subject_key;
+    let erasure = vault.erase(&CONTROLLER, "card 4711", 10).unwrap();
+    assert_eq!((erasure.records, erasure.keys.len()), (1, 1));
+    assert_eq!(vault.erasure(&erasure.id).unwrap(), Some(erasure));
+    assert!(matches!(vault.record(&CONTROLLER, &gone.consent), Err(VaultError::Unknown)));
+    assert!(matches!(vault.erase(&CONTROLLER, "card 4711", 11), Err(VaultError::Unknown)));
+    assert_eq!(vault.record(&CONTROLLER, &stays.consent).unwrap(), stays);
+    assert!(!folder.path().join("subjects").join(hex::encode(key.0)).exists());
+    drop(vault);
+    for part in ["own", "subjects"] {
+        for entry in std::fs::read_dir(folder.path().join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { continue };
+            for secret in [&sealed[..64], b"Marisol", b"card 4711", &gone.blinding] {
+                assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_flip_in_a_subjects_key_is_noticed_and_bounds_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(folder.path());
+    let record = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    let key = vault.row(&record.consent).unwrap().unwrap().subject_key;
+    let path = folder.path().join("subjects").join(hex::encode(key.0));
+    let whole = std::fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 4;
+        std::fs::write(&path, flipped).unwrap();
+        assert!(matches!(vault.record(&CONTROLLER, &record.consent), Err(VaultError::Sealed)), "byte {at}");
+    }
+    for (subject, fields) in [
+        ("", fields()),
+        ("x", BTreeMap::new()),
+        ("x", (0..17).map(|n| (format!("{n}"), String::new())).collect()),
+        ("x", [("a".to_string(), "v".repeat(CONSENT_FIELD_BYTES_MAX + 1))].into()),
+    ] {
+        assert!(matches!(vault.keep(&CONTROLLER, &DATASET, subject, fields, 9), Err(VaultError::Invalid { .. })));
+    }
+}

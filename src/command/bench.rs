@@ -1,0 +1,106 @@
+//! `lonja bench`: what this machine can do, and what a node on it does.
+
+use crate::{
+    context::Context,
+    output,
+    problem::{Exit, Problem},
+    progress,
+    scratch::Scratch,
+};
+use clap::Args;
+use ledger::bench::{self, Outcome, Plan};
+use std::{path::PathBuf, time::Duration};
+
+/// Measure this machine and a node on it: committed transactions per second over the real API.
+#[derive(Args)]
+pub struct Bench {
+    /// Records in the state before the measurement
+    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    base_keys: u64,
+    /// Parties that sign
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    signers: u16,
+    /// How long each load runs, in seconds
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    seconds: u64,
+    /// Do not audit the ledger afterwards
+    #[arg(long)]
+    no_audit: bool,
+    /// Where the ledger is built; the disk that is measured
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Bench {
+    /// Runs it.
+    pub async fn run(self, context: &Context) -> Result<(), Problem> {
+        let scratch = Scratch::new(self.folder.as_deref(), "bench")?;
+        let plan = Plan {
+            folder: scratch.path().to_path_buf(),
+            base_keys: self.base_keys,
+            signers: self.signers,
+            duration: Duration::from_secs(self.seconds),
+            audit: !self.no_audit,
+        };
+        // A thread of its own: the bench makes runtimes, which may not be done inside of one.
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let started = std::thread::Builder::new().name("bench".into()).spawn(move || {
+            let wheel = progress::wheel("bench");
+            let outcome = bench::run(&plan, &|what| wheel.set_message(what));
+            wheel.finish_and_clear();
+            // Nobody waits any more where the command was interrupted.
+            drop(tell.send(outcome));
+        });
+        started.map_err(|error| Problem::new("cannot start a thread").because(error))?;
+        let outcome = told.await.map_err(|_| Problem::new("the bench broke down"))?;
+        drop(scratch);
+        let outcome = outcome.map_err(|error| Problem::new(error.to_string()).help("is there room on the disk?"))?;
+        context.print(&outcome, || people(&outcome));
+        if outcome.audit_clean == Some(false) {
+            let text = format!("the ledger of the bench does not hold: {}", outcome.findings.join("; "));
+            return Err(Problem::new(text).exits(Exit::Untrue));
+        }
+        Ok(())
+    }
+}
+
+fn people(outcome: &Outcome) -> String {
+    let machine = &outcome.machine;
+    let audit = match outcome.audit_clean {
+        Some(true) => "everything holds".to_owned(),
+        Some(false) => outcome.findings.join("; "),
+        None => "not asked for".to_owned(),
+    };
+    let head = output::lines(&[
+        ("where", outcome.setting.clone()),
+        ("Ed25519 verifications/s, one thread", format!("{:.0}", machine.ed25519_per_second)),
+        ("SHA-256 of 600 bytes/s, one thread", format!("{:.0}", machine.sha256_per_second)),
+        ("fdatasync", format!("{:.3} ms", machine.fsync_ms)),
+        ("bare GET", format!("{:.1} µs", machine.get_us)),
+        ("base", format!("{} records in {:.1} s", outcome.base_keys, outcome.base_seconds)),
+        ("transactions in the ledger", outcome.transactions.to_string()),
+        ("audit", audit),
+    ]);
+    let rows = outcome.loads.iter().map(|load| {
+        let (first, last) = (load.fifths.first().copied().unwrap_or(0.0), load.fifths.last().copied().unwrap_or(0.0));
+        [
+            format!("{:?}, {} a post", load.mix, load.batch).to_lowercase(),
+            format!("{:.0}", load.per_second),
+            format!("{:.2}", if first > 0.0 { last / first } else { 0.0 }),
+            format!("{:.1} / {:.1}", load.p50_ms, load.p99_ms),
+            format!("{:.1}", load.keys_per_transaction),
+            format!("{:.0}", load.cpu_us),
+            format!("{:.0}", load.disk_bytes),
+            load.failed.to_string(),
+        ]
+    });
+    let head_row = ["load", "tx/s", "last/first fifth", "p50 / p99 ms", "keys/tx", "CPU µs/tx", "disk B/tx", "failed"];
+    let loads = output::table(head_row, rows);
+    let threads = outcome.loads.iter().map(|load| {
+        let mut threads: Vec<_> = load.cpu_us_by_thread.iter().collect();
+        threads.sort_by(|a, b| b.1.total_cmp(a.1));
+        let threads: Vec<String> = threads.iter().take(8).map(|(name, us)| format!("{name} {us:.0}")).collect();
+        format!("{:?}, {} a post: {}\n", load.mix, load.batch, threads.join(", ")).to_lowercase()
+    });
+    format!("{head}\n{loads}\nCPU µs/tx by thread:\n{}", threads.collect::<String>())
+}

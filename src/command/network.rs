@@ -1,0 +1,160 @@
+//! `lonja network`: lay out a new network, or show what a directory holds.
+
+use crate::{context::Context, output, problem::Problem};
+use clap::{Args, Subcommand};
+use contracts::party::Country;
+use genesis::{
+    SignedDocument,
+    config::{EXPLORER_PORT, MARKET_PORT, NODE_PORT, Ports},
+    layout::Spec,
+};
+use serde::Serialize;
+
+/// Create or inspect a network.
+#[derive(Subcommand)]
+pub enum Network {
+    /// Lay out a new network: founding document, trust anchor, keys, configuration
+    Create(Create),
+    /// Verify the founding document of a directory and show it
+    Inspect,
+}
+
+/// Ports of the services.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct PortArgs {
+    /// Port of the node
+    #[arg(long, value_name = "N")]
+    pub node_port: Option<u16>,
+    /// Port of the marketplace
+    #[arg(long, value_name = "N")]
+    pub market_port: Option<u16>,
+    /// Port of the explorer
+    #[arg(long, value_name = "N")]
+    pub explorer_port: Option<u16>,
+}
+
+impl PortArgs {
+    /// With the usual ones where none is given.
+    pub fn or_usual(self) -> Ports {
+        Ports {
+            node: self.node_port.unwrap_or(NODE_PORT),
+            market: self.market_port.unwrap_or(MARKET_PORT),
+            explorer: self.explorer_port.unwrap_or(EXPLORER_PORT),
+        }
+    }
+}
+
+/// Lay out a new network.
+#[derive(Args)]
+pub struct Create {
+    /// What people call the network
+    #[arg(long, default_value = "lonja")]
+    name: String,
+    /// Country whose law its institutions are under (ISO 3166-1, two letters)
+    #[arg(long, default_value = "ES")]
+    country: Country,
+    /// Keep a random passphrase in the directory (mode 600) instead of asking for one
+    #[arg(long)]
+    keep_passphrase: bool,
+    #[command(flatten)]
+    ports: PortArgs,
+}
+
+impl Network {
+    /// Runs it.
+    pub fn run(self, context: &Context) -> Result<(), Problem> {
+        let document = match self {
+            Self::Create(create) => create.run(context)?,
+            Self::Inspect => context.layout().document()?,
+        };
+        show(context, &document)
+    }
+}
+
+impl Create {
+    fn run(self, context: &Context) -> Result<SignedDocument, Problem> {
+        let passphrase = if self.keep_passphrase { random_passphrase()? } else { context.new_passphrase()? };
+        let spec = spec(&self.name, self.country, self.ports.or_usual());
+        Ok(context.layout().create(&spec, &passphrase, self.keep_passphrase)?)
+    }
+}
+
+/// A network of one validator that starts now.
+pub fn spec(name: &str, jurisdiction: Country, ports: Ports) -> Spec {
+    let created_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+    Spec { jurisdiction, ports, ..Spec::solo(name, created_ms) }
+}
+
+/// A passphrase that nobody types.
+pub fn random_passphrase() -> Result<genesis::Passphrase, Problem> {
+    genesis::Passphrase::random().map_err(|error| {
+        Problem::new("the system gives no randomness").because(error.to_string()).help("start again in a moment")
+    })
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    directory: String,
+    network: contracts::id::NetworkId,
+    name: &'a str,
+    created: String,
+    protocol: u16,
+    validators: Vec<&'a str>,
+    founders: Vec<Founder<'a>>,
+    node: String,
+    market: String,
+    explorer: String,
+}
+
+#[derive(Serialize)]
+struct Founder<'a> {
+    party: Option<contracts::id::PartyId>,
+    name: &'a str,
+    roles: contracts::party::Roles,
+}
+
+fn show(context: &Context, signed: &SignedDocument) -> Result<(), Problem> {
+    let (document, config) = (&signed.document, context.config()?);
+    let founding = &document.founding;
+    let founder = |f: &'_ contracts::founding::Founder| f.id();
+    let shown = Shown {
+        directory: context.layout().root().display().to_string(),
+        network: signed.network,
+        name: &document.name,
+        created: output::time(document.created_ms),
+        protocol: document.protocol,
+        validators: founding.validators.validators.iter().map(|v| v.name.as_str()).collect(),
+        founders: founding
+            .founders
+            .iter()
+            .map(|f| Founder { party: founder(f), name: &f.name, roles: f.roles })
+            .collect(),
+        node: config.node.url(),
+        market: config.market.url(),
+        explorer: config.explorer.url(),
+    };
+    context.print(&shown, || {
+        let head = output::lines(&[
+            ("network", shown.network.to_string()),
+            ("name", shown.name.to_string()),
+            ("created", shown.created.clone()),
+            ("directory", shown.directory.clone()),
+            ("validators", format!("{} ({} must sign)", shown.validators.join(", "), founding.validators.quorum())),
+            ("node", shown.node.clone()),
+            ("marketplace", shown.market.clone()),
+            ("explorer", shown.explorer.clone()),
+        ]);
+        let rows = founding.founders.iter().map(|f| {
+            let id = f.id().map(|id| id.to_string()).unwrap_or_default();
+            [f.name.clone(), roles(f.roles), id]
+        });
+        format!("{head}\n{}", output::table(["founder", "roles", "party"], rows))
+    });
+    Ok(())
+}
+
+/// Roles as people read them.
+pub fn roles(roles: contracts::party::Roles) -> String {
+    let word = |role| serde_json::to_value(role).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    roles.list().into_iter().map(word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,148 @@
+//! `lonja verify`: a receipt or an evidence bundle, offline, from the trust anchor alone.
+
+use crate::{
+    context::Context,
+    output,
+    problem::{Exit, Problem, file},
+};
+use clap::Args;
+use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
+use ledger::receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Verify a receipt or an evidence bundle. Exits 0 only when everything holds.
+#[derive(Args)]
+pub struct Verify {
+    /// Files with receipts or bundles
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// A signed transaction that the receipt must be of
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Shown {
+    Receipt {
+        file: PathBuf,
+        index: u64,
+        entry: Entry,
+        checkpoint_size: u64,
+        checkpoint_root: Digest,
+        signers: Vec<String>,
+        sealed: String,
+    },
+    Bundle {
+        file: PathBuf,
+        subject_kind: &'static str,
+        subject: contracts::state::Key,
+        exists: bool,
+        height: u64,
+        time: String,
+        records: usize,
+        events: usize,
+        receipts: usize,
+        signers: Vec<String>,
+    },
+}
+
+impl Verify {
+    /// Runs it.
+    pub fn run(self, context: &Context) -> Result<(), Problem> {
+        let anchor = context.anchor()?;
+        let trust = Trust::new(anchor.network, anchor.set)
+            .map_err(|error| Problem::new("the trust anchor names no usable validator set").because(error))?;
+        let mut shown = Vec::new();
+        for path in &self.files {
+            shown.push(self.one(path, &trust)?);
+        }
+        context.print(&shown, || shown.iter().map(people).collect());
+        Ok(())
+    }
+
+    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<Shown, Problem> {
+        let bytes = std::fs::read(path).map_err(file("read", path))?;
+        // A bundle is JSON; a receipt begins with a zero byte.
+        if bytes.first() == Some(&b'{') {
+            return bundle(path, &bytes, trust);
+        }
+        if bytes.len() > RECEIPT_BYTES_MAX {
+            return Err(untrue(path, "it is longer than any receipt, and no bundle"));
+        }
+        let receipt = Receipt::decode(&bytes).map_err(|error| untrue(path, error))?;
+        let verified = receipt.verify(trust).map_err(|error| untrue(path, error))?;
+        if let Some(body) = &self.body {
+            check_body(body, path, &verified)?;
+        }
+        Ok(Shown::Receipt {
+            file: path.clone(),
+            index: verified.index,
+            entry: verified.entry,
+            checkpoint_size: verified.checkpoint.size,
+            checkpoint_root: verified.checkpoint.root,
+            signers: verified.signers,
+            sealed: output::time(verified.sealed_s.saturating_mul(1_000)),
+        })
+    }
+}
+
+fn check_body(body: &PathBuf, receipt: &std::path::Path, verified: &Verified) -> Result<(), Problem> {
+    let bytes = std::fs::read(body).map_err(file("read the transaction", body))?;
+    let transaction = Transaction::decode(&bytes).map_err(|error| untrue(body, error))?;
+    let digest = Digest::of(&[b"lonja/signed/v0\0", &bytes]);
+    match &verified.entry {
+        Entry::Transaction(entry) if entry.digest == digest && entry.transaction == transaction.id() => Ok(()),
+        _ => Err(untrue(body, format!("it is not the transaction of {}", receipt.display()))),
+    }
+}
+
+fn untrue(path: &std::path::Path, why: impl ToString) -> Problem {
+    Problem::new(format!("{} does not verify", path.display()))
+        .because(why.to_string())
+        .help("do not rely on it; ask whoever gave it to you, and compare the trust anchor")
+        .exits(Exit::Untrue)
+}
+
+fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, Problem> {
+    let report = ledger::bundle::verify(bytes, trust).map_err(|error| untrue(path, error))?;
+    Ok(Shown::Bundle {
+        file: path.to_path_buf(),
+        subject_kind: report.kind,
+        subject: report.subject,
+        exists: report.exists,
+        height: report.height,
+        time: output::time(report.time_ms),
+        records: report.records,
+        events: report.events,
+        receipts: report.receipts,
+        signers: report.signers,
+    })
+}
+
+fn people(shown: &Shown) -> String {
+    match shown {
+        Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, .. } => {
+            let entry = match entry {
+                Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
+                Entry::Block(block) => format!("block {}", block.height),
+            };
+            output::lines(&[
+                ("holds", file.display().to_string()),
+                ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
+                ("signed by", signers.join(", ")),
+                ("sealed", sealed.clone()),
+            ])
+        }
+        Shown::Bundle { file, subject_kind, subject, exists, height, time, records, events, receipts, signers } => {
+            output::lines(&[
+                ("holds", file.display().to_string()),
+                ("about", format!("{subject_kind} {subject}{}", if *exists { "" } else { ": there is none" })),
+                ("true at", format!("block {height}, {time}")),
+                ("holds", format!("{records} records, {events} events, {receipts} receipts")),
+                ("signed by", signers.join(", ")),
+            ])
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What commands share: the network's directory, its trust anchor, clients, and the key that signs.
+
+use crate::{
+    cli::Global,
+    market::{Market, Session},
+    output,
+    problem::{Exit, Problem},
+};
+use contracts::{
+    action::Action,
+    id::PartyId,
+    key::Signer,
+    rejection::Rejection,
+    side::SideBody,
+    state::{Key, Subject},
+};
+use genesis::{
+    KeyName, Keyring, Layout, Passphrase, TrustAnchor,
+    config::Config,
+    files::{self, Access},
+    keyfile::FileSigner,
+};
+use ledger::api::client::{Client, ClientError, Committed, Identity};
+use serde::Serialize;
+use std::{
+    collections::HashMap,
+    io::IsTerminal as _,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What every command was told, and what follows from it.
+pub struct Context {
+    global: Global,
+    /// Keys that were opened before; opening one takes a tenth of a second on purpose.
+    opened: Arc<Mutex<HashMap<KeyName, Identity>>>,
+    /// Where each party is signed in.
+    sessions: Arc<tokio::sync::Mutex<HashMap<PartyId, Session>>>,
+    /// Where answers go instead of stdout, when a command runs inside another.
+    told: Option<Mutex<serde_json::Value>>,
+}
+
+impl Context {
+    /// From the arguments.
+    pub fn new(global: Global) -> Self {
+        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None }
+    }
+
+    /// For a command inside this one: its answer is kept for [`Context::answer`], and keys that are
+    /// open stay open.
+    pub fn inside(&self, global: Global) -> Self {
+        Self { global, opened: self.opened.clone(), sessions: self.sessions.clone(), told: Some(Mutex::default()) }
+    }
+
+    /// What a command inside another answered.
+    pub fn answer(self) -> serde_json::Value {
+        self.told.map(|told| told.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    }
+
+    fn opened(&self) -> MutexGuard<'_, HashMap<KeyName, Identity>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prints an answer.
+    pub fn print(&self, value: &impl Serialize, people: impl FnOnce() -> String) {
+        match &self.told {
+            None => output::print(self.global.json, value, people),
+            Some(told) => {
+                let value = serde_json::to_value(value).expect("answers are plain data with text keys");
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = value;
+            }
+        }
+    }
+
+    /// The network's directory.
+    pub fn layout(&self) -> Layout {
+        Layout::at(&self.global.dir)
+    }
+
+    /// The configuration in the directory.
+    pub fn config(&self) -> Result<Config, Problem> {
+        let layout = self.layout();
+        if layout.exists() {
+            return Ok(layout.config()?);
+        }
+        Err(genesis::layout::LayoutError::NoNetwork { path: layout.root().to_path_buf() }.into())
+    }
+
+    /// Was a trust anchor file named?
+    pub fn has_anchor(&self) -> bool {
+        self.global.anchor.is_some()
+    }
+
+    /// The trust anchor: of `--anchor`, or of the directory.
+    pub fn anchor(&self) -> Result<TrustAnchor, Problem> {
+        match &self.global.anchor {
+            Some(path) => Ok(TrustAnchor::read(path)?),
+            None => {
+                let layout = self.layout();
+                layout.anchor().map_err(|error| {
+                    let problem = Problem::from(error);
+                    let help = format!(
+                        "--dir names the directory of a network (now {}), --anchor a trust anchor file",
+                        layout.root().display()
+                    );
+                    if layout.exists() { problem } else { problem.help(help) }
+                })
+            }
+        }
+    }
+
+    /// A client of the node that verifies everything from the trust anchor.
+    pub fn client(&self) -> Result<Client, Problem> {
+        let url = match &self.global.node_url {
+            Some(url) => url.clone(),
+            None => self.config()?.node.url(),
+        };
+        Ok(Client::new(&url, self.anchor()?)?)
+    }
+
+    /// The marketplace.
+    pub fn market(&self) -> Result<Market, Problem> {
+        let url = match &self.global.market_url {
+            Some(url) => url.clone(),
+            None => self.config()?.market.url(),
+        };
+        Market::new(url)
+    }
+
+    /// The marketplace, signed in as the party that signs, knowing all that the ledger knows.
+    pub async fn session(&self, usual: Option<&str>) -> Result<Session, Problem> {
+        let identity = self.identity(usual)?;
+        let (market, client) = (self.market()?, self.client()?);
+        let mut sessions = self.sessions.lock().await;
+        if let Some(known) = sessions.get(&identity.party) {
+            market.caught_up(&client).await?;
+            return Ok(known.clone());
+        }
+        let session = market.sign_in(&identity, &client).await?;
+        sessions.insert(identity.party, session.clone());
+        Ok(session)
+    }
+
+    /// Gives back what signing in got.
+    pub async fn sign_out(&self) {
+        for (_, session) in self.sessions.lock().await.drain() {
+            session.sign_out().await;
+        }
+    }
+
+    /// The keys.
+    pub fn keyring(&self) -> Keyring {
+        self.layout().keyring()
+    }
+
+    /// The passphrase of existing keys: of LONJA_PASSPHRASE_FILE, of the directory, or typed.
+    pub fn passphrase(&self) -> Result<Passphrase, Problem> {
+        self.passphrase_or(|| prompt("Passphrase: "))
+    }
+
+    /// The passphrase for new keys; typed twice where it is typed.
+    pub fn new_passphrase(&self) -> Result<Passphrase, Problem> {
+        self.passphrase_or(|| {
+            let first = prompt("New passphrase: ")?;
+            let again = prompt("Once more: ")?;
+            if *first != *again {
+                return Err(Problem::usage("the two passphrases differ", "type the same one twice"));
+            }
+            Ok(first)
+        })
+    }
+
+    fn passphrase_or(
+        &self,
+        typed: impl FnOnce() -> Result<zeroize::Zeroizing<String>, Problem>,
+    ) -> Result<Passphrase, Problem> {
+        if let Some(path) = std::env::var_os("LONJA_PASSPHRASE_FILE") {
+            return Ok(Passphrase::read(&PathBuf::from(path))?);
+        }
+        let beside = self.layout().passphrase_path();
+        if beside.exists() {
+            return Ok(Passphrase::read(&beside)?);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Problem::new("there is no terminal to ask for the passphrase")
+                .help("set LONJA_PASSPHRASE_FILE to a file (mode 600) that holds it")
+                .exits(Exit::File));
+        }
+        Ok(Passphrase::new(typed()?.to_string()))
+    }
+
+    /// The name of the key that signs: of `--as`, or `usual` where a command has one.
+    pub fn key_name(&self, usual: Option<&str>) -> Result<KeyName, Problem> {
+        let name = self.global.signer.as_deref().or(usual).ok_or_else(|| {
+            Problem::usage(
+                "this needs a party's key",
+                "name it with --as PARTY; `lonja key list` shows the keys there are",
+            )
+        })?;
+        Ok(name.parse::<KeyName>()?)
+    }
+
+    /// Opens the key `name`.
+    pub fn open(&self, name: &KeyName) -> Result<FileSigner, Problem> {
+        let ring = self.keyring();
+        // Looked at before the passphrase is asked for: a slip in the name should not cost one.
+        ring.inspect(name)?;
+        Ok(ring.open(name, &self.passphrase()?)?)
+    }
+
+    /// The party and key that sign.
+    pub fn identity(&self, usual: Option<&str>) -> Result<Identity, Problem> {
+        self.identity_of(&self.key_name(usual)?.to_string())
+    }
+
+    /// The party and key that the key file `name` holds.
+    pub fn identity_of(&self, name: &str) -> Result<Identity, Problem> {
+        let name = name.parse::<KeyName>()?;
+        if let Some(known) = self.opened().get(&name) {
+            return Ok(known.clone());
+        }
+        let signer = self.open(&name)?;
+        let party = signer.party().ok_or_else(|| {
+            Problem::usage(format!("`{name}` is a validator's key"), "transactions are signed by a party's key")
+        })?;
+        let identity = Identity { party, signer: Arc::new(signer) as Arc<dyn Signer> };
+        self.opened().insert(name, identity.clone());
+        Ok(identity)
+    }
+
+    /// The party that `text` names: an id, or the name of one of the keys in the directory.
+    pub fn party(&self, text: &str) -> Result<PartyId, Problem> {
+        if let Ok(id) = text.parse::<PartyId>() {
+            return Ok(id);
+        }
+        let name = text.parse::<KeyName>()?;
+        let party = self.keyring().inspect(&name)?.party;
+        party.ok_or_else(|| Problem::usage(format!("`{name}` is a validator's key, not a party's"), "name a party"))
+    }
+
+    /// Signs and sends `action`, waits for its outcome, and turns a refusal into a problem.
+    pub async fn act(&self, usual: Option<&str>, action: Action, side: Option<SideBody>) -> Result<Committed, Problem> {
+        self.act_as(&self.identity(usual)?, action, side).await
+    }
+
+    /// As [`Context::act`], for a party and key that are known already.
+    pub async fn act_as(
+        &self,
+        identity: &Identity,
+        action: Action,
+        side: Option<SideBody>,
+    ) -> Result<Committed, Problem> {
+        let committed = self.client()?.act(identity, action, side).await?;
+        // A refusal has a receipt too: it proves that somebody was turned away, and why.
+        if let Some(path) = &self.global.receipt {
+            files::write_new(path, &committed.receipt, Access::Public)?;
+        }
+        match committed.applied() {
+            Ok(_) => Ok(committed),
+            Err(rejection) => Err(refused(&rejection)),
+        }
+    }
+
+    /// What the ledger proves about `key` now.
+    pub async fn proven<T: Subject>(&self, key: &Key) -> Result<Option<T>, Problem> {
+        Ok(self.client()?.record::<T>(key).await?.record.map(|record| record.value))
+    }
+
+    /// As [`Context::proven`], where it must be there.
+    pub async fn known<T: Subject>(&self, key: &Key, id: &impl std::fmt::Display) -> Result<T, Problem> {
+        self.proven(key).await?.ok_or_else(|| {
+            Problem::new(format!("the ledger holds no {} {id}", T::KIND))
+                .help("its absence is proven; check the id, and that --dir names the right network")
+        })
+    }
+}
+
+fn prompt(what: &str) -> Result<zeroize::Zeroizing<String>, Problem> {
+    rpassword::prompt_password(what)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|error| Problem::new("cannot read the passphrase").because(error).exits(Exit::File))
+}
+
+/// A transaction that took effect, for people and as JSON.
+#[derive(Serialize)]
+pub struct Done<T: Serialize> {
+    /// Its id.
+    pub transaction: contracts::id::TransactionId,
+    /// Its block.
+    pub height: u64,
+    /// The block's time, RFC 3339.
+    pub time: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub result: T,
+}
+
+impl<T: Serialize> Done<T> {
+    /// What came of `committed`.
+    pub fn new(committed: &Committed, result: T) -> Self {
+        Self { transaction: committed.id, height: committed.height, time: output::time(committed.time_ms), result }
+    }
+}
+
+impl From<ClientError> for Problem {
+    fn from(error: ClientError) -> Self {
+        let (exit, help) = match &error {
+            ClientError::Problem(problem) if problem.retryable => (Exit::Unreachable, "try again in a moment"),
+            ClientError::Problem(_) => (Exit::Failed, "correct what is named above; nothing was changed"),
+            ClientError::Unreachable { .. } => {
+                (Exit::Unreachable, "start it with `lonja up` or `lonja node run`; --node-url names another node")
+            }
+            ClientError::Untrue { .. } => {
+                (Exit::Untrue, "check the trust anchor; if it is the right one, tell the other members of the network")
+            }
+            ClientError::Sign(_) => (Exit::File, "see `lonja key list`"),
+            ClientError::Setup(_) => (Exit::Failed, "check the URL and the trust anchor"),
+        };
+        Self::new(error.to_string()).help(help).exits(exit)
+    }
+}
+
+/// A refusal as a problem: what it names has to change first.
+pub fn refused(rejection: &Rejection) -> Problem {
+    let name = Rejection::name_of(rejection.code()).unwrap_or("?");
+    Problem::new(format!("refused by the rules ({name}, code {}): {rejection}", rejection.code()))
+        .help("the refusal is on the ledger; what it names has to change first")
+        .exits(Exit::Refused)
+}

@@ -1,0 +1,269 @@
+//! Starting the three services from a directory, alone or together.
+//!
+//! They share nothing in memory: marketplace and explorer reach the node by its URL, in one process
+//! as on three machines.
+
+use crate::{
+    context::Context,
+    problem::{Exit, Problem},
+};
+use contracts::key::Signer;
+use genesis::{
+    KeyName,
+    config::{Config, Service},
+};
+use ledger::{
+    api::client::Client,
+    node::{self, Node, ValidatorKeys},
+};
+use marketplace::keys::MasterKey;
+use std::{sync::Arc, time::Duration};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// How long a service may take until it is healthy.
+const HEALTHY_WAIT: Duration = Duration::from_secs(120);
+
+/// A running service.
+pub struct Running {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where people reach it.
+    pub url: String,
+    task: JoinHandle<Result<(), Problem>>,
+    over: bool,
+}
+
+impl Running {
+    fn new(name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
+        Self { name, url, task, over: false }
+    }
+
+    /// Waits until it answers that it is healthy.
+    ///
+    /// # Errors
+    /// When it stops, or takes too long.
+    pub async fn healthy(&mut self) -> Result<(), Problem> {
+        let http = crate::market::http()?;
+        let give_up = tokio::time::Instant::now() + HEALTHY_WAIT;
+        loop {
+            let asked = http.get(format!("{}/health", self.url)).send().await;
+            if asked.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            if self.task.is_finished() {
+                return self.ended().await;
+            }
+            if tokio::time::Instant::now() > give_up {
+                return Err(Problem::new(format!("the {} does not become healthy", self.name))
+                    .help(format!("see its log above, and {}/health", self.url))
+                    .exits(Exit::Unreachable));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Has it been seen to stop?
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Waits until it has stopped, if it has not; what it says is told elsewhere.
+    pub async fn ended_quietly(&mut self) {
+        if !self.over
+            && let Err(problem) = self.ended().await
+        {
+            tracing::warn!("{problem}");
+        }
+    }
+
+    /// Waits until it has stopped. To be called once.
+    ///
+    /// # Errors
+    /// Why it stopped, when nobody asked it to.
+    pub async fn ended(&mut self) -> Result<(), Problem> {
+        let outcome = (&mut self.task).await;
+        self.over = true;
+        match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Problem::new(format!("the {} broke down", self.name)).because(error.to_string())),
+        }
+    }
+}
+
+/// Waits for Ctrl-C, or the signal that a service manager sends.
+pub async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a way to be asked there is only the hard way.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes the address of a service, or says which flag chooses another.
+pub async fn bind(service: &Service, flag: &str, key: &str) -> Result<TcpListener, Problem> {
+    TcpListener::bind(service.listen).await.map_err(|error| occupied(error, service, flag, key))
+}
+
+/// An address that cannot be had, and what to do about it.
+pub fn occupied(error: std::io::Error, service: &Service, flag: &str, key: &str) -> Problem {
+    let port = service.listen.port();
+    let text = match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!("port {port} is occupied"),
+        _ => format!("cannot listen on {}", service.listen),
+    };
+    Problem::new(text)
+        .because(error)
+        .help(format!("choose another with {flag} N, or `listen` of [{key}] in lonja.toml"))
+        .exits(Exit::Unreachable)
+}
+
+/// Starts the node.
+///
+/// # Errors
+/// When keys, files or port cannot be used.
+pub async fn node(
+    context: &Context,
+    config: &Config,
+    confirm_time: bool,
+    stop: CancellationToken,
+) -> Result<Running, Problem> {
+    if config.node.tls_cert.is_some() {
+        return Err(Problem::new("the node does not speak TLS itself")
+            .help("put a proxy in front of it: remove tls_cert and tls_key of [node] and set behind_proxy = true")
+            .exits(Exit::File));
+    }
+    // Before the store is opened: whoever has the port has the directory too.
+    let listener = bind(&config.node, "--node-port", "node").await?;
+    let address = listener.local_addr().map_err(|error| Problem::new("the socket has no address").because(error))?;
+    let layout = context.layout();
+    let document = layout.document()?;
+    let key = |what: &str| -> Result<Arc<dyn Signer>, Problem> {
+        let name: KeyName = format!("validator-0.{what}").parse()?;
+        Ok(Arc::new(context.open(&name)?))
+    };
+    let keys = ValidatorKeys { consensus: key("consensus")?, log: key("log")?, cosigner: key("cosigner")? };
+    let folder = layout.data_path(&config.node.data);
+    let settings = node::Config { folder, document, keys, confirm_time };
+    let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
+    let node = match started {
+        Ok(Ok(node)) => node,
+        Ok(Err(error)) => return Err(node_problem(&error)),
+        Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
+    };
+    let task = tokio::spawn(async move {
+        let served = ledger::api::server::serve(listener, node.handle(), async move { stop.cancelled().await }).await;
+        // After the last answer: what waits is answered with "stopped", the block at work is finished.
+        let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
+        served.map_err(|error| Problem::new("the node's server failed").because(error))?;
+        stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string()))
+    });
+    Ok(Running::new("node", format!("http://{address}"), task))
+}
+
+fn node_problem(error: &node::NodeError) -> Problem {
+    chain("the node does not start", error)
+        .help("nothing was changed; `lonja audit DIR` says more about a directory that was damaged")
+        .exits(Exit::File)
+}
+
+/// Starts the marketplace on the node that `client` speaks to.
+///
+/// # Errors
+/// When keys, files or port cannot be used.
+pub async fn market(
+    context: &Context,
+    config: &Config,
+    client: Client,
+    stop: CancellationToken,
+) -> Result<Running, Problem> {
+    let gateway = context.identity_of("market")?;
+    let master = context.open(&"market.vault".parse()?)?.derive("marketplace");
+    let dir = context.layout().data_path(&config.market.data);
+    let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
+    settings.behind_proxy = config.market.behind_proxy;
+    settings.tls = config
+        .market
+        .tls_cert
+        .clone()
+        .zip(config.market.tls_key.clone())
+        .map(|(cert, key)| marketplace::Tls { cert, key });
+    let running =
+        marketplace::start(settings, stop).await.map_err(|error| chain("the marketplace does not start", &error))?;
+    let task = tokio::spawn(async move {
+        match running.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(chain("the marketplace stopped", &error)),
+            Err(error) => Err(Problem::new("the marketplace broke down").because(error.to_string())),
+        }
+    });
+    Ok(Running::new("marketplace", running.url, task))
+}
+
+/// Starts the explorer on the node that `client` speaks to. It gets no key.
+///
+/// # Errors
+/// When files or port cannot be used.
+pub async fn explorer(
+    context: &Context,
+    config: &Config,
+    client: Client,
+    stop: CancellationToken,
+) -> Result<Running, Problem> {
+    let dir = context.layout().data_path(&config.explorer.data);
+    let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
+    settings.behind_proxy = config.explorer.behind_proxy;
+    settings.tls = config
+        .explorer
+        .tls_cert
+        .clone()
+        .zip(config.explorer.tls_key.clone())
+        .map(|(cert, key)| explorer::Tls { cert, key });
+    let running =
+        explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
+    let task = tokio::spawn(async move {
+        match running.task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(chain("the explorer stopped", &error)),
+            Err(error) => Err(Problem::new("the explorer broke down").because(error.to_string())),
+        }
+    });
+    Ok(Running::new("explorer", running.url, task))
+}
+
+/// Runs one service until it is asked to stop.
+///
+/// # Errors
+/// Why it stopped by itself.
+pub async fn alone(context: &Context, mut running: Running, stop: CancellationToken) -> Result<(), Problem> {
+    running.healthy().await?;
+    let shown = serde_json::Map::from_iter([(running.name.to_owned(), running.url.clone().into())]);
+    context.print(&shown, || format!("{}  {}", running.name, running.url));
+    tokio::select! {
+        () = asked_to_stop() => {}
+        ended = running.ended() => return ended,
+    }
+    stop.cancel();
+    running.ended().await
+}
+
+/// An error with everything below it in one line.
+pub fn chain(text: &str, error: &dyn std::error::Error) -> Problem {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        said = format!("{said}: {next}");
+        cause = next.source();
+    }
+    Problem::new(text).because(said)
+}

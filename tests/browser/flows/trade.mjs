@@ -1,0 +1,79 @@
+// Somebody with a keyboard and no script joins the market, buys a licence, and downloads the data.
+// Every page on the way is looked at, since no link leads to most of them.
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { openPage } from '../lib/browser.mjs';
+import { download, follow, tabTo, tick, typeInto } from '../lib/keyboard.mjs';
+import { pageType, visit } from '../lib/look.mjs';
+import { expect, test } from '../lib/runner.mjs';
+
+const site = 'market';
+
+export async function flow({ browser, market }) {
+  const page = await openPage(browser, { script: false });
+  const seeing = () => visit(page, site);
+  const at = async (type) => expect((await pageType(page)) === type, `expected the page '${type}', not '${await pageType(page)}' (${page.url()})`);
+
+  await test('without script: an organisation applies', 90, async () => {
+    await page.goto(`${market.market}/apply`);
+    await seeing();
+    await fillRequired(page, { name: 'Keyboard Research Institute' });
+    await follow(page, page.locator('main button[type=submit]'));
+    await at('applied');
+    await seeing();
+  });
+
+  await test('without script: a one-time link signs in, once', 90, async () => {
+    const link = await market.signInLink('buyer');
+    await page.goto(link);
+    await seeing();
+    await follow(page, page.locator('main button[type=submit]'));
+    await page.goto(`${market.market}/account`);
+    await at('account');
+    await seeing();
+    const stranger = await openPage(browser, { script: false });
+    await stranger.goto(link);
+    expect((await stranger.getByRole('link', { name: 'Sign out' }).count()) === 0, 'the link signed in a second time');
+    await stranger.context().close();
+  });
+
+  await test('without script: find, quote, buy, download', 150, async () => {
+    await page.goto(`${market.market}/`);
+    await typeInto(page, page.getByRole('searchbox').first(), market.forSale.title);
+    await page.keyboard.press('Enter');
+    await page.waitForLoadState('load');
+    await at('search');
+    await follow(page, page.getByRole('link', { name: market.forSale.title, exact: true }));
+    await at('dataset');
+    await seeing();
+    await follow(page, page.getByRole('button', { name: 'Get a price' }).first());
+    await at('confirm');
+    await seeing();
+    await follow(page, page.getByRole('button', { name: /Sign and buy/ }));
+    await at('licence');
+    await seeing();
+    const file = await download(page, page.getByRole('button', { name: /^Download/ }).first());
+    const bytes = await readFile(await file.path());
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    expect((await page.locator('main').innerText()).includes(digest), `the file's SHA-256 ${digest} is not on the page`);
+  });
+  await page.context().close();
+}
+
+/** Fills every required field of the form in `main`: what `values` says, or the first choice. */
+async function fillRequired(page, values) {
+  for (const field of await page.locator('main form [aria-required="true"]').all()) {
+    const name = await field.getAttribute('name');
+    const kind = await field.evaluate((element) => element.tagName.toLowerCase());
+    if (kind === 'select') {
+      await tabTo(page, field);
+      await page.keyboard.press('ArrowDown');
+    } else {
+      await typeInto(page, field, values[name] ?? 'Example');
+    }
+  }
+  for (const group of await page.locator('main form fieldset.field').all()) {
+    await tick(page, group.locator('input').first());
+  }
+}
