@@ -261,6 +261,7 @@ rejection = tagged("kind", {
     26: ("version-number", dict(next=u32)),
     27: ("version-unknown", dict(version=version)),
     28: ("upstream-licence", dict(parent=version)),
+    29: ("no-side-body", dict(dataset=dataset)),
     40: ("offer-unknown", dict(offer=offer)),
     41: ("not-the-provider", dict(offer=offer)),
     42: ("offer-withdrawn", dict(offer=offer)),
@@ -282,6 +283,7 @@ rejection = tagged("kind", {
     66: ("version-not-covered", dict(version=version)),
     67: ("not-a-subscription", {}),
     68: ("price-is-another", dict(amount=amount)),
+    69: ("self-dealing", {}),
     80: ("no-ground", dict(purpose=purpose)),
     81: ("consent-ended", dict(clean_from=u32)),
     82: ("consent-expired", {}),
@@ -387,7 +389,7 @@ RECORDS = {
         notice=digest, from_ms=u64, until_day=u32, record=digest, excluded_in=optional(u32),
     )),
     13: ("consent scope", struct(
-        required=u32, outstanding=u32, clean_from=u32, ends=sequence(struct(day=u32, count=u32)),
+        required=u32, outstanding=u32, pending=u32, clean_from=u32, ends=sequence(struct(day=u32, count=u32)),
     )),
     14: ("legal basis", struct(
         kind=basis_kind, jurisdiction=country, reference=text, controller=party, controls=sequence(text),

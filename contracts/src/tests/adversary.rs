@@ -51,7 +51,8 @@ fn renewing_passes_the_same_checks_as_buying() {
     personal.ok(PROVIDER, revise(goods.dataset, 1, shared(PersonalStatus::Personal)));
     assert_eq!(personal.no(BUYER, renew(agreement, 10)), Rejection::JustificationMissing);
 
-    let cases: [(fn(&mut Market, Goods) -> TransactionId, &str); 5] = [
+    type Change = fn(&mut Market, Goods) -> TransactionId;
+    let cases: [(Change, &str); 5] = [
         (|m, g| m.ok(PROVIDER, revise(g.dataset, 1, shared(PersonalStatus::Personal))), "NoGround"),
         (|m, _| m.ok(OPERATOR, suspend(BUYER)), "PartyNotActive"),
         (|m, _| m.ok(OPERATOR, suspend(PROVIDER)), "PartyNotActive"),
@@ -222,7 +223,8 @@ fn the_largest_outcome_fits() {
 
 #[test]
 fn a_network_is_not_founded_on_what_could_not_be_admitted() {
-    let wrong: [(&str, fn(&mut Founding)); 2] = [
+    type Change = fn(&mut Founding);
+    let wrong: [(&str, Change); 2] = [
         ("roles", |founding| founding.founders[0].roles = Roles::try_from_slice(&[0xff, 0xff]).unwrap()),
         ("founders.jurisdiction", |founding| founding.founders[0].jurisdiction = Country(*b"e\n")),
     ];

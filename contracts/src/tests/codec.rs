@@ -46,7 +46,12 @@ fn same<T: BorshDeserialize + borsh::BorshSerialize>(bytes: &[u8]) -> Option<T> 
 }
 
 /// Valid bytes of every kind.
-fn valid() -> Vec<Vec<u8>> {
+fn valid() -> &'static [Vec<u8>] {
+    static VALID: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
+    VALID.get_or_init(encode_all)
+}
+
+fn encode_all() -> Vec<Vec<u8>> {
     struct Encoded(Vec<Vec<u8>>);
     impl EachRecord for Encoded {
         fn see<T: Subject + PartialEq + std::fmt::Debug>(&mut self, record: Record<T>) {
@@ -69,8 +74,8 @@ fn valid() -> Vec<Vec<u8>> {
 #[test]
 fn every_kind_decodes_to_what_was_encoded_and_no_shorter() {
     for bytes in valid() {
-        one_meaning(&bytes);
-        (0..bytes.len()).step_by(1 + bytes.len() / 64).for_each(|end| one_meaning(&bytes[..end]));
+        one_meaning(bytes);
+        (0..bytes.len()).step_by(1 + bytes.len() / 12).for_each(|end| one_meaning(&bytes[..end]));
     }
     for action in actions() {
         let json = serde_json::to_string(&action).unwrap();
@@ -79,7 +84,7 @@ fn every_kind_decodes_to_what_was_encoded_and_no_shorter() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {

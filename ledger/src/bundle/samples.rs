@@ -253,7 +253,8 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         ended: false,
     };
     let booking = Booking { party, amount: amount(7), currency: currency("EUR"), minted: true };
-    let scope = Scope { required: 1, outstanding: 1, clean_from: 2, ends: vec![EndsOn { day: 7, count: 2 }] };
+    let ends = vec![EndsOn { day: 7, count: 2 }];
+    let scope = Scope { required: 1, outstanding: 1, pending: 1, clean_from: 2, ends };
     vec![
         record(Dataset::key(&dataset), full),
         record(Party::key(&party), member),

@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_withdrawn_consent_is_not_replaced_by_a_basis() {
-        let scope = Scope { required: 0, outstanding: 1, clean_from: 3, ends: vec![] };
+        let scope = Scope { outstanding: 1, clean_from: 3, ..Scope::default() };
         let ground = Ground::of(Purpose::Research, Some(&scope), Some((&basis(), "Town")), 2, 0).unwrap();
         assert_eq!(ground.state, "stopped");
         let ground = Ground::of(Purpose::Research, None, Some((&basis(), "Town")), 2, 0).unwrap();
