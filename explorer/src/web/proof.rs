@@ -110,8 +110,8 @@ async fn bundle(
 ) -> Result<Response, Failure> {
     let text = text.to_lowercase();
     let key = bundle_key(&app, &kind, &text).await?;
-    let bytes = asked(app.client.get(&format!("/v1/bundles/{key}"))).await?;
-    Ok(file(&headers, BINARY, &format!("lonja-{kind}-{}.bundle", &text[..16]), bytes))
+    let (bytes, _) = asked(app.client.bundle(&key)).await?;
+    Ok(file(&headers, "application/json", &format!("lonja-{kind}-{}.bundle.json", &text[..16]), bytes))
 }
 
 /// The key of a thing that is there and not closed.

@@ -14,8 +14,6 @@ pub mod json;
 mod members;
 pub mod page;
 pub mod problem;
-#[cfg(test)]
-mod tests;
 mod trade;
 
 use crate::market::Market;

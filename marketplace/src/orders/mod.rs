@@ -7,8 +7,6 @@
 //! the ledger takes them once. Buying is one transaction there, so there is neither payment without
 //! licence nor licence without payment. This module never signs and never decides what to buy.
 
-#[cfg(test)]
-mod tests;
 
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX};
 use borsh::{BorshDeserialize, BorshSerialize};

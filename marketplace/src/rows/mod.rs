@@ -9,8 +9,6 @@
 mod apply;
 mod index;
 mod read;
-#[cfg(test)]
-mod tests;
 
 pub use apply::Touched;
 pub use index::{Posting, PostingKind, RefusalRow};

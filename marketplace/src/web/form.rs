@@ -155,11 +155,14 @@ struct Choice {
 }
 
 impl Form {
-    /// Fills every field with what was sent before, and puts faults where they belong.
+    /// Fills every field with what was sent before, and puts faults where they belong. Without faults
+    /// the form is as it was.
     #[must_use]
     pub fn again(mut self, sent: &Sent, faults: Faults) -> Self {
         for field in self.parts.iter_mut().flat_map(|part| &mut part.fields) {
-            field.refill(sent);
+            if !faults.none() {
+                field.refill(sent);
+            }
             field.fault = faults.0.iter().find(|(name, _)| name == field.name).map(|(_, text)| text.clone());
         }
         self.faults = faults;
@@ -276,6 +279,15 @@ impl Field {
         self.value = value.into();
         if let Kind::Select(choices) | Kind::Radios(choices) = &mut self.kind {
             choices.iter_mut().for_each(|choice| choice.chosen = choice.value == value);
+        }
+        self
+    }
+
+    /// With these boxes ticked to begin with.
+    #[must_use]
+    pub fn chosen(mut self, values: &[&str]) -> Self {
+        if let Kind::Checks(choices) = &mut self.kind {
+            choices.iter_mut().for_each(|choice| choice.chosen = values.contains(&choice.value.as_str()));
         }
         self
     }

@@ -15,8 +15,6 @@ pub struct OperatePage {
     pub summary: String,
     /// What was just done.
     pub done: Option<String>,
-    /// What was wrong.
-    pub fault: Option<Tag>,
     /// Who waits.
     pub applied: Vec<Applicant>,
     /// Who is in.

@@ -367,7 +367,6 @@ fn operate(frame: Frame) -> OperatePage {
         frame,
         summary: "1 waits, 1 is in".into(),
         done: Some("Harbour is admitted.".into()),
-        fault: None,
         applied: vec![Applicant { id: Id::of(&PartyId([1; 32])), name: "Reed and Sons".into(), kind: "Business", country: "ES".into(), form: application().prefixed("a0") }],
         members: vec![Member { party: PartyId([2; 32]), name: "Office of Rivers and Coasts".into(), roles: "provider, buyer".into(), standing: standing(Standing::Active), managed: true, act: Some(("suspend", "Suspend")) }],
         pager: Pager::default(),

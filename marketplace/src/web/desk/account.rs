@@ -1,0 +1,104 @@
+//! The account: balances, statement, refusals, membership.
+
+use super::{Asked, ROWS, asked, name_of, start, title_of};
+use crate::{
+    error::MarketError,
+    rows::{Posting, PostingKind},
+    web::{
+        form::Sent,
+        page::{AccountPage, Line, Pager, Refusal, kind_label, role_label, standing},
+        show::{Id, Moment},
+        visit::Visit,
+    },
+};
+use axum::response::Response;
+use contracts::{money::Currency, rejection::Rejection};
+
+/// The account of who is signed in.
+pub async fn account(visit: Visit, query: Asked) -> Response {
+    visit.answer(draw(&visit, asked(query)))
+}
+
+fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
+    let viewer = visit.viewer()?;
+    let party = viewer.party;
+    let rows = visit.market.rows();
+    let known = rows.party(&party)?.ok_or(MarketError::NotFound("party"))?;
+    let accounts = rows.accounts(&party)?;
+    let wanted: Option<Currency> = asked.get("currency").parse().ok();
+    let shown = accounts.iter().find(|(held, _)| Some(*held) == wanted).or(accounts.first()).copied();
+    let base = shown.map_or_else(|| "/account".to_string(), |(currency, _)| format!("/account?currency={currency}"));
+    let cursor = start(&asked, "cursor")?;
+    let mut lines = Vec::new();
+    let mut next = None;
+    if let Some((currency, _)) = shown {
+        let page = rows.statement(&party, currency, cursor.as_ref(), ROWS)?;
+        next = page.next.as_ref().map(ToString::to_string);
+        for posting in &page.items {
+            lines.push(line(visit, posting, currency)?);
+        }
+    }
+    let refused = rows.refusals(&party, start(&asked, "refused")?.as_ref(), 10)?;
+    let refused_next = refused.next.as_ref().map(ToString::to_string);
+    let roles = known.roles.list().into_iter().map(role_label).collect::<Vec<_>>().join(", ");
+    let (_, word) = standing(known.standing);
+    let facts = vec![
+        ("Standing".to_string(), word),
+        ("Roles".into(), if roles.is_empty() { "none yet".into() } else { roles }),
+        ("Kind".into(), kind_label(known.kind).into()),
+        ("Country".into(), known.jurisdiction.to_string()),
+    ];
+    let balance = |(currency, amount): &(Currency, contracts::money::Amount)| {
+        let here = shown.is_some_and(|(held, _)| held == *currency);
+        (format!("/account?currency={currency}"), amount.display(*currency), here)
+    };
+    let page = AccountPage {
+        frame: visit.frame("account"),
+        name: known.name,
+        party,
+        id: Id::of(&party),
+        balances: accounts.iter().map(balance).collect(),
+        currency: shown.map_or_else(String::new, |(currency, _)| currency.to_string()),
+        lines,
+        total: shown.filter(|_| cursor.is_none()).map(|(currency, amount)| amount.display(currency)),
+        pager: Pager::of(&base, "cursor", asked.some("cursor").as_deref(), next, "Older lines"),
+        refusals: refused.items.iter().map(|row| Refusal {
+            time: Moment::of(row.time_ms),
+            code: format!("{} {}", row.rejection.code(), Rejection::name_of(row.rejection.code()).unwrap_or("")),
+            why: crate::web::show::capital(&row.rejection.to_string()),
+            id: Id::of(&row.transaction),
+        }).collect(),
+        refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),
+        facts,
+        session_until: Moment::of(visit.session().map_or(0, |session| session.expires_ms)),
+    };
+    Ok(visit.show(&page))
+}
+
+fn line(visit: &Visit, posting: &Posting, currency: Currency) -> Result<Line, MarketError> {
+    let other = posting.counterparty.as_ref().map(|party| name_of(&visit.market, party)).transpose()?;
+    let other = other.unwrap_or_else(|| "somebody".into());
+    let for_what = if posting.dataset.is_some() { ":" } else { "" };
+    let (sign, what) = match posting.kind {
+        PostingKind::Minted => ("+", "Paid in at the bank".to_string()),
+        PostingKind::Burned => ("−", "Paid out at the bank".to_string()),
+        PostingKind::Received => ("+", format!("From {other}{for_what}")),
+        PostingKind::Paid => ("−", format!("To {other}{for_what}")),
+    };
+    let about = match &posting.dataset {
+        Some(dataset) => {
+            let title = title_of(&visit.market, dataset, visit.party().as_ref())?;
+            Some((format!("/datasets/{dataset}"), title))
+        }
+        None => None,
+    };
+    Ok(Line {
+        time: Moment::of(posting.time_ms),
+        what,
+        about,
+        amount: format!("{sign}{}", posting.amount.display(currency)),
+        balance: posting.balance.display(currency),
+        id: Id::of(&posting.transaction),
+        href: visit.frame("account").explored("transactions", &posting.transaction),
+    })
+}

@@ -1,0 +1,142 @@
+//! The custodian's desk: record a consent, withdraw it.
+
+use super::{Asked, ROWS, asked, fresh_once, go, id, once, start, title_of};
+use crate::{
+    error::MarketError,
+    market::GiveRequest,
+    web::{
+        form::{Faults, Field, Form, Part, Sent, choices},
+        page::{ConsentRow, ConsentsPage, Pager},
+        visit::Visit,
+    },
+};
+use axum::{Form as Posted, extract::Path, response::Response};
+use contracts::{
+    consent::ConsentState,
+    id::{ConsentId, DatasetId},
+    party::Role,
+    vocabulary::Purpose,
+};
+use std::collections::BTreeMap;
+
+/// A notice or a field of a record, in bytes.
+const FIELD_BYTES_MAX: usize = crate::limits::CONSENT_FIELD_BYTES_MAX;
+
+/// The custodian's page.
+pub async fn consents(visit: Visit, query: Asked) -> Response {
+    visit.answer(draw(&visit, asked(query), &Sent::default(), Faults::default()))
+}
+
+fn draw(visit: &Visit, asked: Sent, sent: &Sent, faults: Faults) -> Result<Response, MarketError> {
+    let custodian = visit.viewer_as(Role::Custodian)?.party;
+    let page = visit.market.rows().consents_of(&custodian, start(&asked, "cursor")?.as_ref(), ROWS)?;
+    let mut rows = Vec::new();
+    for (id, consent) in &page.items {
+        rows.push(ConsentRow::of(id, consent, title_of(&visit.market, &consent.dataset, Some(&custodian))?));
+    }
+    let next = page.next.as_ref().map(ToString::to_string);
+    let done = match asked.get("done") {
+        "given" => Some("The consent is in the vault and on the ledger."),
+        "withdrawn" => Some("The consent is withdrawn. From this moment nothing that rests on it is delivered."),
+        _ => None,
+    };
+    let page = ConsentsPage {
+        frame: visit.frame("consents"),
+        done: done.map(str::to_string),
+        rows,
+        pager: Pager::of("/consents", "cursor", asked.some("cursor").as_deref(), next, "Older consents"),
+        form: form(visit).again(sent, faults),
+    };
+    Ok(visit.show(&page))
+}
+
+fn form(visit: &Visit) -> Form {
+    let methods = [
+        ("signature", "Signature".to_string()),
+        ("web form", "Web form".into()),
+        ("spoken, recorded", "Spoken, recorded".into()),
+    ];
+    Form {
+        action: "/consents".into(),
+        token: visit.token(),
+        submit: "Sign and record".into(),
+        hidden: vec![("once", fresh_once())],
+        parts: vec![
+            Part::under(
+                "In the vault",
+                "These never leave the vault. The ledger gets a blinded commitment.",
+                vec![
+                    Field::line("subject", "The person, as you name them").hint("A number or reference of yours."),
+                    Field::select("method", "How it was given", &methods),
+                    Field::area("notice", "The notice that the person saw", 4).hint("Word by word. The ledger keeps its digest."),
+                    Field::area("remarks", "Remarks", 2).optional(),
+                ],
+            ),
+            Part::under(
+                "On the ledger",
+                "",
+                vec![
+                    Field::line("dataset", "Dataset").hint("Its id: 64 letters and digits."),
+                    Field::number("since", "From version").hint("Blank: the next one.").optional(),
+                    Field::checks("purposes", "Purposes", &choices!(Purpose)),
+                    Field::date("until", "Until").hint("The consent is over when this day begins."),
+                ],
+            ),
+        ],
+        ..Form::default()
+    }
+}
+
+/// Records a consent.
+pub async fn give(visit: Visit, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+    visit.answer(take(&visit, Sent(sent)).await)
+}
+
+async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
+    visit.check_form(&sent)?;
+    let custodian = visit.viewer_as(Role::Custodian)?.party;
+    let mut faults = Faults::default();
+    let subject = faults.text(&sent, "subject", "who consented", crate::limits::SUBJECT_BYTES_MAX);
+    let notice = faults.text(&sent, "notice", "the notice", FIELD_BYTES_MAX);
+    let until = faults.text(&sent, "until", "the day on which it ends", 10);
+    let dataset: Option<DatasetId> = faults.take("dataset", sent.get("dataset").parse());
+    let purposes: Vec<Purpose> = sent.all("purposes").iter().filter_map(|value| value.parse().ok()).collect();
+    if purposes.is_empty() {
+        faults.add("purposes", "Choose at least one purpose");
+    }
+    let since_version = match sent.get("since") {
+        "" => None,
+        _ => faults.number(&sent, "since", "the version", 1..=u32::MAX),
+    };
+    let (true, Some(dataset)) = (faults.none(), dataset) else {
+        return draw(visit, Sent::default(), &sent, faults);
+    };
+    let mut record = BTreeMap::from([("method".to_string(), sent.get("method").to_string()), ("notice".to_string(), notice.clone())]);
+    record.extend(sent.some("remarks").map(|text| ("remarks".to_string(), text)));
+    let request = GiveRequest { dataset, since_version, purposes, notice, until, subject, record };
+    match visit.market.give_consent(&custodian, request, Some(&once(&sent)?)).await {
+        Ok(_) => Ok(go("/consents?done=given")),
+        Err(MarketError::Invalid { field, reason }) => {
+            faults.add(&field, crate::web::show::capital(&reason));
+            draw(visit, Sent::default(), &sent, faults)
+        }
+        Err(MarketError::NotFound("dataset")) => {
+            faults.add("dataset", "There is no such dataset: copy its id from its page");
+            draw(visit, Sent::default(), &sent, faults)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Withdraws a consent.
+pub async fn withdraw(visit: Visit, Path(consent): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+    let sent = Sent(sent);
+    let done = async {
+        visit.check_form(&sent)?;
+        let custodian = visit.viewer_as(Role::Custodian)?.party;
+        let consent: ConsentId = id(&consent, "consent")?;
+        visit.market.end_consent(&custodian, &consent, ConsentState::Withdrawn, None).await?;
+        Ok(go("/consents?done=withdrawn"))
+    };
+    visit.answer(done.await)
+}

@@ -1,0 +1,7 @@
+//! The market over HTTP, on a real solo network: from an application to bytes that were checked, and
+//! what happens when somebody says no.
+
+mod orders;
+mod support;
+mod trade;
+mod wrong;

@@ -1,0 +1,115 @@
+//! A market that stops at any point of a purchase leaves neither payment without licence nor licence
+//! without payment, and buys once.
+
+use super::support::{World, jacket};
+use contracts::{
+    id::OfferId,
+    party::Role,
+    vocabulary::{PersonalStatus, Purpose},
+};
+use marketplace::{market::BuyRequest, orders::Once};
+use serde_json::json;
+use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purchase_survives_being_dropped_anywhere() {
+    let mut world = World::start().await;
+    let provider = world.member("Tide gauge", &[Role::Provider]).await;
+    let buyer = world.member("Pilots", &[Role::Buyer]).await;
+    world.mint(buyer.0, 100_000, "EUR").await;
+    let dataset = world.publish(&provider, "tides", &jacket("Tides", PersonalStatus::None)).await;
+    world.upload(&provider.1, &dataset, b"t;h\n1;2\n").await;
+    let price = json!({"kind": "one-off", "amount": "100", "currency": "EUR"});
+    let offer: OfferId = world.offer(&provider.1, &dataset, price).await.parse().unwrap();
+    let request: BuyRequest = serde_json::from_value(json!({"offer": offer, "purpose": Purpose::Research})).unwrap();
+
+    // Polls a purchase `steps` times, a little apart, drops it and the market with it, starts again,
+    // and asks for the same purchase once more.
+    let (mut done, mut steps) = (0u64, 0u32);
+    while done < 6 {
+        let once = Once::new(&format!("purchase-{done}"), contracts::id::Digest([done as u8; 32])).unwrap();
+        let market = world.market().clone();
+        let finished = {
+            let mut purchase = pin!(market.buy(&buyer.0, &request, &once));
+            let mut finished = false;
+            for _ in 0..steps {
+                if let Poll::Ready(bought) = purchase.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    bought.unwrap();
+                    finished = true;
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+            finished
+        };
+        drop(market);
+        world.stop_market().await;
+        world.start_market().await;
+        let bought = loop {
+            match world.market().buy(&buyer.0, &request, &once).await {
+                Ok(bought) => break bought,
+                Err(error) => assert!(error.to_string().contains("still being worked on"), "{error}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        };
+        done += 1;
+        steps += 1 + steps;
+        let rows = world.market().rows();
+        let held = rows.agreement(&bought.agreement).unwrap().unwrap();
+        assert_eq!(held.paid.minor(), 100);
+        let holding = rows.holding(&buyer.0, &dataset).unwrap().unwrap();
+        assert_eq!(u64::from(holding.count), done, "one licence for each purchase, finished: {finished}");
+        assert_eq!(rows.accounts(&buyer.0).unwrap()[0].1.minor(), 100_000 - done * 100, "one payment for each");
+        assert_eq!(world.market().orders().open_count().unwrap(), 0);
+    }
+    world.stop_market().await;
+    world.network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_met_no_node_is_handed_in_later() {
+    let mut world = World::start().await;
+    let provider = world.member("Tide gauge", &[Role::Provider]).await;
+    let jacket = jacket("Tides", PersonalStatus::None);
+    let market = world.market().clone();
+    let identity = market.keys().identity(&provider.0).unwrap();
+    let action = contracts::action::Action::Publish(contracts::dataset::Publish {
+        catalogue: "own".into(),
+        identifier: "later".into(),
+        jacket,
+        side: None,
+    });
+    // Signed and stored while the node is there, handed in when it is gone.
+    let submission = world.network.client.prepare(&identity, action, None).await.unwrap();
+    let id = submission.transaction.id();
+    let node_folder = world.folder.path().join("node");
+    let url = world.network.url.clone();
+    let network = std::mem::replace(&mut world.network, ledger::testing::Network::start(&world.folder.path().join("other")).await);
+    network.stop().await;
+    let handed = market
+        .orders()
+        .once::<marketplace::MarketError, _>(&provider.0, None, 1, || async { Ok(submission) })
+        .await;
+    assert!(handed.unwrap_err().to_string().contains("handed in until"), "stays open");
+    assert_eq!(market.orders().open_count().unwrap(), 1);
+    drop(market);
+    world.stop_market().await;
+    // The same node again, on another port; the market's own folder is as it was.
+    let other = std::mem::replace(&mut world.network, ledger::testing::Network::start(&node_folder).await);
+    other.stop().await;
+    assert_ne!(world.network.url, url);
+    world.start_market().await;
+    let mut order = world.market().orders().get(&id).unwrap().unwrap();
+    for _ in 0..500 {
+        if order.state != marketplace::orders::OrderState::Open {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        order = world.market().orders().get(&id).unwrap().unwrap();
+    }
+    assert!(matches!(order.state, marketplace::orders::OrderState::Applied { .. }), "{order:?}");
+    let again = world.network.client.committed(id).await.unwrap().unwrap();
+    assert!(again.applied().is_ok());
+    world.stop_market().await;
+    world.network.stop().await;
+}

@@ -1,0 +1,209 @@
+//! A network and a market in folders of their own, and callers of its API.
+
+use contracts::{
+    action::Action,
+    id::{BankReference, DatasetId, Digest, PartyId},
+    jacket::{Access, Classification, Jacket},
+    key::Signer,
+    party::{Admit, Role, Roles},
+    settlement::Mint,
+    vocabulary::*,
+};
+use ledger::{api::client::Identity, testing::{self, Network}};
+use marketplace::{Config, Running, keys::{Keys, MasterKey}};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+pub struct World {
+    pub network: Network,
+    pub running: Option<Running>,
+    pub folder: TempDir,
+    pub shutdown: CancellationToken,
+    pub http: reqwest::Client,
+}
+
+/// An answer: status, body, headers.
+pub struct Got {
+    pub status: u16,
+    pub body: Value,
+    pub headers: reqwest::header::HeaderMap,
+}
+
+impl Got {
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self.body
+    }
+
+    pub fn problem(self, status: u16, code: &str) -> String {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{:#}", self.body);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        self.body["detail"].as_str().unwrap().to_string()
+    }
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let network = Network::start(&folder.path().join("node")).await;
+        let mut world = Self {
+            network,
+            running: None,
+            folder,
+            shutdown: CancellationToken::new(),
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+        };
+        world.start_market().await;
+        world
+    }
+
+    pub fn config(&self) -> Config {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let dir = self.folder.path().join("market");
+        let mut config =
+            Config::new(self.network.client.clone(), testing::gateway(), MasterKey::new([7; 32]), dir, listen);
+        config.upload_bytes_max = 4 << 20;
+        config
+    }
+
+    pub async fn start_market(&mut self) {
+        self.shutdown = CancellationToken::new();
+        let running = marketplace::start(self.config(), self.shutdown.clone()).await.unwrap();
+        let height = self.network.client.status().await.unwrap().height;
+        assert!(running.market.caught_up(height).await);
+        self.running = Some(running);
+    }
+
+    pub async fn stop_market(&mut self) {
+        self.shutdown.cancel();
+        let running = self.running.take().unwrap();
+        running.task.await.unwrap().unwrap();
+    }
+
+    pub fn market(&self) -> &marketplace::Market {
+        &self.running.as_ref().unwrap().market
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.running.as_ref().unwrap().url)
+    }
+
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Got {
+        self.send(self.http.get(self.url(path)), token).await
+    }
+
+    pub async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Got {
+        self.send(self.http.post(self.url(path)).json(body), token).await
+    }
+
+    pub async fn post_once(&self, path: &str, token: &str, key: &str, body: &Value) -> Got {
+        self.send(self.http.post(self.url(path)).header("Idempotency-Key", key).json(body), Some(token)).await
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder, token: Option<&str>) -> Got {
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.bytes().await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Got { status, body, headers }
+    }
+
+    /// An action by a party of the test network, straight to the node.
+    pub async fn act(&self, identity: &Identity, action: Action) {
+        let committed = self.network.client.act(identity, action, None).await.unwrap();
+        committed.applied().unwrap();
+        assert!(self.market().caught_up(committed.height).await);
+    }
+
+    /// A credential for a party that keeps its own key.
+    pub async fn prove(&self, identity: &Identity) -> String {
+        let at_ms = marketplace::market::clock_ms();
+        let key = identity.signer.public();
+        let message = Keys::proof_message(&identity.party, &key, at_ms, self.market().base_url());
+        let message = contracts::key::Domain::Transaction.message(&self.network.client.network(), &message);
+        let signature = identity.signer.sign(&message).unwrap();
+        let body = json!({"label": "test", "days": 1, "proof": {"party": identity.party, "key": key, "at_ms": at_ms, "signature": signature}});
+        self.post("/api/v1/credentials", None, &body).await.expect(201)["token"].as_str().unwrap().to_string()
+    }
+
+    /// A member whose key the market keeps: applied, admitted, signed in by a link, with a credential.
+    pub async fn member(&self, name: &str, roles: &[Role]) -> (PartyId, String) {
+        let body = json!({"name": name, "kind": "business", "jurisdiction": "ES", "contact": "front desk"});
+        let applied = self.post("/api/v1/parties", None, &body).await.expect(201);
+        let party: PartyId = applied["party"].as_str().unwrap().parse().unwrap();
+        self.act(&testing::operator(), Action::Admit(Admit { party, roles: Roles::of(roles) })).await;
+        let operator = self.prove(&testing::operator()).await;
+        let link =
+            self.post(&format!("/api/v1/parties/{party}/sign-in-links"), Some(&operator), &json!({})).await.expect(201);
+        let answer = self.post("/api/v1/sessions", None, &json!({"token": link["token"]})).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap().to_string();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+        let session = answer.expect(201);
+        self.post("/api/v1/sessions", None, &json!({"token": link["token"]})).await.problem(401, "not-valid");
+        let request = self.http.post(self.url("/api/v1/credentials")).json(&json!({"label": "desk", "days": 1}));
+        let request = request.header("cookie", cookie.split(';').next().unwrap());
+        self.send(request.try_clone().unwrap(), None).await.problem(401, "not-signed-in");
+        let request = request.header("x-csrf-token", session["csrf"].as_str().unwrap());
+        let issued = self.send(request, None).await.expect(201);
+        (party, issued["token"].as_str().unwrap().to_string())
+    }
+
+    pub async fn mint(&self, party: PartyId, minor: u64, currency: &str) {
+        static REFERENCES: AtomicU64 = AtomicU64::new(0);
+        let reference = BankReference(Digest::of(&[&REFERENCES.fetch_add(1, Ordering::Relaxed).to_be_bytes()]).0);
+        let amount = contracts::money::Amount::new(minor).unwrap();
+        let mint = Mint { party, amount, currency: currency.parse().unwrap(), reference };
+        self.act(&testing::settlement(), Action::Mint(mint)).await;
+    }
+
+    /// Publishes with a managed key and gives the dataset's id.
+    pub async fn publish(&self, (party, token): &(PartyId, String), identifier: &str, jacket: &Jacket) -> DatasetId {
+        let action = json!({"action": "dataset.publish", "catalogue": "own", "identifier": identifier, "jacket": jacket, "side": null});
+        let body = json!({"action": action, "side": {"outline": "Hourly counts of the harbour", "contact": "desk"}});
+        self.post("/api/v1/actions", Some(token), &body).await.expect(201);
+        DatasetId::of(party, "own", identifier)
+    }
+
+    /// Uploads bytes and anchors them as the next version.
+    pub async fn upload(&self, token: &str, dataset: &DatasetId, bytes: &[u8]) -> Value {
+        let request = self.http.post(self.url("/api/v1/uploads")).body(bytes.to_vec());
+        let stored = self.send(request, Some(token)).await.expect(201);
+        let body = json!({"blake3": stored["blake3"], "sha256": stored["sha256"], "bytes": stored["bytes"], "media_type": "text/csv"});
+        self.post(&format!("/api/v1/datasets/{dataset}/versions"), Some(token), &body).await.expect(201)
+    }
+
+    pub async fn offer(&self, token: &str, dataset: &DatasetId, price: Value) -> String {
+        let terms = json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
+        let action = json!({"action": "offer.make", "dataset": dataset, "terms": terms, "price": price});
+        let order = self.post("/api/v1/actions", Some(token), &json!({"action": action})).await.expect(201);
+        order["order"]["id"].as_str().unwrap().to_string()
+    }
+}
+
+/// A jacket that may be offered.
+pub fn jacket(title: &str, personal: PersonalStatus) -> Jacket {
+    let classification = Classification {
+        framework_class: Stated::said(FrameworkClass::Thematic),
+        spectrum: Stated::said(Spectrum::Shared),
+        access: Stated::said(Access::Public),
+        categories: Stated::said(vec![CollectableCategory::Movement]),
+        insight_levels: Stated::said(vec![InsightLevel::Operational]),
+        roles: Stated::said(vec![DataRole::Owner]),
+        processing: Stated::said(ProcessingState::Raw),
+        usage: Stated::said(DataUsage::Versioned),
+        structure: Stated::said(Structure::Structured),
+        quadrant: Stated::said(Quadrant::Traded),
+        sensitivity: Stated::said(SensitivityClass::InternalUse),
+        personal: Stated::said(personal),
+        spatial: Stated::said("Cádiz".into()),
+        temporal: Stated::said("2025".into()),
+        refresh: Stated::said("R/P1D".into()),
+    };
+    serde_json::from_value(json!({"title": title, "formats": ["CSV"], "classification": classification})).unwrap()
+}
