@@ -25,7 +25,7 @@ use serde::Serialize;
 use std::{
     collections::HashMap,
     io::IsTerminal as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -264,6 +264,15 @@ impl Context {
     /// What the ledger proves about `key` now.
     pub async fn proven<T: Subject>(&self, key: &Key) -> Result<Option<T>, Problem> {
         Ok(self.client()?.record::<T>(key).await?.record.map(|record| record.value))
+    }
+
+    /// Keeps the evidence bundle about `key` in a new file, verified, if one was asked for.
+    pub async fn keep_bundle(&self, key: &Key, path: Option<&Path>) -> Result<(), Problem> {
+        if let Some(path) = path {
+            let (bytes, _) = self.client()?.bundle(key).await?;
+            files::write_new(path, &bytes, Access::Public)?;
+        }
+        Ok(())
     }
 
     /// As [`Context::proven`], where it must be there.

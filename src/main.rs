@@ -17,7 +17,7 @@ mod service;
 mod side;
 
 use clap::Parser as _;
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
@@ -43,5 +43,7 @@ fn main() -> ExitCode {
 fn start_log(cli: &cli::Cli) {
     let level = if cli.command.is_service() { "info,tantivy=warn" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("LONJA_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let coloured = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(coloured).with_target(false).init();
 }

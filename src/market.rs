@@ -79,14 +79,19 @@ pub fn http() -> Result<reqwest::Client, Problem> {
 /// Rows as a table of some of their fields (`a.b` is field `b` of field `a`), or all as JSON.
 pub fn print_list(context: &Context, rows: &[Value], columns: &[(&str, &str)]) {
     context.print(&rows, || {
-        let cell = |row: &Value, path: &str| match path.split('.').fold(row, |value, field| &value[field]) {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            other => other.to_string(),
-        };
+        let cell = |row: &Value, path: &str| text(path.split('.').fold(row, |value, field| &value[field]));
         let head = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
         output::wide_table(head, rows.iter().map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect()))
     });
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 impl Market {

@@ -21,7 +21,7 @@ pub fn lines(pairs: &[(&str, String)]) -> String {
     pairs.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
 }
 
-/// A table as wide as the terminal.
+/// A table as wide as the terminal: no lines, so that it can be cut with other tools.
 pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     wide_table(head.map(str::to_owned).to_vec(), rows.into_iter().map(|row| row.to_vec()))
 }
@@ -29,7 +29,7 @@ pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [St
 /// As [`table`], where the number of columns is known only when it runs.
 pub fn wide_table(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head);
     for row in rows {
         table.add_row(row);

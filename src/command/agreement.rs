@@ -14,6 +14,7 @@ use contracts::{
     offer::OfferRevision,
 };
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// List, show and revoke agreements.
 #[derive(Subcommand)]
@@ -28,6 +29,9 @@ pub enum Agreement {
     Show {
         /// Which
         agreement: AgreementId,
+        /// Keep the evidence bundle, for `lonja verify` or anybody's verifier, in this new file
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
     },
     /// Prolong a subscription
     Renew {
@@ -75,7 +79,10 @@ impl Agreement {
                 crate::market::print_list(context, &agreements, &columns);
                 Ok(())
             }
-            Self::Show { agreement } => show(context, agreement).await,
+            Self::Show { agreement, bundle } => {
+                context.keep_bundle(&Record::key(&agreement), bundle.as_deref()).await?;
+                show(context, agreement).await
+            }
             Self::Renew { agreement, periods } => renew(context, agreement, periods).await,
             Self::Revoke { agreement, reason } => {
                 let action = Action::Revoke(Revoke { agreement, reason });

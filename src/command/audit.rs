@@ -8,6 +8,7 @@ use crate::{
     scratch::Scratch,
 };
 use clap::Args;
+use contracts::money::{Amount, Currency};
 use genesis::{Layout, SignedDocument, TrustAnchor};
 use ledger::{
     api::client::Client,
@@ -92,7 +93,11 @@ fn problem(error: &AuditError) -> Problem {
 }
 
 fn people(target: &str, report: &Report) -> String {
-    let money: Vec<String> = report.money.iter().map(|(currency, minor)| format!("{currency} {minor}")).collect();
+    let amount = |(code, minor): (&String, &u64)| match (code.parse::<Currency>(), Amount::new(*minor)) {
+        (Ok(currency), Ok(amount)) => amount.display(currency),
+        _ => format!("{minor} minor units of {code}"),
+    };
+    let money: Vec<String> = report.money.iter().map(amount).collect();
     let head = output::lines(&[
         ("audited", target.to_owned()),
         ("network", report.network.to_string()),
@@ -100,7 +105,7 @@ fn people(target: &str, report: &Report) -> String {
         ("log", format!("{} entries, root {}", report.log_size, report.log_root)),
         ("state root", report.state_root.to_string()),
         ("transactions", format!("{} applied, {} refused", report.applied, report.refused)),
-        ("money, in minor units", if money.is_empty() { "none".into() } else { money.join(", ") }),
+        ("money", if money.is_empty() { "none".into() } else { money.join(", ") }),
         ("records", report.rows.to_string()),
         ("side bodies", report.sides.to_string()),
         ("audit digest", report.digest.to_string()),

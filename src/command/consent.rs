@@ -40,6 +40,9 @@ pub enum Consent {
     Show {
         /// Which
         consent: ConsentId,
+        /// Keep the evidence bundle, for `lonja verify` or anybody's verifier, in this new file
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
     },
     /// Show how the consents for a dataset stand, for each purpose
     Scope {
@@ -145,7 +148,10 @@ impl Consent {
                 });
                 Ok(())
             }
-            Self::Show { consent } => show(context, consent).await,
+            Self::Show { consent, bundle } => {
+                context.keep_bundle(&Record::key(&consent), bundle.as_deref()).await?;
+                show(context, consent).await
+            }
             Self::Scope { dataset } => scope(context, dataset).await,
             Self::Basis(basis) => basis.run(context).await,
         }

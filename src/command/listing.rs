@@ -32,6 +32,9 @@ pub enum Listing {
     Show {
         /// Which dataset
         dataset: DatasetId,
+        /// Keep the evidence bundle, for `lonja verify` or anybody's verifier, in this new file
+        #[arg(long, value_name = "FILE")]
+        bundle: Option<PathBuf>,
     },
     /// Suspend, relist or withdraw a listing
     Set {
@@ -101,7 +104,10 @@ impl Listing {
             Self::Publish(publish) => publish.run(context).await,
             Self::Import(import) => import.run(context).await,
             Self::Search(search) => search.run(context).await,
-            Self::Show { dataset } => show(context, dataset).await,
+            Self::Show { dataset, bundle } => {
+                context.keep_bundle(&Record::key(&dataset), bundle.as_deref()).await?;
+                show(context, dataset).await
+            }
             Self::Set { dataset, standing, reason } => {
                 let action = Action::List(List { dataset, listing: standing, reason });
                 let committed = context.act(None, action, None).await?;

@@ -22,13 +22,13 @@ pub enum Network {
 /// Ports of the services.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct PortArgs {
-    /// Port of the node
+    /// Port of the node; at the first run it is written into lonja.toml, later it holds for that run
     #[arg(long, value_name = "N")]
     pub node_port: Option<u16>,
-    /// Port of the marketplace
+    /// Port of the marketplace, likewise
     #[arg(long, value_name = "N")]
     pub market_port: Option<u16>,
-    /// Port of the explorer
+    /// Port of the explorer, likewise
     #[arg(long, value_name = "N")]
     pub explorer_port: Option<u16>,
 }

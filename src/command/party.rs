@@ -130,7 +130,7 @@ impl ApplyArgs {
         let party = identity.party;
         context.print(&Done::new(&committed, WithParty { party }), || {
             format!(
-                "applied as {party} in block {}; an operator admits it:\n  lonja party admit {name} --role buyer",
+                "applied as {party} in block {}; an operator admits it:\n  lonja party admit {name} --role ROLE",
                 committed.height
             )
         });

@@ -1,0 +1,196 @@
+//! Starting, asking, stopping and killing `lonja`.
+
+use serde_json::Value;
+use std::{
+    io::Read,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a service may take to start, on a machine that builds beside.
+const START_MAX: Duration = Duration::from_secs(180);
+
+/// A running service; killed when the test is over.
+pub struct Service {
+    child: Child,
+    /// Its URLs, as it printed them.
+    pub urls: Value,
+}
+
+/// A network's directory.
+pub struct Net {
+    folder: tempfile::TempDir,
+    node_port: u16,
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lonja"));
+    for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_LOG"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+impl Net {
+    /// A place for a network, with ports of its own that lie in its configuration from the first run on.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), node_port: free_port() }
+    }
+
+    /// A network whose passphrase lies beside its keys.
+    pub fn created() -> Self {
+        let net = Self::new();
+        let ports = [free_port().to_string(), free_port().to_string()];
+        let [market, explorer] = &ports;
+        net.ok(&[
+            "network",
+            "create",
+            "--keep-passphrase",
+            "--node-port",
+            &net.node_port.to_string(),
+            "--market-port",
+            market,
+            "--explorer-port",
+            explorer,
+        ]);
+        net
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.folder.path().join("net")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        command()
+            .arg("--dir")
+            .arg(self.dir())
+            .arg("--json")
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed.
+    pub fn ok(&self, arguments: &[&str]) -> Value {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "lonja {arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// Runs a command that must end with `code`, and gives what it said.
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "lonja {arguments:?}: {said}");
+        said
+    }
+
+    /// Starts a service and waits until it has printed where it is.
+    pub fn start(&self, arguments: &[&str]) -> Service {
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut command = command();
+        command.arg("--dir").arg(self.dir()).arg("--json").args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let (begun, mut text) = (Instant::now(), Vec::new());
+        loop {
+            let mut byte = [0; 4096];
+            let read = stdout.read(&mut byte).unwrap();
+            text.extend_from_slice(&byte[..read]);
+            if let Ok(urls) = serde_json::from_slice(&text) {
+                // What it prints later is read by nobody; the pipe stays open with the child.
+                std::mem::forget(stdout);
+                return Service { child, urls };
+            }
+            let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
+            assert!(read > 0, "lonja {arguments:?} ended: {}", log());
+            assert!(begun.elapsed() < START_MAX, "lonja {arguments:?} does not start: {}", log());
+        }
+    }
+
+    /// A node on this network.
+    pub fn node(&self) -> Service {
+        self.start(&["node", "run"])
+    }
+
+    pub fn client(&self) -> ledger::api::client::Client {
+        let anchor = genesis::TrustAnchor::read(&self.dir().join("anchor.json")).unwrap();
+        let config = genesis::Layout::at(self.dir()).config().unwrap();
+        ledger::api::client::Client::new(&config.node.url(), anchor).unwrap()
+    }
+
+    /// The whole ledger holds; its node is stopped.
+    pub fn audit(&self) -> Value {
+        self.ok(&["audit"])
+    }
+}
+
+impl Service {
+    /// As by Ctrl-C: it must end by itself, without an error.
+    pub fn stop(mut self) {
+        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "it ended with {status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it does not stop");
+    }
+
+    /// `kill -9`: no warning, no goodbye.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Over already in most tests.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The public catalogues, unless they are not on this machine; then the runner is told.
+pub fn catalogues() -> Option<Vec<(&'static str, PathBuf)>> {
+    let folder = std::env::var_os("LONJA_TEST_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from)
+        .join("catalogues");
+    if folder.is_dir() {
+        return Some(
+            ["gsa", "energy", "fcc", "consumerfinance"]
+                .map(|name| (name, folder.join(format!("{name}.json"))))
+                .to_vec(),
+        );
+    }
+    skipped(&format!("no catalogues in {}", folder.display()));
+    None
+}
+
+/// Tells the runner that this test could not do its work.
+pub fn skipped(reason: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    if let Some(log) = std::env::var_os("LONJA_SKIP_LOG") {
+        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        std::io::Write::write_all(&mut log, format!("{test}: {reason}\n").as_bytes()).unwrap();
+    }
+    println!("skipped: {test}: {reason}");
+}
