@@ -3,10 +3,10 @@
 use super::{AsOf, Missing, Said, as_of, cursor, said};
 use crate::{
     view::format::{Moment, moment},
-    index::{At, IndexError, Reader, Thing},
+    index::{At, IndexError, Reader, Row, Thing},
     view::tell,
 };
-use contracts::{event::Event, id::TransactionId};
+use contracts::{event::Event, rejection::Rejection};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,22 +46,28 @@ pub struct Timeline {
 ///
 /// # Errors
 /// [`IndexError`] where a name cannot be read.
-pub fn event_view(
-    reader: &Reader,
-    at: &At,
-    id: &TransactionId,
-    time_ms: u64,
-    event: &Event,
-) -> Result<EventView, IndexError> {
+pub fn event_view(reader: &Reader, at: &At, row: &Row, time_ms: u64, event: &Event) -> Result<EventView, IndexError> {
+    let said = match event {
+        Event::Refused { rejection, .. } => refused(reader, row, rejection)?,
+        _ => said(reader, event)?,
+    };
     Ok(EventView {
         height: at.height,
         time: moment(time_ms),
-        transaction: id.to_string(),
+        transaction: row.id.to_string(),
         number: at.event,
         kind: tell::slug(event),
         refused: matches!(event, Event::Refused { .. }),
-        said: said(reader, event)?,
+        said,
     })
+}
+
+/// What was asked for, and why it was refused.
+fn refused(reader: &Reader, row: &Row, rejection: &Rejection) -> Result<Said, IndexError> {
+    let body = &row.transaction.body;
+    let mut sentence = tell::asks(&tell::Names(reader), &body.sender, &body.action)?;
+    sentence.0.push(format!(" Refused (code {}): {rejection}.", rejection.code()).into());
+    Ok(sentence.into())
 }
 
 /// The fact at a position; `None` where the index has none there.
@@ -72,7 +78,7 @@ pub fn event_at(reader: &Reader, at: &At) -> Result<Option<EventView>, IndexErro
     let Some(row) = reader.row(at)? else { return Ok(None) };
     let Some(event) = row.events.get(usize::from(at.event)) else { return Ok(None) };
     let time_ms = reader.block(at.height)?.map_or(0, |block| block.entry.time_ms);
-    event_view(reader, at, &row.id, time_ms, event).map(Some)
+    event_view(reader, at, &row, time_ms, event).map(Some)
 }
 
 /// The timeline of `thing`, older than `before`.

@@ -54,8 +54,10 @@ pub fn home(reader: &Reader) -> Result<HomeView, Missing> {
     let blocks = reader.blocks(tip.height, GLANCE_ROWS)?;
     let mut events = Vec::new();
     for listed in reader.list(ListKind::Transactions, None, None, GLANCE_ROWS)?.items {
-        // A transaction's first fact tells what it was about; its page tells the rest.
-        events.extend(event_at(reader, &At { event: 0, ..listed.at })?);
+        // A transaction's last fact tells what it was about (payment, then purchase); its page tells the rest.
+        let Some(row) = reader.row(&listed.at)? else { continue };
+        let event = row.events.len().saturating_sub(1) as u16;
+        events.extend(event_at(reader, &At { event, ..listed.at })?);
     }
     let mut supply = Vec::new();
     for (key, found) in reader.records::<Supply>(&[Supply::TAG], 256)? {

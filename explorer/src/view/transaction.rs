@@ -84,7 +84,7 @@ pub fn transaction(reader: &Reader, id: &TransactionId) -> Result<TransactionVie
     let mut events = Vec::with_capacity(row.events.len());
     for (number, event) in row.events.iter().enumerate() {
         let at = crate::index::At { event: number as u16, ..at };
-        events.push(event_view(reader, &at, id, time_ms, event)?);
+        events.push(event_view(reader, &at, &row, time_ms, event)?);
     }
     let (raw, withheld) = redact::transaction(reader, &row.transaction)?;
     let checked = checked(reader, &row.transaction)?;

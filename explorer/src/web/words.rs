@@ -41,3 +41,32 @@ pub fn number(number: impl Number) -> String {
 pub fn count(number: impl Number, one: &str, many: &str) -> String {
     counted(number.value(), one, many)
 }
+
+/// The label of a count: `1 delivery`, `2 deliveries`, `1 transaction signed`.
+pub fn label(number: impl Number, many: &str) -> String {
+    if number.value() != 1 {
+        return many.to_string();
+    }
+    let (word, rest) = many.split_once(' ').map_or((many, String::new()), |(word, rest)| (word, format!(" {rest}")));
+    match word.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y{rest}"),
+        None => format!("{}{rest}", word.strip_suffix('s').unwrap_or(word)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_one() {
+        for (number, many, text) in [
+            (1u64, "deliveries", "delivery"),
+            (1, "blocks", "block"),
+            (2, "parties", "parties"),
+            (1, "transactions signed", "transaction signed"),
+        ] {
+            assert_eq!(label(number, many), text);
+        }
+    }
+}

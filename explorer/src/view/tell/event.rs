@@ -144,7 +144,7 @@ fn about_dataset(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
         ],
         Event::OfferMade { offer, dataset, revision, price, .. } => {
             let verb = if *revision == 1 { " was made for " } else { " was revised for " };
-            sentence!["An ", names.offer(offer)?, verb, names.dataset(dataset)?, format!(": {}.", price_text(price))]
+            sentence!["An ", offer_link(offer), verb, names.dataset(dataset)?, format!(": {}.", price_text(price))]
         }
         Event::OfferWithdrawn { offer, .. } => sentence!["The ", names.offer(offer)?, " was withdrawn."],
         _ => return about_trade(names, event),
@@ -239,6 +239,11 @@ fn about_person(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
 
 fn stated(ended: bool) -> &'static str {
     if ended { "no longer relies on" } else { "relies on" }
+}
+
+/// An offer where its dataset is named beside it.
+fn offer_link(offer: &contracts::id::OfferId) -> super::Link {
+    super::link("offer", offer.to_string(), "offer".into())
 }
 
 /// Roles as words.
