@@ -26,7 +26,7 @@ use contracts::{
     limits::PERIODS_MAX,
     offer::Price,
     party::Role,
-    state::Stop,
+    rejection::Stop,
 };
 
 /// Versions on a licence's page.
