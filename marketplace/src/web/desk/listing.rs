@@ -30,7 +30,7 @@ use contracts::{
     dataset::{Dataset, List, Listing, ListingReason},
     id::{ConsentId, DatasetId, OfferId, PartyId, VersionId},
     jacket::Jacket,
-    limits::{CONSENTS_MAX, PARENTS_MAX},
+    limits::{EXCLUDES_MAX, PARENTS_MAX},
     offer::WithdrawOffer,
     party::Country,
     version::{AddVersion, Content},
@@ -353,8 +353,8 @@ fn ended_consents(visit: &Visit, dataset: &DatasetId, faults: &mut Faults) -> Re
         let page = visit.market.rows().consents_for(dataset, start.as_ref(), crate::limits::PAGE_ROWS_MAX)?;
         let ended = page.items.into_iter().filter(|(_, consent)| consent.state != ConsentState::Given && consent.excluded_in.is_none());
         found.extend(ended.map(|(id, _)| id));
-        if found.len() > CONSENTS_MAX {
-            let most = several(CONSENTS_MAX, "person", "people");
+        if found.len() > EXCLUDES_MAX {
+            let most = several(EXCLUDES_MAX, "person", "people");
             faults.add("excludes", format!("One version leaves out {most} at most: leave the rest out in a further version"));
             return Ok(Vec::new());
         }
