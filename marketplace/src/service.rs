@@ -163,6 +163,7 @@ async fn supervise(
 ) -> Result<(), ServiceError> {
     // One stops all: pages over rows that no longer move would look true.
     let stop = shutdown.child_token();
+    let stopping = market.clone();
     let orders = tokio::spawn({
         let (market, stop) = (market.clone(), stop.clone());
         async move { market.take_up_orders(stop).await }
@@ -185,6 +186,7 @@ async fn supervise(
     if !follow.is_finished() {
         let _stopped_either_way = follow.await;
     }
+    stopping.orders().stop().await;
     let _stopped_either_way = orders.await;
     ended
 }

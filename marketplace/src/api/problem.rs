@@ -164,7 +164,7 @@ fn order(error: &OrderError) -> Problem {
             retryable: true,
             ..of(StatusCode::CONFLICT, "in-progress", "The first request is still being worked on")
         },
-        OrderError::Busy => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        OrderError::Busy | OrderError::Stopping => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         OrderError::Undecided { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "undecided", "Stored, not decided yet"),
         OrderError::Dead { .. } => of(StatusCode::CONFLICT, "not-taken", "The ledger did not take it"),
         OrderError::Store(_) | OrderError::Damaged => Problem::internal(error),
