@@ -36,6 +36,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// A proxy in front speaks TLS.
     pub behind_proxy: bool,
+    /// Address of an explorer that pages lead to.
+    pub explorer_url: Option<String>,
     /// Seals managed keys. Kept outside of `dir`.
     pub master: MasterKey,
     /// Most bytes of one content.
@@ -55,7 +57,7 @@ impl Config {
     /// A market on a loopback address with everything else as it is by default.
     pub fn new(client: Client, gateway: Identity, master: MasterKey, dir: PathBuf, listen: SocketAddr) -> Self {
         let (base_url, tls) = (None, None);
-        Self { client, gateway, dir, listen, base_url, tls, behind_proxy: false, master, upload_bytes_max: UPLOAD_BYTES_DEFAULT }
+        Self { client, gateway, dir, listen, base_url, tls, behind_proxy: false, explorer_url: None, master, upload_bytes_max: UPLOAD_BYTES_DEFAULT }
     }
 }
 
@@ -139,7 +141,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         base_url: url.clone(),
         secure,
     })?;
-    let router = api::router(market.clone(), config.behind_proxy);
+    let router = api::router(market.clone(), config.behind_proxy, config.explorer_url.as_deref());
     let handle = Handle::new();
     let server = tokio::spawn({
         let handle = handle.clone();

@@ -16,12 +16,13 @@ pub mod page;
 pub mod problem;
 mod trade;
 
-use crate::market::Market;
+use crate::{market::Market, web};
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::DefaultBodyLimit,
-    http::{Method, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
     middleware,
+    response::{IntoResponse, Response},
     routing::get,
 };
 use guard::Guard;
@@ -57,24 +58,27 @@ impl Modify for Security {
 }
 
 /// Everything that the market serves.
-pub fn router(market: Market, behind_proxy: bool) -> Router {
+///
+/// Pages name the address `explorer`, where there is one.
+pub fn router(market: Market, behind_proxy: bool, explorer: Option<&str>) -> Router {
     let guard = Guard::new(behind_proxy);
     let (api, document) = documented(&guard).split_for_parts();
     let document = Arc::new(document);
+    let shared = web::shared(explorer);
+    let entries = web::entries(&shared).layer(middleware::from_fn_with_state(guard.clone(), guard::entry));
+    let pages = web::pages(&shared).merge(entries).layer(middleware::from_fn(guard::in_time));
     api.route("/openapi.json", get(move || async move { Json((*document).clone()) }))
-        .with_state(market)
+        .merge(pages)
+        .merge(web::transfers(&shared))
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
+        .layer(Extension(shared))
+        .with_state(market)
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(guard, guard::every))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             let detail = "the market failed in this request; others are not affected";
-            axum::response::IntoResponse::into_response(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The market failed",
-                detail,
-            ))
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail).into_response()
         }))
         .layer(TraceLayer::new_for_http())
 }
@@ -137,9 +141,14 @@ fn documented(guard: &Guard) -> OpenApiRouter<Market> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(quick).merge(transfers)
 }
 
-async fn nothing_here(uri: Uri) -> Problem {
+/// A person gets a page, a program a problem.
+async fn nothing_here(visit: web::Visit, headers: HeaderMap, uri: Uri) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if accept.contains("text/html") && !uri.path().starts_with("/api/") {
+        return web::nothing_here(visit).await;
+    }
     let detail = format!("there is nothing at {}; /openapi.json lists what there is", uri.path());
-    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail).into_response()
 }
 
 async fn another_method(method: Method, uri: Uri) -> Problem {

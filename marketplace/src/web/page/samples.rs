@@ -8,7 +8,6 @@ use crate::web::{
     jacket,
     show::{Id, Mark, Moment},
 };
-use askama::Template;
 use contracts::{
     agreement::{Agreement, RevocationReason},
     id::*,
