@@ -146,8 +146,7 @@ impl Market {
             None => None,
         };
         let outline = side.as_ref().and_then(|side| side.get("outline"));
-        let mut document =
-            Document::of(*id, &dataset.catalogue, &dataset.identifier, &jacket, outline, updated_ms);
+        let mut document = Document::of(*id, &dataset.catalogue, &dataset.identifier, &jacket, outline, updated_ms);
         if jacket.source_publisher.is_none()
             && let Some(party) = self.0.rows.party(&dataset.publisher)?
         {

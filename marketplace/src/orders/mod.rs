@@ -95,7 +95,9 @@ pub enum OrderError {
     #[error("an order in the store is damaged")]
     Damaged,
     /// No `Idempotency-Key` where one is needed.
-    #[error("this request needs an `Idempotency-Key` header (1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters), so that it can be repeated without buying twice")]
+    #[error(
+        "this request needs an `Idempotency-Key` header (1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters), so that it can be repeated without buying twice"
+    )]
     KeyMissing,
     /// The key was used for another request.
     #[error("this `Idempotency-Key` was used for another request: take a new key")]
@@ -225,7 +227,12 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrderError`].
-    pub fn of(&self, party: &PartyId, before: Option<&[u8]>, limit: usize) -> Result<(Vec<Order>, Option<Vec<u8>>), OrderError> {
+    pub fn of(
+        &self,
+        party: &PartyId,
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<(Vec<Order>, Option<Vec<u8>>), OrderError> {
         let from = [party.0.as_slice(), before.unwrap_or(&[0xff; 41])].concat();
         let mut rows = self.0.kv.scan_back(BY_PARTY, &from, &party.0, limit.saturating_add(1))?;
         let next = (rows.len() > limit).then(|| rows[limit].0[32..].to_vec());

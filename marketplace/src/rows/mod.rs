@@ -33,7 +33,9 @@ const META: &str = "meta";
 const FORMAT: u32 = 1;
 
 /// Up to which block the rows are true.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize, serde::Serialize,
+)]
 pub struct Tip {
     /// Height of the block.
     pub height: Height,

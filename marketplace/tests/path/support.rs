@@ -9,8 +9,14 @@ use contracts::{
     settlement::Mint,
     vocabulary::*,
 };
-use ledger::{api::client::Identity, testing::{self, Network}};
-use marketplace::{Config, Running, keys::{Keys, MasterKey}};
+use ledger::{
+    api::client::Identity,
+    testing::{self, Network},
+};
+use marketplace::{
+    Config, Running,
+    keys::{Keys, MasterKey},
+};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -188,7 +194,8 @@ impl World {
     }
 
     pub async fn offer(&self, token: &str, dataset: &DatasetId, price: Value) -> String {
-        let terms = json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
+        let terms =
+            json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
         let action = json!({"action": "offer.make", "dataset": dataset, "terms": terms, "price": price});
         let order = self.post("/api/v1/actions", Some(token), &json!({"action": action})).await.expect(201);
         order["order"]["id"].as_str().unwrap().to_string()
