@@ -29,7 +29,9 @@ const TIP_AGE_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// Nobody could say yes.
-    #[error("whether this may be delivered could not be decided, because the ledger's node did not answer in time: nothing is delivered until it does ({0})")]
+    #[error(
+        "whether this may be delivered could not be decided, because the ledger's node did not answer in time: nothing is delivered until it does ({0})"
+    )]
     Undecided(String),
     /// The rules say no, as of now.
     #[error("{text}")]
@@ -40,7 +42,9 @@ pub enum DeliveryError {
         text: String,
     },
     /// The time to use the delivery is over.
-    #[error("this delivery could be used until {until_ms} ms since 1970: ask for another, the licence is not used up by it")]
+    #[error(
+        "this delivery could be used until {until_ms} ms since 1970: ask for another, the licence is not used up by it"
+    )]
     Over {
         /// Until when.
         until_ms: TimeMs,

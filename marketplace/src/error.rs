@@ -1,6 +1,9 @@
 //! Why the market did not do what it was asked to, said so that somebody can act on it.
 
-use crate::{delivery::DeliveryError, keys::KeysError, objects::ObjectsError, orders::OrderError, rows::RowsError, vault::VaultError};
+use crate::{
+    delivery::DeliveryError, keys::KeysError, objects::ObjectsError, orders::OrderError, rows::RowsError,
+    vault::VaultError,
+};
 use contracts::{
     id::TransactionId,
     rejection::{Malformed, Rejection},
@@ -40,7 +43,9 @@ pub enum MarketError {
         transaction: Option<TransactionId>,
     },
     /// What is bought has no content here, and the buyer has not said that this is known.
-    #[error("the market holds no content of this dataset, only its description and links at the source: confirm with `acknowledge_no_content` to buy the licence alone")]
+    #[error(
+        "the market holds no content of this dataset, only its description and links at the source: confirm with `acknowledge_no_content` to buy the licence alone"
+    )]
     NoContent,
     /// The price moved.
     #[error("the price is {now} minor units, not {expected}: read the offer again")]

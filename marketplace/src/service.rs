@@ -57,7 +57,18 @@ impl Config {
     /// A market on a loopback address with everything else as it is by default.
     pub fn new(client: Client, gateway: Identity, master: MasterKey, dir: PathBuf, listen: SocketAddr) -> Self {
         let (base_url, tls) = (None, None);
-        Self { client, gateway, dir, listen, base_url, tls, behind_proxy: false, explorer_url: None, master, upload_bytes_max: UPLOAD_BYTES_DEFAULT }
+        Self {
+            client,
+            gateway,
+            dir,
+            listen,
+            base_url,
+            tls,
+            behind_proxy: false,
+            explorer_url: None,
+            master,
+            upload_bytes_max: UPLOAD_BYTES_DEFAULT,
+        }
     }
 }
 
@@ -65,7 +76,9 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// An open address without TLS.
-    #[error("{0} can be reached by others: give --tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or listen on 127.0.0.1")]
+    #[error(
+        "{0} can be reached by others: give --tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or listen on 127.0.0.1"
+    )]
     NotProtected(SocketAddr),
     /// The address is taken or not ours.
     #[error("the market cannot listen on {addr}: {source}; choose another port with --market-port")]
@@ -165,6 +178,7 @@ async fn supervise(
 ) -> Result<(), ServiceError> {
     // One stops all: pages over rows that no longer move would look true.
     let stop = shutdown.child_token();
+    let stopping = market.clone();
     let orders = tokio::spawn({
         let (market, stop) = (market.clone(), stop.clone());
         async move { market.take_up_orders(stop).await }
@@ -187,6 +201,7 @@ async fn supervise(
     if !follow.is_finished() {
         let _stopped_either_way = follow.await;
     }
+    stopping.orders().stop().await;
     let _stopped_either_way = orders.await;
     ended
 }

@@ -183,7 +183,8 @@ pub async fn versions(
     let below = below.map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
     let limit = query.limit()?;
     let versions = market.versions(&dataset, below, limit).await?;
-    let next = versions.last().filter(|last| last.number > 1 && versions.len() == limit).map(|last| last.number.to_string());
+    let next =
+        versions.last().filter(|last| last.number > 1 && versions.len() == limit).map(|last| last.number.to_string());
     Ok(page::list(&versions, next, market.tip().height, &uri, &asked))
 }
 

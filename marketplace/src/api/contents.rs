@@ -105,7 +105,8 @@ pub async fn add_version(
     let (mut parents, mut excludes) = (body.parents, body.excludes);
     parents.sort_unstable();
     excludes.sort_unstable();
-    let order = market.add_version(&caller.party, dataset, body.number, content, parents, excludes, once.as_ref()).await?;
+    let order =
+        market.add_version(&caller.party, dataset, body.number, content, parents, excludes, once.as_ref()).await?;
     Ok(Answer::created(order))
 }
 
@@ -199,7 +200,9 @@ pub async fn bytes(market: &Market, granted: &Granted, headers: &HeaderMap) -> R
         piece
     });
     let mut response = Body::from_stream(pieces).into_response();
-    let named = |text: String| HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    let named = |text: String| {
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"))
+    };
     let digest = format!("sha-256=:{}:", BASE64.encode(&content.sha256.0));
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, named(content.media_type.clone()));
@@ -209,11 +212,15 @@ pub async fn bytes(market: &Market, granted: &Granted, headers: &HeaderMap) -> R
     answer.insert("repr-digest", named(digest.clone()));
     answer.insert("x-blake3", named(content.blake3.to_string()));
     // Never shown in the market's own origin, whatever a provider says that it is.
-    let name = format!("attachment; filename=\"{}-v{}\"", &granted.version.dataset.to_string()[..12], granted.version.number);
+    let name =
+        format!("attachment; filename=\"{}-v{}\"", &granted.version.dataset.to_string()[..12], granted.version.number);
     answer.insert(header::CONTENT_DISPOSITION, named(name));
     match range {
         Some(range) => {
-            answer.insert(header::CONTENT_RANGE, named(format!("bytes {}-{}/{}", range.start, range.end - 1, content.bytes)));
+            answer.insert(
+                header::CONTENT_RANGE,
+                named(format!("bytes {}-{}/{}", range.start, range.end - 1, content.bytes)),
+            );
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         None => {
@@ -232,7 +239,8 @@ fn downloads() -> Arc<Semaphore> {
 /// ignored, as the RFC allows: the whole content is sent then.
 fn range(headers: &HeaderMap, total: u64) -> Result<Option<Range<u64>>, MarketError> {
     let Some(text) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else { return Ok(None) };
-    let Some((first, last)) = text.strip_prefix("bytes=").filter(|text| !text.contains(',')).and_then(|text| text.split_once('-'))
+    let Some((first, last)) =
+        text.strip_prefix("bytes=").filter(|text| !text.contains(',')).and_then(|text| text.split_once('-'))
     else {
         return Ok(None);
     };

@@ -147,7 +147,8 @@ pub async fn in_time(request: Request, next: Next) -> Response {
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get("x-request-id").filter(|value| {
         let bytes = value.as_bytes();
-        (1..=64).contains(&bytes.len()) && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+        (1..=64).contains(&bytes.len())
+            && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
     });
     given.cloned().unwrap_or_else(|| {
         HeaderValue::from_str(&ulid::Ulid::generate().to_string()).expect("letters and digits are a header value")

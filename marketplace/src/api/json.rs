@@ -39,14 +39,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Strict<T> {
         }
         let bytes = read(body).await?;
         let path = parts.uri.path();
-        let digest = Digest::of(&[b"lonja/request/v0\0", parts.method.as_str().as_bytes(), b" ", path.as_bytes(), b"\0", &bytes]);
+        let digest = Digest::of(&[
+            b"lonja/request/v0\0",
+            parts.method.as_str().as_bytes(),
+            b" ",
+            path.as_bytes(),
+            b"\0",
+            &bytes,
+        ]);
         Ok(Self { body: parse(&bytes)?, digest })
     }
 }
 
 async fn read(body: Body) -> Result<Bytes, Problem> {
     axum::body::to_bytes(body, JSON_BYTES_MAX).await.map_err(|_| {
-        let detail = format!("the body is cut off, or has more than the {JSON_BYTES_MAX} bytes that a request may have");
+        let detail =
+            format!("the body is cut off, or has more than the {JSON_BYTES_MAX} bytes that a request may have");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
     })
 }
@@ -62,8 +70,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         .deserialize(&mut scan)
         .and_then(|()| scan.end())
         .map_err(|error| Problem::bad_request(format!("the body is not JSON as it should be: {error}")))?;
-    serde_json::from_slice(bytes)
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value breaks a bound", error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value breaks a bound", error.to_string())
+    })
 }
 
 /// Walks a JSON value, keeping nothing.
@@ -169,13 +178,11 @@ impl Answer {
         let tag = format!("\"{}\"", &blake3::hash(body.as_bytes()).to_hex()[..32]);
         let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let same = known.flat_map(|value| value.split(',')).map(str::trim);
-        let same = same.map(|value| value.strip_prefix("W/").unwrap_or(value)).any(|value| value == "*" || value == tag);
+        let same =
+            same.map(|value| value.strip_prefix("W/").unwrap_or(value)).any(|value| value == "*" || value == tag);
         let etag = HeaderValue::from_str(&tag).expect("hexadecimal digits in quotes are a header value");
-        let mut response = if same {
-            StatusCode::NOT_MODIFIED.into_response()
-        } else {
-            json_response(self.status, body)
-        };
+        let mut response =
+            if same { StatusCode::NOT_MODIFIED.into_response() } else { json_response(self.status, body) };
         response.headers_mut().insert(header::ETAG, etag);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response

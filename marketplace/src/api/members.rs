@@ -68,8 +68,7 @@ pub async fn issue_link(
     market.require(&caller.party, Role::Operator)?;
     let party: PartyId = id("party", &party)?;
     let link = market.keys().issue_link(&party, clock_ms())?;
-    // After the `#`, so that the secret is in no log of a server or proxy on the way; the page has a
-    // field for those without script.
+    // The page behind it asks before it spends the link, so that a mail scanner that opens it does not.
     let url = format!("{}/sign-in?token={}", market.base_url(), link.token);
     Ok(Answer::created(json!({ "token": link.token, "url": url, "expires_ms": link.expires_ms })))
 }
@@ -192,9 +191,7 @@ pub async fn pricing_key(State(market): State<Market>, caller: Caller) -> Result
     responses((status = 200, description = "balances in minor units", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn accounts(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
     let accounts = market.rows().accounts(&caller.party)?;
-    let row = |(currency, balance): &(Currency, contracts::money::Amount)| {
-        json!({ "currency": currency, "balance": balance, "shown": balance.display(*currency) })
-    };
+    let row = |(currency, balance): &(Currency, contracts::money::Amount)| json!({ "currency": currency, "balance": balance, "shown": balance.display(*currency) });
     let items: Vec<Value> = accounts.iter().map(row).collect();
     Ok(Answer::ok(json!({ "items": items, "height": market.tip().height })))
 }
@@ -265,7 +262,8 @@ pub async fn prepare(
 ) -> Result<Answer, MarketError> {
     let side = match &body.side {
         Some(fields) => {
-            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let fields: Vec<(&str, &str)> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             Some(market.side(&fields)?)
         }
         None => None,

@@ -1,13 +1,8 @@
 //! Problems (RFC 9457): one shape, stable codes, and what to do.
 
 use crate::{
-    delivery::DeliveryError,
-    error::MarketError,
-    keys::KeysError,
-    objects::ObjectsError,
-    orders::OrderError,
-    search::SearchError,
-    vault::VaultError,
+    delivery::DeliveryError, error::MarketError, keys::KeysError, objects::ObjectsError, orders::OrderError,
+    search::SearchError, vault::VaultError,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -129,7 +124,11 @@ impl From<&MarketError> for Problem {
             MarketError::Forbidden(_) => of(StatusCode::FORBIDDEN, "forbidden", "Not allowed"),
             MarketError::Refused { kind, transaction, .. } => Self {
                 transaction: transaction.map(|id| id.to_string()),
-                ..of(StatusCode::UNPROCESSABLE_ENTITY, &format!("refused-{}", kebab(kind)), "Refused by the rules of the market")
+                ..of(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    &format!("refused-{}", kebab(kind)),
+                    "Refused by the rules of the market",
+                )
             },
             MarketError::NoContent => of(StatusCode::CONFLICT, "no-content", "There is nothing to download"),
             MarketError::PriceMoved { .. } => of(StatusCode::CONFLICT, "price-moved", "The price is another"),
@@ -157,14 +156,16 @@ fn order(error: &OrderError) -> Problem {
     let of = |status, code: &str, title: &str| Problem::new(status, code, title, error.to_string());
     match error {
         OrderError::KeyMissing => of(StatusCode::BAD_REQUEST, "idempotency-key-missing", "No usable Idempotency-Key"),
-        OrderError::KeyReused => {
-            of(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key belongs to another request")
-        }
+        OrderError::KeyReused => of(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "The Idempotency-Key belongs to another request",
+        ),
         OrderError::Running => Problem {
             retryable: true,
             ..of(StatusCode::CONFLICT, "in-progress", "The first request is still being worked on")
         },
-        OrderError::Busy => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        OrderError::Busy | OrderError::Stopping => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         OrderError::Undecided { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "undecided", "Stored, not decided yet"),
         OrderError::Dead { .. } => of(StatusCode::CONFLICT, "not-taken", "The ledger did not take it"),
         OrderError::Store(_) | OrderError::Damaged => Problem::internal(error),
@@ -177,7 +178,9 @@ fn keys(error: &KeysError) -> Problem {
         KeysError::NotManaged { .. } => of(StatusCode::CONFLICT, "self-custody", "The party signs by itself"),
         KeysError::TooMany { .. } => of(StatusCode::CONFLICT, "too-many", "Too many"),
         KeysError::NotValid(_) => of(StatusCode::UNAUTHORIZED, "not-valid", "Not valid, or no longer"),
-        KeysError::Store(_) | KeysError::Sealed | KeysError::Random(_) | KeysError::Token(_) => Problem::internal(error),
+        KeysError::Store(_) | KeysError::Sealed | KeysError::Random(_) | KeysError::Token(_) => {
+            Problem::internal(error)
+        }
     }
 }
 

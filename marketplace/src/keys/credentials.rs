@@ -69,7 +69,8 @@ impl Tokens {
 
     pub(super) fn sign(&self, message: &[u8], purpose: &[u8]) -> Result<String, KeysError> {
         let bound = [purpose, &self.network.0].concat();
-        PublicToken::sign(&self.secret, message, None, Some(&bound)).map_err(|error| KeysError::Token(error.to_string()))
+        PublicToken::sign(&self.secret, message, None, Some(&bound))
+            .map_err(|error| KeysError::Token(error.to_string()))
     }
 
     pub(super) fn verify(&self, token: &str, purpose: &[u8]) -> Option<Vec<u8>> {
@@ -96,7 +97,9 @@ impl Keys {
         now_ms: TimeMs,
     ) -> Result<(String, CredentialRow), KeysError> {
         if days == 0 || days > CREDENTIAL_DAYS_MAX || label.len() > 100 {
-            return Err(KeysError::NotValid("a credential is valid for 1 to 90 days and has a label of at most 100 bytes"));
+            return Err(KeysError::NotValid(
+                "a credential is valid for 1 to 90 days and has a label of at most 100 bytes",
+            ));
         }
         let live = self.credentials(party)?.into_iter().filter(|row| row.expires_ms > now_ms).count();
         if live >= ENTRIES_PER_PARTY_MAX {
@@ -185,13 +188,14 @@ impl Keys {
     /// [`KeysError::NotValid`].
     pub fn check_proof(&self, proof: &KeyProof, base_url: &str, now_ms: TimeMs) -> Result<(), KeysError> {
         if proof.at_ms.abs_diff(now_ms) > PROOF_SKEW.as_millis() as u64 {
-            return Err(KeysError::NotValid("the proof was made more than two minutes from now: check the clock and sign anew"));
+            return Err(KeysError::NotValid(
+                "the proof was made more than two minutes from now: check the clock and sign anew",
+            ));
         }
         let message = Self::proof_message(&proof.party, &proof.key, proof.at_ms, base_url);
-        proof
-            .key
-            .verify(Domain::Transaction, &self.network, &message, &proof.signature)
-            .map_err(|_| KeysError::NotValid("the proof does not verify: sign the proof message with the key that you name"))
+        proof.key.verify(Domain::Transaction, &self.network, &message, &proof.signature).map_err(|_| {
+            KeysError::NotValid("the proof does not verify: sign the proof message with the key that you name")
+        })
     }
 }
 

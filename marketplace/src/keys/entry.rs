@@ -38,7 +38,8 @@ struct Row {
     expires_ms: TimeMs,
 }
 
-const NOT_A_LINK: &str = "this sign-in link was used before, has expired, or was never issued: ask an operator for another";
+const NOT_A_LINK: &str =
+    "this sign-in link was used before, has expired, or was never issued: ask an operator for another";
 const NOT_SIGNED_IN: &str = "not signed in, or no longer: sign in by a link from an operator";
 
 impl Keys {

@@ -29,7 +29,8 @@ impl MasterKey {
     pub fn open_or_create(path: &Path) -> std::io::Result<Self> {
         match fs::read(path).map(Zeroizing::new) {
             Ok(bytes) => {
-                let wrong = || std::io::Error::other(format!("{} is no master key: 32 bytes are expected", path.display()));
+                let wrong =
+                    || std::io::Error::other(format!("{} is no master key: 32 bytes are expected", path.display()));
                 Ok(Self(bytes.as_slice().try_into().map_err(|_| wrong())?))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

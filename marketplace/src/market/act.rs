@@ -108,11 +108,7 @@ impl Market {
         let submission = Submission { transaction: checked.transaction().clone(), side: signed.side };
         submission.check_side().map_err(|error| MarketError::invalid("side", error.to_string()))?;
         let party = checked.body().sender;
-        let order = self
-            .0
-            .orders
-            .once::<MarketError, _>(&party, None, clock_ms(), || async { Ok(submission) })
-            .await?;
+        let order = self.0.orders.once::<MarketError, _>(&party, None, clock_ms(), || async { Ok(submission) }).await?;
         self.seen(order).await
     }
 

@@ -116,7 +116,11 @@ impl Market {
     ///
     /// # Errors
     /// [`VaultError::Unknown`].
-    pub fn consent_record(&self, custodian: &PartyId, consent: &ConsentId) -> Result<crate::vault::Record, MarketError> {
+    pub fn consent_record(
+        &self,
+        custodian: &PartyId,
+        consent: &ConsentId,
+    ) -> Result<crate::vault::Record, MarketError> {
         Ok(self.0.vault.record(custodian, consent)?)
     }
 
@@ -157,8 +161,10 @@ impl Market {
 
 /// Days since 1970 of a date.
 fn day(text: &str) -> Result<u32, MarketError> {
-    let date: jiff::civil::Date =
-        text.parse().map_err(|_| MarketError::invalid("until", format!("`{text}` is no date: write it like 2027-03-31")))?;
-    let since = date.since(jiff::civil::date(1970, 1, 1)).map_err(|error| MarketError::invalid("until", error.to_string()))?;
+    let date: jiff::civil::Date = text
+        .parse()
+        .map_err(|_| MarketError::invalid("until", format!("`{text}` is no date: write it like 2027-03-31")))?;
+    let since =
+        date.since(jiff::civil::date(1970, 1, 1)).map_err(|error| MarketError::invalid("until", error.to_string()))?;
     u32::try_from(since.get_days()).map_err(|_| MarketError::invalid("until", "a consent ends after 1970"))
 }

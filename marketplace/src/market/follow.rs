@@ -32,6 +32,7 @@ impl Market {
     /// rules: going on would show what is not so.
     pub(crate) async fn follow(&self, shutdown: CancellationToken) -> Result<(), MarketError> {
         self.reindex_if_behind().await?;
+        self.0.shown.send_replace(self.tip().height);
         let mut follower = Follower::new(self.0.client.clone(), self.0.rows.cursor()?);
         while !shutdown.is_cancelled() {
             let blocks = tokio::select! {
@@ -63,6 +64,7 @@ impl Market {
             if !touched.taken_down.is_empty() {
                 self.0.search.compact()?;
             }
+            self.0.shown.send_replace(self.tip().height);
         }
         Ok(())
     }
@@ -144,8 +146,7 @@ impl Market {
             None => None,
         };
         let outline = side.as_ref().and_then(|side| side.get("outline"));
-        let mut document =
-            Document::of(*id, &dataset.catalogue, &dataset.identifier, &jacket, outline, updated_ms);
+        let mut document = Document::of(*id, &dataset.catalogue, &dataset.identifier, &jacket, outline, updated_ms);
         if jacket.source_publisher.is_none()
             && let Some(party) = self.0.rows.party(&dataset.publisher)?
         {

@@ -33,6 +33,7 @@ use ledger::{
     store::kv::Kv,
 };
 use std::{path::Path, sync::Arc, time::SystemTime};
+use tokio::sync::watch;
 
 /// The market. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +50,8 @@ pub(crate) struct Inner {
     pub vault: Vault,
     pub base_url: String,
     pub secure: bool,
+    /// Up to which block rows and index are both written.
+    pub shown: watch::Sender<Height>,
 }
 
 /// Where and as whom a market works.
@@ -97,6 +100,7 @@ impl Market {
             vault,
             base_url: parts.base_url,
             secure: parts.secure,
+            shown: watch::Sender::new(0),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -168,10 +172,10 @@ impl Market {
         })
     }
 
-    /// Waits until the rows have taken up block `height`; `false` when that takes too long.
+    /// Waits until rows and index have taken up block `height`; `false` when that takes too long.
     pub async fn caught_up(&self, height: Height) -> bool {
-        let mut tips = self.0.rows.watch();
-        let reached = tips.wait_for(|tip| tip.height >= height);
+        let mut shown = self.0.shown.subscribe();
+        let reached = shown.wait_for(|shown| *shown >= height);
         matches!(tokio::time::timeout(crate::limits::CATCH_UP_MAX, reached).await, Ok(Ok(_)))
     }
 }

@@ -93,7 +93,12 @@ impl Market {
     ///
     /// # Errors
     /// [`MarketError::NotFound`], or a refusal where that many periods cannot be bought.
-    pub async fn quote(&self, buyer: Option<&PartyId>, offer: &OfferId, periods: u32) -> Result<QuoteView, MarketError> {
+    pub async fn quote(
+        &self,
+        buyer: Option<&PartyId>,
+        offer: &OfferId,
+        periods: u32,
+    ) -> Result<QuoteView, MarketError> {
         let row = self.rows().offer(offer)?.ok_or(MarketError::NotFound("offer"))?;
         let amount = row.revision.price.of(periods).map_err(|rejection| MarketError::refused(&rejection, None))?;
         let currency = row.revision.price.currency();
@@ -175,7 +180,11 @@ impl Market {
     ///
     /// # Errors
     /// As [`Market::buy`].
-    pub async fn purchase(&self, buyer: &PartyId, request: &BuyRequest) -> Result<(Buy, Option<SideBody>), MarketError> {
+    pub async fn purchase(
+        &self,
+        buyer: &PartyId,
+        request: &BuyRequest,
+    ) -> Result<(Buy, Option<SideBody>), MarketError> {
         let row = self.rows().offer(&request.offer)?.ok_or(MarketError::NotFound("offer"))?;
         let periods = request.periods.or(request.quote.as_ref().map(|signed| signed.quote.periods)).unwrap_or(1);
         let (revision, amount) = match &request.quote {
@@ -222,8 +231,7 @@ impl Market {
             let held = held.ok_or(MarketError::NotFound("agreement"))?;
             let revision = self.rows().offer_revision(&held.offer, held.revision)?;
             let revision = revision.ok_or(MarketError::NotFound("offer"))?;
-            let amount =
-                revision.price.of(periods).map_err(|rejection| MarketError::refused(&rejection, None))?;
+            let amount = revision.price.of(periods).map_err(|rejection| MarketError::refused(&rejection, None))?;
             Ok((Action::Renew(Renew { agreement: *agreement, periods, amount }), None))
         })
         .await

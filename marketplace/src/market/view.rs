@@ -1,10 +1,7 @@
 //! What people see of a dataset.
 
 use super::Market;
-use crate::{
-    error::MarketError,
-    rows::OfferRow,
-};
+use crate::{error::MarketError, rows::OfferRow};
 use contracts::{
     basis::LegalBasis,
     dataset::Listing,

@@ -11,15 +11,18 @@ mod slice;
 mod tests;
 mod upload;
 
-pub use slice::{Slice, verify_slice};
 use slice::Window;
+pub use slice::{Slice, verify_slice};
 pub use upload::Upload;
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
 use contracts::id::{Blake3, Digest};
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
 use serde::Serialize;
-use std::{path::{Path, PathBuf}, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::Semaphore;
 
 /// Chunk groups of 16 KiB: an outboard of 0.4 % of the content.

@@ -123,7 +123,10 @@ impl Objects {
         }
         let bytes = self.store.get_range(&data_path(blake3), start..end).await?;
         if bytes.len() as u64 != end - start {
-            return Err(ObjectsError::Damaged { blake3: *blake3, reason: "it is shorter than its outboard says".into() });
+            return Err(ObjectsError::Damaged {
+                blake3: *blake3,
+                reason: "it is shorter than its outboard says".into(),
+            });
         }
         Ok(Window { start, bytes })
     }
@@ -162,8 +165,7 @@ pub fn verify_slice(blake3: &Blake3, slice: &Slice) -> Result<Vec<u8>, String> {
     }
     let range = slice.start..end;
     let mut target = Target { start: slice.start / 1_024 * 1_024, bytes: Vec::new() };
-    let outboard =
-        EmptyOutboard { tree: BaoTree::new(slice.total, BLOCK), root: blake3::Hash::from_bytes(blake3.0) };
+    let outboard = EmptyOutboard { tree: BaoTree::new(slice.total, BLOCK), root: blake3::Hash::from_bytes(blake3.0) };
     let mut rest = slice.encoded.as_slice();
     decode_ranges(&mut rest, &chunks(&range), &mut target, outboard).map_err(|error| error.to_string())?;
     if !rest.is_empty() {

@@ -7,7 +7,6 @@
 //! the ledger takes them once. Buying is one transaction there, so there is neither payment without
 //! licence nor licence without payment. This module never signs and never decides what to buy.
 
-
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
@@ -27,6 +26,7 @@ use ledger::{
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{collections::HashSet, future::Future, sync::Arc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Families of the private store that belong to orders.
 pub(crate) const FAMILIES: [&str; 4] = [ORDERS, OPEN, ONCE, BY_PARTY];
@@ -95,7 +95,9 @@ pub enum OrderError {
     #[error("an order in the store is damaged")]
     Damaged,
     /// No `Idempotency-Key` where one is needed.
-    #[error("this request needs an `Idempotency-Key` header (1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters), so that it can be repeated without buying twice")]
+    #[error(
+        "this request needs an `Idempotency-Key` header (1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible characters), so that it can be repeated without buying twice"
+    )]
     KeyMissing,
     /// The key was used for another request.
     #[error("this `Idempotency-Key` was used for another request: take a new key")]
@@ -103,6 +105,9 @@ pub enum OrderError {
     /// The same request is being worked on.
     #[error("the first request with this `Idempotency-Key` is still being worked on: ask again in a second")]
     Running,
+    /// The market is being stopped.
+    #[error("the market is stopping; the order is stored and goes on when it runs again")]
+    Stopping,
     /// Too many at once.
     #[error("{ORDERS_RUNNING_MAX} orders are under way: try again in a few seconds")]
     Busy,
@@ -163,6 +168,8 @@ struct Inner {
     running: Mutex<HashSet<TransactionId>>,
     /// Looking up a key and writing it is one step.
     taking: Mutex<()>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 #[derive(BorshSerialize, BorshDeserialize)]
@@ -180,7 +187,8 @@ struct OnceRow {
 impl Orders {
     /// Orders in `kv`, which has [`FAMILIES`].
     pub(crate) fn open(kv: Kv, client: Client) -> Self {
-        Self(Arc::new(Inner { kv, client, running: Mutex::default(), taking: Mutex::default() }))
+        let (running, taking, tasks, stop) = Default::default();
+        Self(Arc::new(Inner { kv, client, running, taking, tasks, stop }))
     }
 
     /// Takes an order of `party` at most once, and waits until the ledger has decided it.
@@ -219,7 +227,12 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrderError`].
-    pub fn of(&self, party: &PartyId, before: Option<&[u8]>, limit: usize) -> Result<(Vec<Order>, Option<Vec<u8>>), OrderError> {
+    pub fn of(
+        &self,
+        party: &PartyId,
+        before: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<(Vec<Order>, Option<Vec<u8>>), OrderError> {
         let from = [party.0.as_slice(), before.unwrap_or(&[0xff; 41])].concat();
         let mut rows = self.0.kv.scan_back(BY_PARTY, &from, &party.0, limit.saturating_add(1))?;
         let next = (rows.len() > limit).then(|| rows[limit].0[32..].to_vec());
@@ -263,6 +276,13 @@ impl Orders {
             }
         }
         Ok(left)
+    }
+
+    /// Stops waiting for the ledger. What is under way stays open, and goes on at the next start.
+    pub(crate) async fn stop(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 
     fn recall(&self, party: &PartyId, once: &Once) -> Result<Option<Order>, OrderError> {
@@ -333,9 +353,12 @@ impl Orders {
     async fn run(&self, order: Order, submission: Submission, first: bool) -> Result<Order, OrderError> {
         let orders = self.clone();
         self.0.running.lock().insert(order.id);
-        let task = tokio::spawn(async move {
+        let task = self.0.tasks.spawn(async move {
             let _running = Running { orders: &orders, id: order.id };
-            orders.hand_in(order, submission, first).await
+            tokio::select! {
+                done = orders.hand_in(order, submission, first) => done,
+                () = orders.0.stop.cancelled() => Err(OrderError::Stopping),
+            }
         });
         task.await.unwrap_or(Err(OrderError::Damaged))
     }

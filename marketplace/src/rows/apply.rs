@@ -88,7 +88,7 @@ impl Rows {
         batch.put(META, b"tip".as_slice(), bytes(borsh::to_vec(&tip)));
         batch.put(META, b"format".as_slice(), FORMAT.to_be_bytes());
         self.kv.write(batch)?;
-        self.tip.send_replace(tip);
+        *self.tip.write() = tip;
         Ok(())
     }
 }

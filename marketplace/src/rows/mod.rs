@@ -25,7 +25,6 @@ use ledger::{
     store::kv::{Batch, Kv, KvError},
 };
 use std::path::Path;
-use tokio::sync::watch;
 
 const STATE: &str = "state";
 const INDEX: &str = "index";
@@ -34,7 +33,9 @@ const META: &str = "meta";
 const FORMAT: u32 = 1;
 
 /// Up to which block the rows are true.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, borsh::BorshSerialize, borsh::BorshDeserialize, serde::Serialize,
+)]
 pub struct Tip {
     /// Height of the block.
     pub height: Height,
@@ -49,7 +50,7 @@ pub struct Tip {
 pub struct Rows {
     kv: Kv,
     network: NetworkId,
-    tip: watch::Sender<Tip>,
+    tip: parking_lot::RwLock<Tip>,
 }
 
 /// Why the read model could not take up or tell something.
@@ -115,7 +116,7 @@ impl Rows {
             Some(bytes) => Tip::try_from_slice(&bytes).map_err(|_| RowsError::Damaged("tip".into()))?,
             None => Tip::default(),
         };
-        Ok(Self { kv, network, tip: watch::Sender::new(tip) })
+        Ok(Self { kv, network, tip: parking_lot::RwLock::new(tip) })
     }
 
     fn begin(kv: &Kv, network: NetworkId) -> Result<(), RowsError> {
@@ -127,12 +128,7 @@ impl Rows {
 
     /// Up to which block the rows are true.
     pub fn tip(&self) -> Tip {
-        *self.tip.borrow()
-    }
-
-    /// Tells when the tip moves.
-    pub fn watch(&self) -> watch::Receiver<Tip> {
-        self.tip.subscribe()
+        *self.tip.read()
     }
 
     /// The network whose rows these are.

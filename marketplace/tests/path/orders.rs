@@ -9,7 +9,11 @@ use contracts::{
 };
 use marketplace::{market::BuyRequest, orders::Once};
 use serde_json::json;
-use std::{future::Future, pin::pin, task::{Context, Poll, Waker}};
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_purchase_survives_being_dropped_anywhere() {
@@ -84,12 +88,13 @@ async fn an_order_that_met_no_node_is_handed_in_later() {
     let id = submission.transaction.id();
     let node_folder = world.folder.path().join("node");
     let url = world.network.url.clone();
-    let network = std::mem::replace(&mut world.network, ledger::testing::Network::start(&world.folder.path().join("other")).await);
+    let network = std::mem::replace(
+        &mut world.network,
+        ledger::testing::Network::start(&world.folder.path().join("other")).await,
+    );
     network.stop().await;
-    let handed = market
-        .orders()
-        .once::<marketplace::MarketError, _>(&provider.0, None, 1, || async { Ok(submission) })
-        .await;
+    let handed =
+        market.orders().once::<marketplace::MarketError, _>(&provider.0, None, 1, || async { Ok(submission) }).await;
     assert!(handed.unwrap_err().to_string().contains("handed in until"), "stays open");
     assert_eq!(market.orders().open_count().unwrap(), 1);
     drop(market);

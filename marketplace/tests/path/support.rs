@@ -9,8 +9,14 @@ use contracts::{
     settlement::Mint,
     vocabulary::*,
 };
-use ledger::{api::client::Identity, testing::{self, Network}};
-use marketplace::{Config, Running, keys::{Keys, MasterKey}};
+use ledger::{
+    api::client::Identity,
+    testing::{self, Network},
+};
+use marketplace::{
+    Config, Running,
+    keys::{Keys, MasterKey},
+};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -70,7 +76,16 @@ impl World {
 
     pub async fn start_market(&mut self) {
         self.shutdown = CancellationToken::new();
-        let running = marketplace::start(self.config(), self.shutdown.clone()).await.unwrap();
+        // Connections that are still closing hold the folder a moment longer than the task.
+        let mut attempts = 0;
+        let running = loop {
+            match marketplace::start(self.config(), self.shutdown.clone()).await {
+                Ok(running) => break running,
+                Err(error) => assert!(attempts < 100 && format!("{error:?}").contains("InUse"), "{error:?}"),
+            }
+            attempts += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        };
         let height = self.network.client.status().await.unwrap().height;
         assert!(running.market.caught_up(height).await);
         self.running = Some(running);
@@ -179,7 +194,8 @@ impl World {
     }
 
     pub async fn offer(&self, token: &str, dataset: &DatasetId, price: Value) -> String {
-        let terms = json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
+        let terms =
+            json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
         let action = json!({"action": "offer.make", "dataset": dataset, "terms": terms, "price": price});
         let order = self.post("/api/v1/actions", Some(token), &json!({"action": action})).await.expect(201);
         order["order"]["id"].as_str().unwrap().to_string()

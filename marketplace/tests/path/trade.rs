@@ -1,10 +1,9 @@
 //! A trade from end to end, and a withdrawn consent.
 
 use super::support::{World, jacket};
-use contracts::{
-    id::Digest, party::Role, vocabulary::PersonalStatus};
-use marketplace::objects::{Slice, verify_slice};
+use contracts::{id::Digest, party::Role, vocabulary::PersonalStatus};
 use ledger::testing::Network;
+use marketplace::objects::{Slice, verify_slice};
 use serde_json::json;
 
 fn content() -> Vec<u8> {
@@ -71,7 +70,6 @@ async fn from_application_to_checked_bytes() {
     let token = world.prove(&ledger::testing::provider()).await;
     world.get(&format!("/api/v1/agreements/{agreement}"), Some(&token)).await.problem(404, "not-found");
     let held = world.get(&format!("/api/v1/agreements/{agreement}"), Some(&buyer.1)).await;
-    // Credentials name the market's address, which the test's port has changed; the session has not.
     assert_eq!(held.expect(200)["in_force"], true);
     let found = world.get("/api/v1/datasets?q=counts", None).await.expect(200);
     assert_eq!(found["items"][0]["id"], json!(dataset), "found by its identifier");

@@ -1,7 +1,10 @@
 //! Bad input gets a precise answer and changes nothing.
 
 use super::support::{World, jacket};
-use contracts::{party::Role, vocabulary::{PersonalStatus, Spectrum, Stated}};
+use contracts::{
+    party::Role,
+    vocabulary::{PersonalStatus, Spectrum, Stated},
+};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +64,14 @@ async fn bad_input_is_named_and_closed_data_stay_closed() {
 async fn every_answer_carries_its_guards_and_the_document_is_whole() {
     let world = World::start().await;
     let got = world.get("/health", None).await;
-    for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "x-request-id", "ratelimit", "ratelimit-policy"] {
+    for name in [
+        "content-security-policy",
+        "x-content-type-options",
+        "referrer-policy",
+        "x-request-id",
+        "ratelimit",
+        "ratelimit-policy",
+    ] {
         assert!(got.headers.contains_key(name), "{name}");
     }
     assert_eq!(got.expect(200)["status"], "ok");
