@@ -1,6 +1,6 @@
 //! Lists: one form for everything that there is many of, for pages, API and exports.
 
-use super::{Cell, Column, Missing, Table, block::summary, cursor, event::event_at, table::{named, plain}};
+use super::{Cell, Column, Missing, Table, block::summary, cursor, event::event_at, table::{machine, named, plain}};
 use crate::{
     view::format::{money, moment, slug},
     index::{At, Kind, ListKind, Listed, Reader, Thing},
@@ -159,7 +159,7 @@ const DATASETS: &[Column] = &[
     plain("listing", "Listing"),
     plain("versions", "Versions"),
     plain("time", "Published"),
-    plain("transaction", "Transaction"),
+    machine("transaction"),
 ];
 const OFFERS: &[Column] = &[
     plain("offer", "Offer"),
@@ -169,7 +169,7 @@ const OFFERS: &[Column] = &[
     plain("standing", "Standing"),
     plain("revision", "Revision"),
     plain("time", "Made"),
-    plain("transaction", "Transaction"),
+    machine("transaction"),
 ];
 const AGREEMENTS: &[Column] = &[
     plain("agreement", "Agreement"),
@@ -178,12 +178,12 @@ const AGREEMENTS: &[Column] = &[
     named("provider", "Provider"),
     plain("purpose", "Purpose"),
     plain("paid", "Paid"),
-    plain("paid_minor", "Minor units"),
-    plain("currency", "Currency"),
+    machine("paid_minor"),
+    machine("currency"),
     plain("standing", "Standing"),
     plain("start", "From"),
     plain("end", "Until"),
-    plain("transaction", "Transaction"),
+    machine("transaction"),
 ];
 const DELIVERIES: &[Column] = &[
     plain("delivery", "Delivery"),
@@ -192,7 +192,7 @@ const DELIVERIES: &[Column] = &[
     named("buyer", "To"),
     named("gateway", "By"),
     plain("agreement", "Agreement"),
-    plain("transaction", "Transaction"),
+    machine("transaction"),
 ];
 const CONSENTS: &[Column] = &[
     plain("consent", "Consent"),

@@ -66,7 +66,7 @@ fn stated(value: Value) -> Value {
 pub fn jacket(title: &str, spectrum: &str, access: Option<Value>, personal: &str) -> Jacket {
     let mut jacket = json!({
         "title": title,
-        "keywords": ["harbour", SECRET],
+        "keywords": ["harbour", if spectrum == "closed" { SECRET } else { "ships" }],
         "formats": ["CSV"],
         "types": ["table"],
         "source_publisher": "Port authority",

@@ -7,7 +7,7 @@ mod action;
 mod event;
 
 pub use action::asks;
-pub use event::{KINDS, consent_state, key_use, price_text, role_list, slug, tells, until};
+pub use event::{consent_state, key_use, price_text, role_list, slug, tells};
 
 use crate::{
     view::format::short,
