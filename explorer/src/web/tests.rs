@@ -97,7 +97,10 @@ async fn every_page_is_whole_and_says_up_to_where_it_is_true() {
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(page.text.contains(&format!("data-page=\"{kind}\"")), "{path}");
         assert!(page.text.contains("True up to <a href=\"/block/"), "{path}");
-        assert!(page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src 'self'"), "{path}");
+        assert!(
+            page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src 'self'"),
+            "{path}"
+        );
         // Nothing inline: the policy would not run it, and a title must not become markup.
         assert!(!page.text.contains("<script>") && !page.text.contains(" style="), "{path}");
         assert!(!page.text.contains("<b>2024</b>"), "{path}");
@@ -276,7 +279,9 @@ async fn receipts_bundles_and_the_verifier_are_there_to_take_away() {
     let request = Request::builder().uri(format!("/receipt/{}", site.made.paid)).body(Body::empty()).unwrap();
     let bytes = to_bytes(receipt.oneshot(request).await.unwrap().into_body(), 1 << 20).await.unwrap();
     let verified = ledger::receipt::Receipt::decode(&bytes).unwrap().verify(client.trust()).unwrap();
-    assert!(matches!(verified.entry, contracts::outcome::Entry::Transaction(entry) if entry.transaction.0 == site.made.paid.0));
+    assert!(
+        matches!(verified.entry, contracts::outcome::Entry::Transaction(entry) if entry.transaction.0 == site.made.paid.0)
+    );
     for path in [
         format!("/bundle/dataset/{}", site.made.personal),
         format!("/bundle/agreement/{}", site.made.paid),

@@ -6,8 +6,8 @@ use super::{
     sentence,
 };
 use crate::{
-    view::format::{counted, size, slug as word},
     index::IndexError,
+    view::format::{counted, size, slug as word},
 };
 use contracts::{action::Action, id::PartyId, money::Amount};
 

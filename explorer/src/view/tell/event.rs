@@ -2,8 +2,8 @@
 
 use super::{Names, Sentence, sentence};
 use crate::{
-    view::format::{money, moment, size, slug as word, spaced},
     index::IndexError,
+    view::format::{moment, money, size, slug as word, spaced},
 };
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 

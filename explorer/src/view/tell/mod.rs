@@ -10,8 +10,8 @@ pub use action::asks;
 pub use event::{consent_state, key_use, price_text, role_list, slug, tells};
 
 use crate::{
-    view::format::short,
     index::{IndexError, Reader},
+    view::format::short,
 };
 use contracts::{
     agreement::Agreement,
