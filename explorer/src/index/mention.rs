@@ -4,7 +4,7 @@
 //! a regulator sees who was refused what, and why, beside what was allowed.
 
 use super::{
-    At, BlockRow, Index, IndexError, Row, family, names,
+    At, BlockRow, Index, IndexError, Kind, ListKind, Row, Thing, family, names,
     rows::{decode, encode},
 };
 use contracts::{
@@ -12,139 +12,20 @@ use contracts::{
     agreement::Agreement,
     consent::Consent,
     dataset::Dataset,
-    delivery::Delivery,
     event::Event,
     founding::Founding,
-    group::Group,
     id::*,
     jacket::Jacket,
     offer::Offer,
     outcome::Outcome,
     party::Party,
     state::{Fault, Key, Reading, View},
-    version::Version,
 };
 use ledger::{
     api::follow::{Followed, FollowedItem},
     store::kv::{Batch, Kv},
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Kinds of things that have a page or a place on one. Numbers are in the index's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Kind {
-    /// A party.
-    Party = 1,
-    /// A dataset.
-    Dataset = 2,
-    /// A version of a dataset.
-    Version = 3,
-    /// An offer.
-    Offer = 4,
-    /// An agreement.
-    Agreement = 5,
-    /// A delivery.
-    Delivery = 6,
-    /// A consent.
-    Consent = 7,
-    /// A group.
-    Group = 8,
-    /// A transaction.
-    Transaction = 9,
-    /// A block.
-    Block = 10,
-}
-
-impl Kind {
-    const ALL: [Kind; 10] = [
-        Kind::Party,
-        Kind::Dataset,
-        Kind::Version,
-        Kind::Offer,
-        Kind::Agreement,
-        Kind::Delivery,
-        Kind::Consent,
-        Kind::Group,
-        Kind::Transaction,
-        Kind::Block,
-    ];
-
-    /// The kind with this number.
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
-    }
-
-    /// The word for people and links.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Party => "party",
-            Self::Dataset => "dataset",
-            Self::Version => "version",
-            Self::Offer => "offer",
-            Self::Agreement => "agreement",
-            Self::Delivery => "delivery",
-            Self::Consent => "consent",
-            Self::Group => "group",
-            Self::Transaction => "transaction",
-            Self::Block => "block",
-        }
-    }
-}
-
-/// One thing: its kind and its identifier, consents filled up with zeros.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Thing {
-    /// What kind.
-    pub kind: Kind,
-    /// Which.
-    pub id: [u8; 32],
-}
-
-impl Thing {
-    /// The thing of `kind` named `id`.
-    ///
-    /// # Panics
-    /// With more than 32 bytes: no identifier has more.
-    pub fn new(kind: Kind, id: &[u8]) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..id.len()].copy_from_slice(id);
-        Self { kind, id: bytes }
-    }
-
-    pub(super) fn key(&self) -> [u8; 33] {
-        let mut key = [0; 33];
-        key[0] = self.kind as u8;
-        key[1..].copy_from_slice(&self.id);
-        key
-    }
-}
-
-/// Lists that pages show. Numbers are in the index's keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum ListKind {
-    /// Things of a kind, of a scope or of all.
-    Parties = 1,
-    /// Datasets; by party.
-    Datasets = 2,
-    /// Versions; by dataset.
-    Versions = 3,
-    /// Offers; by dataset, party.
-    Offers = 4,
-    /// Agreements; by dataset, party, offer.
-    Agreements = 5,
-    /// Deliveries; by dataset, agreement, party.
-    Deliveries = 6,
-    /// Consents; by dataset, party.
-    Consents = 7,
-    /// Groups; by party.
-    Groups = 8,
-    /// Refusals (their transactions); by whatever the action named.
-    Refusals = 9,
-    /// Transactions; by sender.
-    Transactions = 10,
-}
 
 /// Writes of one batch, with the counts they change.
 #[derive(Default)]
@@ -524,24 +405,4 @@ fn rename(rows: &mut Rows, index: &Index, after: &After, key: &Key) -> Result<()
 /// The words by which a dataset is found.
 pub(super) fn dataset_name(dataset: &Dataset, jacket: &Jacket) -> String {
     format!("{} {} {}", jacket.title, dataset.identifier, dataset.catalogue)
-}
-
-/// The key of the record that a thing's page is about.
-pub fn state_key(thing: &Thing) -> Option<Key> {
-    let id = thing.id;
-    Some(match thing.kind {
-        Kind::Party => Party::key(&PartyId(id)),
-        Kind::Dataset => Dataset::key(&DatasetId(id)),
-        Kind::Version => Version::key(&VersionId(id)),
-        Kind::Offer => Offer::key(&OfferId(id)),
-        Kind::Agreement => Agreement::key(&AgreementId(id)),
-        Kind::Delivery => Delivery::key(&DeliveryId(id)),
-        Kind::Group => Group::key(&GroupId(id)),
-        Kind::Consent => {
-            let mut short = [0; 16];
-            short.copy_from_slice(&id[..16]);
-            Consent::key(&ConsentId(short))
-        }
-        Kind::Transaction | Kind::Block => return None,
-    })
 }

@@ -10,11 +10,12 @@ mod mention;
 mod names;
 mod read;
 mod rows;
+mod thing;
 
-pub use mention::{Kind, ListKind, Thing};
 pub use names::words;
 pub use read::{Found, Listed, Page, Reader, Target};
 pub use rows::{At, BlockRow, Row};
+pub use thing::{Kind, ListKind, Thing};
 
 use crate::limits::LIVE_QUEUE_BLOCKS;
 use contracts::{

@@ -2,9 +2,10 @@
 
 use super::{
     At, BlockRow, IndexError, Kind, ListKind, Row, Thing, Tip, family,
-    mention::{dataset_name, list_key, state_key},
+    mention::{dataset_name, list_key},
     names,
     rows::decode,
+    thing::state_key,
 };
 use crate::limits::{QUERY_WORDS_MAX, SCAN_ROWS_MAX};
 use contracts::{

@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Origin, Timeline, as_of, origin, timeline, unknown};
 use crate::{
-    view::format::{Money, Moment, moment, money, slug},
     index::{At, Kind, ListKind, Reader, Thing},
+    view::format::{Moment, Money, moment, money, slug},
     view::redact,
     view::tell::{Link, Names},
 };

@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Said, as_of, unknown};
 use crate::{
-    view::format::{Moment, moment},
     index::{BlockRow, Reader},
+    view::format::{Moment, moment},
     view::tell::{Names, asks},
 };
 use contracts::id::Height;

@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Origin, Timeline, agreement::history, as_of, origin, timeline, unknown};
 use crate::{
-    view::format::{Moment, day, moment},
     index::{At, Kind, Reader, Thing},
+    view::format::{Moment, day, moment},
     view::tell::{Link, Names, consent_state},
 };
 use contracts::{

@@ -5,9 +5,9 @@ use super::{
     party::Tally, timeline, unknown,
 };
 use crate::{
-    view::format::slug,
     index::{At, Kind, ListKind, Reader, Thing},
     limits::GLANCE_ROWS,
+    view::format::slug,
     view::redact,
     view::tell::{Link, Names, price_text},
 };

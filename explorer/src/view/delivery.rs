@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Origin, as_of, origin, unknown};
 use crate::{
-    view::format::{Moment, moment, size},
     index::{At, Kind, Reader, Thing},
+    view::format::{Moment, moment, size},
     view::redact,
     view::tell::{Link, Names},
 };

@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Said, as_of, cursor, said};
 use crate::{
-    view::format::{Moment, moment},
     index::{At, IndexError, Reader, Row, Thing},
+    view::format::{Moment, moment},
     view::tell,
 };
 use contracts::{event::Event, rejection::Rejection};

@@ -7,9 +7,9 @@ use super::{
     party::{Tally, currency_of},
 };
 use crate::{
-    view::format::{Money, money},
     index::{At, ListKind, Reader},
     limits::GLANCE_ROWS,
+    view::format::{Money, money},
 };
 use contracts::{settlement::Supply, state::Subject};
 use serde::Serialize;

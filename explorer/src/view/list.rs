@@ -1,9 +1,9 @@
 //! Lists: one form for everything that there is many of, for pages, API and exports.
 
-use super::{Cell, Column, Missing, Table, block::summary, cursor, event::event_at, table::{named, plain}};
+use super::{Cell, Column, Missing, Table, block::summary, columns::*, cursor, event::event_at};
 use crate::{
-    view::format::{money, moment, slug},
     index::{At, Kind, ListKind, Listed, Reader, Thing},
+    view::format::{moment, money, slug},
     view::redact,
     view::tell::{Names, asks, price_text},
 };
@@ -100,7 +100,9 @@ impl List {
             Self::Blocks => "Every block, newest first. A block is what validators ordered at one height.",
             Self::Transactions => "Every signed request that is in a block, applied or refused, newest first.",
             Self::Parties => "Every organisation that founded the network or applied to it, newest first.",
-            Self::Datasets => "Every dataset ever published, newest first. Closed data are acknowledged, not described.",
+            Self::Datasets => {
+                "Every dataset ever published, newest first. Closed data are acknowledged, not described."
+            }
             Self::Offers => "Every offer ever made, newest first, with the price in force.",
             Self::Agreements => "Every licence ever bought, newest first.",
             Self::Deliveries => "Every version that was handed out under a licence, newest first.",
@@ -124,103 +126,6 @@ impl List {
         })
     }
 }
-
-const BLOCKS: &[Column] = &[
-    plain("height", "Height"),
-    plain("time", "Time"),
-    plain("transactions", "Transactions"),
-    plain("refused", "Refused"),
-    plain("block", "Block id"),
-];
-const TRANSACTIONS: &[Column] = &[
-    plain("height", "Block"),
-    plain("time", "Time"),
-    plain("transaction", "Transaction"),
-    named("sender", "Signed by"),
-    plain("action", "Action"),
-    plain("outcome", "Outcome"),
-    plain("request", "Request"),
-];
-const PARTIES: &[Column] = &[
-    named("party", "Party"),
-    plain("kind", "Kind"),
-    plain("jurisdiction", "Country"),
-    plain("standing", "Standing"),
-    plain("roles", "Roles"),
-    plain("since_height", "Since block"),
-    plain("transaction", "Application"),
-];
-const DATASETS: &[Column] = &[
-    named("dataset", "Dataset"),
-    named("publisher", "Published by"),
-    plain("catalogue", "Catalogue"),
-    plain("identifier", "Identifier"),
-    plain("spectrum", "Spectrum"),
-    plain("listing", "Listing"),
-    plain("versions", "Versions"),
-    plain("time", "Published"),
-    plain("transaction", "Transaction"),
-];
-const OFFERS: &[Column] = &[
-    plain("offer", "Offer"),
-    named("dataset", "Dataset"),
-    named("provider", "Provider"),
-    plain("price", "Price"),
-    plain("standing", "Standing"),
-    plain("revision", "Revision"),
-    plain("time", "Made"),
-    plain("transaction", "Transaction"),
-];
-const AGREEMENTS: &[Column] = &[
-    plain("agreement", "Agreement"),
-    named("buyer", "Buyer"),
-    named("dataset", "Dataset"),
-    named("provider", "Provider"),
-    plain("purpose", "Purpose"),
-    plain("paid", "Paid"),
-    plain("paid_minor", "Minor units"),
-    plain("currency", "Currency"),
-    plain("standing", "Standing"),
-    plain("start", "From"),
-    plain("end", "Until"),
-    plain("transaction", "Transaction"),
-];
-const DELIVERIES: &[Column] = &[
-    plain("delivery", "Delivery"),
-    plain("time", "Time"),
-    named("version", "Version"),
-    named("buyer", "To"),
-    named("gateway", "By"),
-    plain("agreement", "Agreement"),
-    plain("transaction", "Transaction"),
-];
-const CONSENTS: &[Column] = &[
-    plain("consent", "Consent"),
-    named("dataset", "Dataset"),
-    named("controller", "Recorded by"),
-    plain("purposes", "Purposes"),
-    plain("state", "State"),
-    plain("from", "From"),
-    plain("until_day", "Until"),
-    plain("transaction", "Transaction"),
-];
-const REFUSALS: &[Column] = &[
-    plain("height", "Block"),
-    plain("time", "Time"),
-    named("sender", "Asked by"),
-    plain("request", "Request"),
-    plain("code", "Code"),
-    plain("reason", "Reason"),
-    plain("transaction", "Transaction"),
-];
-const EVENTS: &[Column] = &[
-    plain("height", "Block"),
-    plain("time", "Time"),
-    plain("kind", "Kind"),
-    plain("fact", "What happened"),
-    plain("transaction", "Transaction"),
-    plain("number", "Event"),
-];
 
 /// How many rows a list has.
 ///
@@ -278,9 +183,10 @@ fn blocks(reader: &Reader, before: Option<At>, limit: usize) -> Result<Table, Mi
         Some(at) => at.height.saturating_sub(1),
     };
     let found = reader.blocks(from, limit)?;
-    let next = found.last().filter(|last| last.entry.height > 1).map(|last| {
-        cursor(&At { height: last.entry.height, place: 0, event: 0 }.bytes())
-    });
+    let next = found
+        .last()
+        .filter(|last| last.entry.height > 1)
+        .map(|last| cursor(&At { height: last.entry.height, place: 0, event: 0 }.bytes()));
     let rows = found
         .iter()
         .map(|row| {
@@ -422,7 +328,8 @@ fn offer_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, Miss
     let Some(offer) = reader.value::<Offer>(&Offer::key(&id))? else { return Ok(None) };
     let revision: Option<OfferRevision> = reader.value(&OfferRevision::key(&id, offer.revision))?;
     let names = Names(reader);
-    let standing = if offer.withdrawn { Cell::text("withdrawn").toned("bad") } else { Cell::text("open").toned("good") };
+    let standing =
+        if offer.withdrawn { Cell::text("withdrawn").toned("bad") } else { Cell::text("open").toned("good") };
     let text = id.to_string();
     Ok(Some(vec![
         Cell::id(&text, format!("/offer/{text}")),

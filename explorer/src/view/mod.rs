@@ -9,6 +9,7 @@ pub mod tell;
 
 pub mod agreement;
 pub mod block;
+mod columns;
 pub mod consent;
 pub mod dataset;
 pub mod delivery;
@@ -24,8 +25,8 @@ pub mod table;
 pub mod transaction;
 
 use crate::{
-    view::format::{Moment, moment},
     index::{At, IndexError, Reader},
+    view::format::{Moment, moment},
     view::tell::{Names, Piece, Sentence, tells},
 };
 use contracts::{event::Event, id::TransactionId};

@@ -2,8 +2,8 @@
 
 use super::{AsOf, Missing, Timeline, as_of, timeline, unknown};
 use crate::{
-    view::format::{Money, money, slug},
     index::{At, Kind, ListKind, Reader, Thing},
+    view::format::{Money, money, slug},
     view::redact,
     view::tell::key_use,
 };

@@ -2,9 +2,9 @@
 
 use super::{AsOf, Missing, as_of, cursor, cursor_bytes};
 use crate::{
-    view::format::grouped,
     index::{Found, Kind, Reader, Target, Thing, words},
     limits::{ID_PREFIX_DIGITS_MIN, PAGE_ROWS_MAX, QUERY_BYTES_MAX},
+    view::format::grouped,
     view::tell::{Link, Names},
 };
 use contracts::id::*;

@@ -13,16 +13,23 @@ pub struct Column {
     pub label: &'static str,
     /// Do exports carry the words beside the value, as `<key>_name`?
     pub named: bool,
+    /// Is it in exports and the API only, since pages show the same in other words?
+    pub machines_only: bool,
 }
 
 /// A column whose value says everything.
 pub const fn plain(key: &'static str, label: &'static str) -> Column {
-    Column { key, label, named: false }
+    Column { key, label, named: false, machines_only: false }
 }
 
 /// A column of things: exports carry identifier and name.
 pub const fn named(key: &'static str, label: &'static str) -> Column {
-    Column { key, label, named: true }
+    Column { key, label, named: true, machines_only: false }
+}
+
+/// A column that pages leave out.
+pub const fn machine(key: &'static str) -> Column {
+    Column { key, label: key, named: false, machines_only: true }
 }
 
 /// A cell.

@@ -2,8 +2,8 @@
 
 use super::{AsOf, EventView, Missing, Said, as_of, event::event_view, unknown};
 use crate::{
-    view::format::{Moment, moment},
     index::Reader,
+    view::format::{Moment, moment},
     view::redact,
     view::tell::{Link, Names, asks},
 };
@@ -117,7 +117,9 @@ pub fn refusal(events: &[Event]) -> Option<RefusalView> {
     events.iter().find_map(|event| match event {
         Event::Refused { rejection, .. } => Some(RefusalView {
             code: rejection.code(),
-            name: contracts::rejection::Rejection::name_of(rejection.code()).map(crate::view::format::spaced).unwrap_or_default(),
+            name: contracts::rejection::Rejection::name_of(rejection.code())
+                .map(crate::view::format::spaced)
+                .unwrap_or_default(),
             reason: rejection.to_string(),
         }),
         _ => None,

@@ -136,7 +136,10 @@ macro_rules! thing_page {
 }
 
 thing_page!(block, "block", BlockPage, "blocks", |view| format!("Block {}", grouped(view.block.height)));
-thing_page!(transaction, "transaction", TransactionPage, "transactions", |view| format!("Transaction: {}", view.action));
+thing_page!(transaction, "transaction", TransactionPage, "transactions", |view| format!(
+    "Transaction: {}",
+    view.action
+));
 thing_page!(party, "party", PartyPage, "parties", |view| view.name.clone());
 thing_page!(dataset, "dataset", DatasetPage, "datasets", |view| view.title.clone());
 thing_page!(offer, "offer", OfferPage, "offers", |view| format!("Offer of {}", view.dataset.name));
@@ -196,7 +199,8 @@ async fn search(State(app): State<App>, Query(asked): Query<Asked>, headers: Hea
 async fn version(State(app): State<App>, Path(text): Path<String>) -> Response {
     let asked = Asked { q: Some(text.clone()), ..Asked::default() };
     match parse::search(&app, &asked).await {
-        Ok(view) => match view.hits.iter().find(|hit| hit.link.kind == "version" && hit.link.id == text.to_lowercase()) {
+        Ok(view) => match view.hits.iter().find(|hit| hit.link.kind == "version" && hit.link.id == text.to_lowercase())
+        {
             Some(hit) => Redirect::to(&hit.link.href).into_response(),
             None => {
                 let missing =

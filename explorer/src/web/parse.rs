@@ -54,15 +54,8 @@ impl Asked {
 
     /// The parameter and identifier that limit a list.
     fn scope_text(&self) -> Result<Option<(&'static str, Kind, &str)>, Missing> {
-        let given = [
-            &self.party,
-            &self.dataset,
-            &self.offer,
-            &self.agreement,
-            &self.delivery,
-            &self.consent,
-            &self.group,
-        ];
+        let given =
+            [&self.party, &self.dataset, &self.offer, &self.agreement, &self.delivery, &self.consent, &self.group];
         let mut found = SCOPES.iter().zip(given).filter_map(|((name, kind), value)| {
             value.as_deref().filter(|text| !text.is_empty()).map(|text| (*name, *kind, text))
         });
@@ -222,7 +215,8 @@ pub async fn list(app: &App, list: List, asked: &Asked) -> Result<ListView, Fail
         let thing = scope.as_ref().map(|scope| &scope.thing);
         let table = view::list::rows(reader, list, thing, at, limit, now_ms())?;
         let count = view::list::count(reader, list, thing)?;
-        let scope = scope.as_ref().map(|scope| Ok::<_, Missing>((scope.name, view::search::link_of(reader, &scope.thing)?)));
+        let scope =
+            scope.as_ref().map(|scope| Ok::<_, Missing>((scope.name, view::search::link_of(reader, &scope.thing)?)));
         Ok(ListView { as_of: as_of(reader), count, scope: scope.transpose()?, table })
     })
     .await

@@ -96,7 +96,8 @@ async fn checkpoint(State(app): State<App>, headers: HeaderMap) -> Result<Respon
 }
 
 async fn anchor(State(app): State<App>, headers: HeaderMap) -> Response {
-    let mut response = json(&headers, &serde_json::from_str::<serde_json::Value>(&anchor_json(&app)).unwrap_or_default());
+    let mut response =
+        json(&headers, &serde_json::from_str::<serde_json::Value>(&anchor_json(&app)).unwrap_or_default());
     let name = HeaderValue::from_static("inline; filename=\"anchor.json\"");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     response

@@ -66,7 +66,7 @@ fn stated(value: Value) -> Value {
 pub fn jacket(title: &str, spectrum: &str, access: Option<Value>, personal: &str) -> Jacket {
     let mut jacket = json!({
         "title": title,
-        "keywords": ["harbour", SECRET],
+        "keywords": ["harbour", if spectrum == "closed" { SECRET } else { "ships" }],
         "formats": ["CSV"],
         "types": ["table"],
         "source_publisher": "Port authority",
@@ -103,7 +103,12 @@ fn terms(purposes: Value) -> Terms {
     serde_json::from_value(terms).expect("the terms are well formed")
 }
 
-async fn publish(client: &Client, identifier: &str, jacket: Jacket, side: Option<SideBody>) -> (DatasetId, TransactionId) {
+async fn publish(
+    client: &Client,
+    identifier: &str,
+    jacket: Jacket,
+    side: Option<SideBody>,
+) -> (DatasetId, TransactionId) {
     let who = testing::provider();
     let side_id = side.as_ref().map(SideBody::id);
     let publish =
@@ -153,10 +158,13 @@ fn side(name: &str, value: &str) -> SideBody {
 pub async fn market(client: &Client) -> Made {
     let (provider, buyer) = (testing::provider(), testing::buyer());
     let contact = side("contact", CONTACT);
-    let (open, _) = publish(client, "arrivals-2024", jacket("Ship arrivals 2024", "open", None, "none"), Some(contact)).await;
-    let (closed, closing) = publish(client, "ciphers", jacket("Berth planning, closed", "closed", None, "none"), None).await;
+    let (open, _) =
+        publish(client, "arrivals-2024", jacket("Ship arrivals 2024", "open", None, "none"), Some(contact)).await;
+    let (closed, closing) =
+        publish(client, "ciphers", jacket("Berth planning, closed", "closed", None, "none"), None).await;
     let access = json!({ "kind": "public" });
-    let (personal, _) = publish(client, "crews", jacket("Crew lists <b>2024</b>", "shared", Some(access), "personal"), None).await;
+    let (personal, _) =
+        publish(client, "crews", jacket("Crew lists <b>2024</b>", "shared", Some(access), "personal"), None).await;
     let access = json!({ "kind": "specific", "parties": [buyer.party] });
     let (specific, _) = publish(client, "tides", jacket("Tide gauges", "shared", Some(access), "none"), None).await;
     anchor(client, open, 1, vec![], vec![]).await;

@@ -2,12 +2,12 @@
 
 use super::{
     Names, Sentence,
-    event::{consent_state, key_use, price_text, role_list},
+    event::{consent_state, key_use, lower, price_text, role_list},
     sentence,
 };
 use crate::{
-    view::format::{counted, size, slug as word},
     index::IndexError,
+    view::format::{counted, size, slug as word},
 };
 use contracts::{action::Action, id::PartyId, money::Amount};
 
@@ -85,7 +85,7 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
                 (amount, Some(currency)) => format!("expecting to pay {}", amount.display(currency)),
                 (amount, None) => format!("expecting to pay {} minor units", amount.minor()),
             };
-            let what = format!(" for {}, {expects}{by_quote}.", ask.purpose.label());
+            let what = format!(" for {}, {expects}{by_quote}.", lower(ask.purpose.label()));
             sentence![who, " asked to buy from the ", names.offer(&ask.offer)?, what]
         }
         Action::Renew(ask) => {
@@ -111,7 +111,7 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
         Action::StateBasis(ask) => {
             let verb = if ask.ended { "end" } else { "state" };
             let what = format!(" asked to {verb} a legal basis ({}) on ", word(&ask.kind).replace('-', " "));
-            sentence![who, what, names.dataset(&ask.dataset)?, format!(" for {}.", ask.purpose.label())]
+            sentence![who, what, names.dataset(&ask.dataset)?, format!(" for {}.", lower(ask.purpose.label()))]
         }
         Action::Mint(ask) => {
             let what = format!(" asked to bring {} on the ledger for ", ask.amount.display(ask.currency));

@@ -2,8 +2,8 @@
 
 use super::{Names, Sentence, sentence};
 use crate::{
-    view::format::{day, money, moment, size, slug as word, spaced},
     index::IndexError,
+    view::format::{moment, money, size, slug as word, spaced},
 };
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
@@ -37,35 +37,6 @@ pub fn slug(event: &Event) -> &'static str {
         Event::Paid { .. } => "paid",
     }
 }
-
-/// The kinds of events that filters offer, and what each means.
-pub const KINDS: &[(&str, &str)] = &[
-    ("refused", "refusals"),
-    ("party-applied", "applications"),
-    ("party-admitted", "admissions and role changes"),
-    ("party-suspended", "suspensions"),
-    ("key-added", "keys added"),
-    ("key-revoked", "keys revoked"),
-    ("group-set", "groups formed or changed"),
-    ("dataset-published", "datasets published"),
-    ("dataset-revised", "datasets revised"),
-    ("dataset-listed", "listings changed"),
-    ("version-added", "versions anchored"),
-    ("step-recorded", "steps of processing"),
-    ("offer-made", "offers made or revised"),
-    ("offer-withdrawn", "offers withdrawn"),
-    ("bought", "licences bought"),
-    ("renewed", "licences renewed"),
-    ("revoked", "licences ended early"),
-    ("delivered", "deliveries"),
-    ("consent-changed", "consents given or ended"),
-    ("consent-excluded", "subjects left out of a version"),
-    ("basis-stated", "legal bases stated"),
-    ("side-taken-down", "side bodies taken down"),
-    ("minted", "money brought on the ledger"),
-    ("burned", "money taken off the ledger"),
-    ("paid", "payments"),
-];
 
 /// The event as a sentence.
 ///
@@ -287,12 +258,8 @@ pub fn price_text(price: &Price) -> String {
     }
 }
 
-/// A day as a consent's end.
-pub fn until(days: u32) -> String {
-    format!("{} (at its start, UTC)", day(days))
-}
-
-fn lower(label: &str) -> String {
+/// A label in the middle of a sentence.
+pub(super) fn lower(label: &str) -> String {
     let mut chars = label.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -7,11 +7,11 @@ mod action;
 mod event;
 
 pub use action::asks;
-pub use event::{KINDS, consent_state, key_use, price_text, role_list, slug, tells, until};
+pub use event::{consent_state, key_use, price_text, role_list, slug, tells};
 
 use crate::{
-    view::format::short,
     index::{IndexError, Reader},
+    view::format::short,
 };
 use contracts::{
     agreement::Agreement,

@@ -1,0 +1,100 @@
+//! The columns of each list, the same on pages, in the API and in exports.
+
+use super::table::{Column, machine, named, plain};
+
+pub(super) const BLOCKS: &[Column] = &[
+    plain("height", "Height"),
+    plain("time", "Time"),
+    plain("transactions", "Transactions"),
+    plain("refused", "Refused"),
+    plain("block", "Block id"),
+];
+pub(super) const TRANSACTIONS: &[Column] = &[
+    plain("height", "Block"),
+    plain("time", "Time"),
+    plain("transaction", "Transaction"),
+    named("sender", "Signed by"),
+    plain("action", "Action"),
+    plain("outcome", "Outcome"),
+    plain("request", "Request"),
+];
+pub(super) const PARTIES: &[Column] = &[
+    named("party", "Party"),
+    plain("kind", "Kind"),
+    plain("jurisdiction", "Country"),
+    plain("standing", "Standing"),
+    plain("roles", "Roles"),
+    plain("since_height", "Since block"),
+    plain("transaction", "Application"),
+];
+pub(super) const DATASETS: &[Column] = &[
+    named("dataset", "Dataset"),
+    named("publisher", "Published by"),
+    plain("catalogue", "Catalogue"),
+    plain("identifier", "Identifier"),
+    plain("spectrum", "Spectrum"),
+    plain("listing", "Listing"),
+    plain("versions", "Versions"),
+    plain("time", "Published"),
+    machine("transaction"),
+];
+pub(super) const OFFERS: &[Column] = &[
+    plain("offer", "Offer"),
+    named("dataset", "Dataset"),
+    named("provider", "Provider"),
+    plain("price", "Price"),
+    plain("standing", "Standing"),
+    plain("revision", "Revision"),
+    plain("time", "Made"),
+    machine("transaction"),
+];
+pub(super) const AGREEMENTS: &[Column] = &[
+    plain("agreement", "Agreement"),
+    named("buyer", "Buyer"),
+    named("dataset", "Dataset"),
+    named("provider", "Provider"),
+    plain("purpose", "Purpose"),
+    plain("paid", "Paid"),
+    machine("paid_minor"),
+    machine("currency"),
+    plain("standing", "Standing"),
+    plain("start", "From"),
+    plain("end", "Until"),
+    machine("transaction"),
+];
+pub(super) const DELIVERIES: &[Column] = &[
+    plain("delivery", "Delivery"),
+    plain("time", "Time"),
+    named("version", "Version"),
+    named("buyer", "To"),
+    named("gateway", "By"),
+    plain("agreement", "Agreement"),
+    machine("transaction"),
+];
+pub(super) const CONSENTS: &[Column] = &[
+    plain("consent", "Consent"),
+    named("dataset", "Dataset"),
+    named("controller", "Recorded by"),
+    plain("purposes", "Purposes"),
+    plain("state", "State"),
+    plain("from", "From"),
+    plain("until_day", "Until"),
+    plain("transaction", "Transaction"),
+];
+pub(super) const REFUSALS: &[Column] = &[
+    plain("height", "Block"),
+    plain("time", "Time"),
+    named("sender", "Asked by"),
+    plain("request", "Request"),
+    plain("code", "Code"),
+    plain("reason", "Reason"),
+    plain("transaction", "Transaction"),
+];
+pub(super) const EVENTS: &[Column] = &[
+    plain("height", "Block"),
+    plain("time", "Time"),
+    plain("kind", "Kind"),
+    plain("fact", "What happened"),
+    plain("transaction", "Transaction"),
+    plain("number", "Event"),
+];
