@@ -277,6 +277,15 @@ impl Session {
         }
     }
 
+    /// Issues a one-time sign-in link to a party whose key the marketplace keeps. By an operator.
+    ///
+    /// # Errors
+    /// What the marketplace says is wrong.
+    pub async fn sign_in_link(&self, party: &PartyId) -> Result<Value, Problem> {
+        let path = format!("/api/v1/parties/{party}/sign-in-links");
+        self.market.json(self.market.request(Method::POST, &path).bearer_auth(&self.token).json(&json!({}))).await
+    }
+
     /// Hands a file over. The answer's digest is for the caller to compare.
     ///
     /// # Errors

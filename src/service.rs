@@ -192,6 +192,7 @@ pub async fn market(
     let dir = context.layout().data_path(&config.market.data);
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
+    settings.explorer_url = Some(config.explorer.url());
     settings.tls = config
         .market
         .tls_cert

@@ -48,6 +48,11 @@ pub enum Party {
         #[arg(long)]
         group: Option<GroupId>,
     },
+    /// Issue a one-time sign-in link to a party that applied in the browser (an operator)
+    Link {
+        /// A party's id
+        party: String,
+    },
     /// List the parties that the marketplace knows
     List,
     /// Show a party, proven from the ledger
@@ -105,6 +110,7 @@ impl Party {
                 told(context, Some("operator"), Action::Suspend(Suspend { party, reason }), party, "suspended").await
             }
             Self::Group { name, members, group: known } => group(context, name, &members, known).await,
+            Self::Link { party } => link(context, context.party(&party)?).await,
             Self::List => list(context).await,
             Self::Show { party } => show(context, context.party(&party)?).await,
         }
@@ -182,6 +188,15 @@ async fn group(context: &Context, name: String, members: &[String], known: Optio
     let group = known.unwrap_or(GroupId(committed.id.0));
     context.print(&Done::new(&committed, WithGroup { group }), || {
         format!("group {group}\n{count} members, set in block {}", committed.height)
+    });
+    Ok(())
+}
+
+async fn link(context: &Context, party: PartyId) -> Result<(), Problem> {
+    let link = context.session(Some("operator")).await?.sign_in_link(&party).await?;
+    context.print(&link, || {
+        let url = link["url"].as_str().unwrap_or_default();
+        format!("{url}\nIt lets its reader in once, as {party}: send it to them alone.")
     });
     Ok(())
 }

@@ -37,7 +37,7 @@ pub fn shared(explorer: Option<&str>) -> Arc<Shared> {
     Arc::new(Shared { explorer, sheet: assets::address("market.css") })
 }
 
-/// Pages that answer at once. `entry` limits attempts to get in.
+/// Pages that answer at once.
 pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
     Router::new()
         .route("/", get(browse::home))
@@ -45,7 +45,9 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/help", get(browse::help))
         .route("/datasets/{dataset}", get(browse::dataset))
         .route("/parties/{party}", get(browse::party))
+        .route("/apply", get(entry::apply))
         .route("/applied/{party}", get(entry::after))
+        .route("/sign-in", get(entry::sign_in))
         .route("/sign-out", post(entry::sign_out))
         .route("/account", get(account::account))
         .route("/offers/{offer}/confirm", get(trade::confirm))
@@ -79,8 +81,8 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
 /// Ways in: their attempts are limited.
 pub fn entries(shared: &Arc<Shared>) -> Router<Market> {
     Router::new()
-        .route("/apply", get(entry::apply).post(entry::applied))
-        .route("/sign-in", get(entry::sign_in).post(entry::signed_in))
+        .route("/apply", post(entry::applied))
+        .route("/sign-in", post(entry::signed_in))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(Extension(shared.clone()))
 }

@@ -2,6 +2,7 @@
 //! what happens when somebody says no.
 
 mod orders;
+mod pages;
 mod support;
 mod trade;
 mod wrong;
