@@ -124,7 +124,8 @@ fn one_flipped_byte_is_located_refused_or_without_effect() {
         bytes[at] ^= 1 << (draw("bit") % 8);
         fs::write(&target, bytes).unwrap();
         let verdict = judge(&whole, broken.path());
-        let verdict = verdict.unwrap_or_else(|reason| panic!("seed {seed}, flip {flip}: byte {at} of {}: {reason}", file.display()));
+        let verdict = verdict
+            .unwrap_or_else(|reason| panic!("seed {seed}, flip {flip}: byte {at} of {}: {reason}", file.display()));
         *tally.entry((kind.clone(), verdict)).or_default() += 1;
     }
     println!("flips by kind of file and verdict: {tally:#?}");
@@ -150,7 +151,10 @@ fn cutting_off_the_last_block_is_noticed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(lay_out(folder.path()));
     // RocksDB drops a torn tail of its log in silence; the high-water file does not.
-    let log = files(&folder.path().join("db")).into_iter().filter(|file| kind(file) == "log").max_by_key(|file| fs::metadata(file).unwrap().len());
+    let log = files(&folder.path().join("db"))
+        .into_iter()
+        .filter(|file| kind(file) == "log")
+        .max_by_key(|file| fs::metadata(file).unwrap().len());
     let log = log.expect("the newest writes are in a log");
     let length = fs::metadata(&log).unwrap().len();
     fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(length - 2_000).unwrap();

@@ -23,8 +23,8 @@ pub mod orders;
 pub mod vault;
 
 pub mod api;
-mod web;
 pub mod service;
+mod web;
 
 pub use error::MarketError;
 pub use market::Market;

@@ -7,7 +7,14 @@ use crate::{
     submission::Submission,
 };
 use borsh::BorshDeserialize;
-use contracts::{action::Action, agreement::Buy, id::Height, money::Amount, provenance::{Activity, RecordStep}, vocabulary::Purpose};
+use contracts::{
+    action::Action,
+    agreement::Buy,
+    id::Height,
+    money::Amount,
+    provenance::{Activity, RecordStep},
+    vocabulary::Purpose,
+};
 use parking_lot::Mutex;
 use serde::Serialize;
 use std::{
@@ -110,7 +117,9 @@ pub(super) fn run(
     let used = cpu::between(&cpu_before, &cpu::by_thread());
     let mut latencies = counters.latencies_us.lock().clone();
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |us| f64::from(*us) / 1_000.0);
+    let at = |share: f64| {
+        latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |us| f64::from(*us) / 1_000.0)
+    };
     Ok(Measured {
         mix,
         batch,
@@ -131,11 +140,17 @@ pub(super) fn run(
 /// Bytes in the store's folder.
 fn disk(node: &Node) -> u64 {
     let folder = std::fs::read_dir(node.handle().store().kv().path());
-    folder.map(|files| files.flatten().filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum()).unwrap_or(0)
+    folder
+        .map(|files| files.flatten().filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum())
+        .unwrap_or(0)
 }
 
 /// An endless supply of actions, another signer each time.
-fn actions(world: &World, mix: Mix, task: usize) -> impl FnMut() -> (crate::api::client::Identity, Action) + Send + 'static {
+fn actions(
+    world: &World,
+    mix: Mix,
+    task: usize,
+) -> impl FnMut() -> (crate::api::client::Identity, Action) + Send + 'static {
     let (signers, datasets, offers) = (world.signers.clone(), world.datasets.clone(), world.offers.clone());
     let mut number = task as u64 * 1_000_003;
     move || {

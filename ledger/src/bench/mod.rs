@@ -89,7 +89,12 @@ pub fn run(plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<Outcome, B
     let machine = machine::measure(&plan.folder)?;
     let runtime = |name: &str, threads: usize| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(threads).thread_name(name).enable_all().build().map_err(|error| BenchError::new("start threads", error))
+        builder
+            .worker_threads(threads)
+            .thread_name(name)
+            .enable_all()
+            .build()
+            .map_err(|error| BenchError::new("start threads", error))
     };
     let (serving, loading) = (runtime("node-http", 2)?, runtime("bench-load", 2)?);
     let signer = |seed| Arc::new(TestSigner::of(seed)) as Arc<dyn Signer>;
@@ -126,7 +131,16 @@ pub fn run(plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<Outcome, B
         "one machine of {} cores; node, HTTP server and load generator in one process, in threads of their own",
         std::thread::available_parallelism().map_or(0, usize::from)
     );
-    Ok(Outcome { setting, machine, base_keys: world.base_keys, base_seconds, loads, transactions, audit_clean, findings })
+    Ok(Outcome {
+        setting,
+        machine,
+        base_keys: world.base_keys,
+        base_seconds,
+        loads,
+        transactions,
+        audit_clean,
+        findings,
+    })
 }
 
 fn client_transactions(node: &Node) -> u64 {

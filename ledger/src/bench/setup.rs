@@ -33,10 +33,21 @@ const FIRST_SEED: u16 = 2_000;
 /// Records that publishing a dataset adds: dataset and jacket.
 const KEYS_PER_DATASET: u64 = 2;
 
-pub(super) async fn world(client: &Client, plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<World, BenchError> {
+pub(super) async fn world(
+    client: &Client,
+    plan: &Plan,
+    progress: &(dyn Fn(String) + Sync),
+) -> Result<World, BenchError> {
     progress(format!("admitting {} parties", plan.signers));
     let signers: Vec<Identity> = (0..plan.signers).map(|n| testing::identity(FIRST_SEED + n)).collect();
-    let apply = |n: usize| Action::Apply(Apply { name: format!("Party {n}"), kind: PartyKind::Business, jurisdiction: Country(*b"PT"), side: None });
+    let apply = |n: usize| {
+        Action::Apply(Apply {
+            name: format!("Party {n}"),
+            kind: PartyKind::Business,
+            jurisdiction: Country(*b"PT"),
+            side: None,
+        })
+    };
     all(client, signers.iter().enumerate().map(|(n, who)| (who.clone(), apply(n)))).await?;
     let roles = Roles::of(&[Role::Provider, Role::Buyer]);
     let admit = |who: &Identity| (testing::operator(), Action::Admit(Admit { party: who.party, roles }));
@@ -47,15 +58,22 @@ pub(super) async fn world(client: &Client, plan: &Plan, progress: &(dyn Fn(Strin
         (testing::settlement(), Action::Mint(Mint { party: who.party, amount, currency: eur(), reference }))
     };
     all(client, signers.iter().map(mint)).await?;
-    let publish = |who: &Identity, n: u64| Publish { catalogue: "bench".into(), identifier: n.to_string(), jacket: jacket(n), side: None };
+    let publish = |who: &Identity, n: u64| Publish {
+        catalogue: "bench".into(),
+        identifier: n.to_string(),
+        jacket: jacket(n),
+        side: None,
+    };
     all(client, signers.iter().map(|who| (who.clone(), Action::Publish(publish(who, 0))))).await?;
     let datasets: Vec<DatasetId> = signers.iter().map(|who| publish(who, 0).id(&who.party)).collect();
     let offer = |(who, dataset): (&Identity, &DatasetId)| {
-        let terms = Terms { purposes: Allowed::Any, duration_days: Some(30), onward: Onward::Prohibited, attribution: None };
+        let terms =
+            Terms { purposes: Allowed::Any, duration_days: Some(30), onward: Onward::Prohibited, attribution: None };
         let price = Price::OneOff { amount: Amount::new(1).expect("below the limit"), currency: eur() };
         (who.clone(), Action::MakeOffer(MakeOffer { dataset: *dataset, terms, price }))
     };
-    let offers = all(client, signers.iter().zip(&datasets).map(offer)).await?.into_iter().map(|id| OfferId(id.0)).collect();
+    let offers =
+        all(client, signers.iter().zip(&datasets).map(offer)).await?.into_iter().map(|id| OfferId(id.0)).collect();
 
     let wanted = plan.base_keys / KEYS_PER_DATASET;
     let mut done = 0u64;
@@ -77,15 +95,22 @@ pub(super) fn eur() -> contracts::money::Currency {
 }
 
 /// Signs and hands in all of it; every one must be applied.
-async fn all(client: &Client, actions: impl Iterator<Item = (Identity, Action)>) -> Result<Vec<TransactionId>, BenchError> {
+async fn all(
+    client: &Client,
+    actions: impl Iterator<Item = (Identity, Action)>,
+) -> Result<Vec<TransactionId>, BenchError> {
     let failed = |reason: &dyn std::fmt::Display| BenchError::new("lay down its world", reason.to_string());
     let mut ids = Vec::new();
     let mut actions = actions.peekable();
     while actions.peek().is_some() {
         let height = client.status().await.map_err(|error| failed(&error))?.height;
         let sign = |(who, action)| client.sign(&who, action, None, height);
-        let part: Vec<Submission> =
-            actions.by_ref().take(SUBMISSIONS_PER_REQUEST_MAX).map(sign).collect::<Result<_, _>>().map_err(|error| failed(&error))?;
+        let part: Vec<Submission> = actions
+            .by_ref()
+            .take(SUBMISSIONS_PER_REQUEST_MAX)
+            .map(sign)
+            .collect::<Result<_, _>>()
+            .map_err(|error| failed(&error))?;
         for answer in client.submit_all(&part).await.map_err(|error| failed(&error))? {
             let committed = answer.map_err(|error| failed(&error))?;
             ids.push(committed.applied().map_err(|error| failed(&error))?.id);

@@ -41,7 +41,13 @@ pub fn empty() -> Jacket {
 
 /// The fields, filled with `jacket` and `outline`.
 pub fn parts(jacket: &Jacket, outline: &str) -> Vec<Part> {
-    vec![what(jacket, outline), data(jacket), sharing(jacket), classes(&jacket.classification), coverage(&jacket.classification)]
+    vec![
+        what(jacket, outline),
+        data(jacket),
+        sharing(jacket),
+        classes(&jacket.classification),
+        coverage(&jacket.classification),
+    ]
 }
 
 fn what(jacket: &Jacket, outline: &str) -> Part {
@@ -50,11 +56,20 @@ fn what(jacket: &Jacket, outline: &str) -> Part {
         "Everything but the outline goes on the ledger and stays in its history. Names of persons belong nowhere here.",
         vec![
             Field::line("title", "Title").value(&jacket.title),
-            Field::area("outline", "Outline", 6).hint("Kept beside the ledger; it can be taken down.").value(outline).optional(),
+            Field::area("outline", "Outline", 6)
+                .hint("Kept beside the ledger; it can be taken down.")
+                .value(outline)
+                .optional(),
             Field::line("keywords", "Keywords").hint("Parted by commas.").value(&jacket.keywords.join(", ")).optional(),
             Field::line("themes", "Themes").hint("Parted by commas.").value(&jacket.themes.join(", ")).optional(),
-            Field::line("licence", "Licence of the source").hint("A link.").value(jacket.licence.as_deref().unwrap_or("")).optional(),
-            Field::line("landing_page", "Page at the source").hint("A link.").value(jacket.landing_page.as_deref().unwrap_or("")).optional(),
+            Field::line("licence", "Licence of the source")
+                .hint("A link.")
+                .value(jacket.licence.as_deref().unwrap_or(""))
+                .optional(),
+            Field::line("landing_page", "Page at the source")
+                .hint("A link.")
+                .value(jacket.landing_page.as_deref().unwrap_or(""))
+                .optional(),
         ],
     )
 }
@@ -62,7 +77,13 @@ fn what(jacket: &Jacket, outline: &str) -> Part {
 fn data(jacket: &Jacket) -> Part {
     let line = |variable: &Variable| {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
-        let text = format!("{}; {}; {}; {}", variable.name, variable.kind.slug(), or_none(&variable.unit), or_none(&variable.meaning));
+        let text = format!(
+            "{}; {}; {}; {}",
+            variable.name,
+            variable.kind.slug(),
+            or_none(&variable.unit),
+            or_none(&variable.meaning)
+        );
         text.trim_end_matches([' ', ';']).to_string()
     };
     let variables: Vec<String> = jacket.variables.iter().map(line).collect();
@@ -77,9 +98,22 @@ fn data(jacket: &Jacket) -> Part {
                 .value(&variables.join("\n"))
                 .optional(),
             Field::checks("types", "Types of data", &choices!(DataType)).chosen(&types).optional(),
-            Field::line("formats", "Formats").hint("Parted by commas, such as CSV, JSON.").value(&jacket.formats.join(", ")).optional(),
-            select("collection", "Collected by", &choices!(CollectionMethod), jacket.collection.value().map(|value| value.slug())),
-            select("collection_cost", "Cost of collection", &choices!(CollectionCost), jacket.collection_cost.value().map(|value| value.slug())),
+            Field::line("formats", "Formats")
+                .hint("Parted by commas, such as CSV, JSON.")
+                .value(&jacket.formats.join(", "))
+                .optional(),
+            select(
+                "collection",
+                "Collected by",
+                &choices!(CollectionMethod),
+                jacket.collection.value().map(|value| value.slug()),
+            ),
+            select(
+                "collection_cost",
+                "Cost of collection",
+                &choices!(CollectionCost),
+                jacket.collection_cost.value().map(|value| value.slug()),
+            ),
         ],
     )
 }
@@ -107,10 +141,23 @@ fn sharing(jacket: &Jacket) -> Part {
         vec![
             select("spectrum", "Data spectrum", &choices!(Spectrum), class.spectrum.value().map(|value| value.slug())),
             select("access", "Access, for shared data", &kinds, kind),
-            Field::area("parties", "Parties with specific access", 2).hint("Party ids, one a line.").value(&parties).optional(),
+            Field::area("parties", "Parties with specific access", 2)
+                .hint("Party ids, one a line.")
+                .value(&parties)
+                .optional(),
             Field::line("group", "Group with access").hint("The group's id.").value(&group).optional(),
-            select("sharing", "Sharing condition", &choices!(SharingCondition), jacket.sharing.value().map(|value| value.slug())),
-            select("personal", "About people", &choices!(PersonalStatus), class.personal.value().map(|value| value.slug())),
+            select(
+                "sharing",
+                "Sharing condition",
+                &choices!(SharingCondition),
+                jacket.sharing.value().map(|value| value.slug()),
+            ),
+            select(
+                "personal",
+                "About people",
+                &choices!(PersonalStatus),
+                class.personal.value().map(|value| value.slug()),
+            ),
             Field::checks("expected_uses", "Expected uses", &choices!(Purpose)).chosen(&uses).optional(),
         ],
     )
@@ -124,15 +171,36 @@ fn classes(class: &Classification) -> Part {
         "Classification",
         "What you leave open is shown as not stated. An offer needs all of it.",
         vec![
-            select("framework_class", "Framework class", &choices!(FrameworkClass), class.framework_class.value().map(|value| value.slug())),
-            Field::checks("categories", "What the data tell", &choices!(CollectableCategory)).chosen(&slugs(&class.categories, |value| value.slug())).optional(),
-            Field::checks("insight_levels", "Insight levels", &choices!(InsightLevel)).chosen(&slugs(&class.insight_levels, |value| value.slug())).optional(),
-            Field::checks("roles", "Your roles towards the data", &choices!(DataRole)).chosen(&slugs(&class.roles, |value| value.slug())).optional(),
-            select("processing", "Processing state", &choices!(ProcessingState), class.processing.value().map(|value| value.slug())),
+            select(
+                "framework_class",
+                "Framework class",
+                &choices!(FrameworkClass),
+                class.framework_class.value().map(|value| value.slug()),
+            ),
+            Field::checks("categories", "What the data tell", &choices!(CollectableCategory))
+                .chosen(&slugs(&class.categories, |value| value.slug()))
+                .optional(),
+            Field::checks("insight_levels", "Insight levels", &choices!(InsightLevel))
+                .chosen(&slugs(&class.insight_levels, |value| value.slug()))
+                .optional(),
+            Field::checks("roles", "Your roles towards the data", &choices!(DataRole))
+                .chosen(&slugs(&class.roles, |value| value.slug()))
+                .optional(),
+            select(
+                "processing",
+                "Processing state",
+                &choices!(ProcessingState),
+                class.processing.value().map(|value| value.slug()),
+            ),
             select("usage", "Change in use", &choices!(DataUsage), class.usage.value().map(|value| value.slug())),
             select("structure", "Structure", &choices!(Structure), class.structure.value().map(|value| value.slug())),
             select("quadrant", "Quadrant", &choices!(Quadrant), class.quadrant.value().map(|value| value.slug())),
-            select("sensitivity", "Sensitivity class", &choices!(SensitivityClass), class.sensitivity.value().map(|value| value.slug())),
+            select(
+                "sensitivity",
+                "Sensitivity class",
+                &choices!(SensitivityClass),
+                class.sensitivity.value().map(|value| value.slug()),
+            ),
         ],
     )
 }
@@ -147,7 +215,12 @@ fn coverage(class: &Classification) -> Part {
         vec![
             line("spatial", "Place", "Words, a code, or a bounding box.", &class.spatial),
             line("temporal", "Time", "As 2020-01-01/2024-12-31, or in words.", &class.temporal),
-            line("refresh", "Refreshed", "As an ISO 8601 interval: R/P1D daily, R/P1M monthly, R/P1Y yearly.", &class.refresh),
+            line(
+                "refresh",
+                "Refreshed",
+                "As an ISO 8601 interval: R/P1D daily, R/P1M monthly, R/P1Y yearly.",
+                &class.refresh,
+            ),
         ],
     )
 }
@@ -295,7 +368,8 @@ mod tests {
         before.title = "Rain".into();
         before.classification.structure = Stated::by(InferenceRule::MediaType, Structure::Structured);
         let mut faults = Faults::default();
-        let (jacket, _) = read(&before, &sent(&[("title", "Rain"), ("structure", "structured"), ("usage", "static")]), &mut faults);
+        let (jacket, _) =
+            read(&before, &sent(&[("title", "Rain"), ("structure", "structured"), ("usage", "static")]), &mut faults);
         assert!(faults.none(), "{faults:?}");
         assert_eq!(jacket.classification.structure, before.classification.structure);
         assert_eq!(jacket.classification.usage, Stated::said(DataUsage::Static));
@@ -306,7 +380,8 @@ mod tests {
     #[test]
     fn variables_are_lines() {
         let mut faults = Faults::default();
-        let found = variables(&sent(&[("variables", "level; number; mm; above datum; or so\nstation\n\n")]), &mut faults);
+        let found =
+            variables(&sent(&[("variables", "level; number; mm; above datum; or so\nstation\n\n")]), &mut faults);
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].meaning.as_deref(), Some("above datum; or so"));
         assert_eq!(found[1].kind, VariableType::Unknown);
@@ -329,7 +404,8 @@ mod tests {
     fn every_field_of_the_form_is_read_back() {
         let mut before = empty();
         before.title = "Rain".into();
-        before.variables = vec![Variable { name: "a".into(), kind: VariableType::Number, unit: None, meaning: Some("b".into()) }];
+        before.variables =
+            vec![Variable { name: "a".into(), kind: VariableType::Number, unit: None, meaning: Some("b".into()) }];
         let html = super::super::form::Form { parts: parts(&before, "out"), ..Default::default() }.to_string();
         assert!(html.contains("a; number; ; b"), "{html}");
         let mut faults = Faults::default();

@@ -17,7 +17,11 @@ impl Sent {
 
     /// All values of `name`.
     pub fn all(&self, name: &str) -> Vec<&str> {
-        self.0.iter().filter(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str()).collect()
+        self.0
+            .iter()
+            .filter(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+            .collect()
     }
 
     /// `None` where the field is blank.
@@ -53,7 +57,10 @@ impl Faults {
         if text.is_empty() {
             self.add(field, format!("Enter {what}"));
         } else if text.len() > bytes_max {
-            self.add(field, format!("{} has {} bytes, {bytes_max} at most: shorten it", super::show::capital(what), text.len()));
+            self.add(
+                field,
+                format!("{} has {} bytes, {bytes_max} at most: shorten it", super::show::capital(what), text.len()),
+            );
         }
         text
     }
@@ -68,7 +75,13 @@ impl Faults {
     }
 
     /// A whole number within bounds.
-    pub fn number(&mut self, sent: &Sent, field: &str, what: &str, bounds: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    pub fn number(
+        &mut self,
+        sent: &Sent,
+        field: &str,
+        what: &str,
+        bounds: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
         let value = sent.get(field).parse().ok().filter(|number| bounds.contains(number));
         if value.is_none() {
             self.add(field, format!("Enter {what} as a whole number from {} to {}", bounds.start(), bounds.end()));
@@ -295,7 +308,9 @@ impl Field {
     fn refill(&mut self, sent: &Sent) {
         let values = sent.all(self.name);
         match &mut self.kind {
-            Kind::Line(_) | Kind::Area(_) => self.value = values.first().map(|text| text.to_string()).unwrap_or_default(),
+            Kind::Line(_) | Kind::Area(_) => {
+                self.value = values.first().map(|text| text.to_string()).unwrap_or_default()
+            }
             Kind::File => {}
             Kind::Select(choices) | Kind::Radios(choices) | Kind::Checks(choices) => {
                 choices.iter_mut().for_each(|choice| choice.chosen = values.contains(&choice.value.as_str()));
@@ -322,7 +337,8 @@ impl Field {
 
 impl Choice {
     fn all(choices: &[(&str, String)]) -> Vec<Self> {
-        let one = |(value, label): &(&str, String)| Self { value: (*value).into(), label: label.clone(), chosen: false };
+        let one =
+            |(value, label): &(&str, String)| Self { value: (*value).into(), label: label.clone(), chosen: false };
         choices.iter().map(one).collect()
     }
 }

@@ -76,8 +76,16 @@ pub fn classification(class: &Classification) -> Vec<Fact> {
         Fact::stated(gap_name(Gap::Personal), &class.personal, |value| value.label().into()),
         Fact::stated(gap_name(Gap::Sensitivity), &class.sensitivity, |value| value.label().into()),
         Fact::stated(gap_name(Gap::Quadrant), &class.quadrant, |value| value.label().into()),
-        Fact::stated(gap_name(Gap::Categories), &class.categories, list(|value: contracts::vocabulary::CollectableCategory| value.label())),
-        Fact::stated(gap_name(Gap::InsightLevels), &class.insight_levels, list(|value: contracts::vocabulary::InsightLevel| value.label())),
+        Fact::stated(
+            gap_name(Gap::Categories),
+            &class.categories,
+            list(|value: contracts::vocabulary::CollectableCategory| value.label()),
+        ),
+        Fact::stated(
+            gap_name(Gap::InsightLevels),
+            &class.insight_levels,
+            list(|value: contracts::vocabulary::InsightLevel| value.label()),
+        ),
         Fact::stated(gap_name(Gap::Structure), &class.structure, |value| value.label().into()),
         Fact::stated(gap_name(Gap::Processing), &class.processing, |value| value.label().into()),
         Fact::stated(gap_name(Gap::Usage), &class.usage, |value| value.label().into()),
@@ -124,7 +132,9 @@ pub fn jacket(jacket: &Jacket) -> Vec<Fact> {
         facts.push(Fact::plain("Formats", jacket.formats.join(", ")));
     }
     facts.push(Fact::stated("Collected by", &jacket.collection, |value: &CollectionMethod| value.label().into()));
-    facts.push(Fact::stated("Cost of collection", &jacket.collection_cost, |value: &CollectionCost| value.label().into()));
+    facts.push(Fact::stated("Cost of collection", &jacket.collection_cost, |value: &CollectionCost| {
+        value.label().into()
+    }));
     facts.push(Fact::stated("Shared", &jacket.sharing, |value: &SharingCondition| value.label().into()));
     if !jacket.expected_uses.is_empty() {
         let uses = joined(jacket.expected_uses.iter().map(|value| value.label()).collect());
@@ -147,7 +157,12 @@ pub fn jacket(jacket: &Jacket) -> Vec<Fact> {
 /// How many classifications were stated, inferred and not stated, as a sentence.
 pub fn origins(class: &Classification) -> String {
     let count = |word: &str| class.origins().iter().filter(|(_, origin)| *origin == word).count();
-    format!("{} stated, {} inferred by a named rule, {} not stated.", count("stated"), count("inferred"), count("not stated"))
+    format!(
+        "{} stated, {} inferred by a named rule, {} not stated.",
+        count("stated"),
+        count("inferred"),
+        count("not stated")
+    )
 }
 
 #[cfg(test)]

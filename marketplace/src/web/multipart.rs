@@ -252,7 +252,9 @@ mod tests {
 
     #[test]
     fn other_kinds_of_bodies_are_refused() {
-        for kind in ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x"] {
+        for kind in
+            ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x"]
+        {
             assert!(Multipart::new(kind, Body::empty()).is_err(), "{kind}");
         }
     }

@@ -53,9 +53,7 @@ impl Moment {
     pub fn of(time_ms: TimeMs) -> Self {
         let time = i64::try_from(time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
         match time {
-            Some(time) => {
-                Self { iso: format!("{time:.3}"), human: time.strftime("%-d %b %Y, %H:%M UTC").to_string() }
-            }
+            Some(time) => Self { iso: format!("{time:.3}"), human: time.strftime("%-d %b %Y, %H:%M UTC").to_string() },
             // Beyond the year 9999: nothing is lost, though nobody reads it well.
             None => Self { iso: format!("{time_ms} ms since 1970"), human: format!("{time_ms} ms since 1970") },
         }

@@ -10,10 +10,7 @@ use super::{
     show::{Id, Moment, capital},
 };
 use crate::{
-    api::{
-        caller::cookie,
-        problem::Problem,
-    },
+    api::{caller::cookie, problem::Problem},
     error::MarketError,
     keys::{Keys, Session},
     market::{Market, clock_ms},
@@ -66,9 +63,8 @@ impl FromRequestParts<Market> for Visit {
             let (name, roles, standing) = (party.name, party.roles, party.standing);
             Some(Viewer { party: session.party, name, roles, standing })
         });
-        let known = cookie_named(&parts.headers, FORM_COOKIE).filter(|value| {
-            value.len() == 26 && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        });
+        let known = cookie_named(&parts.headers, FORM_COOKIE)
+            .filter(|value| value.len() == 26 && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         let fresh = known.is_none();
         let form_token = known.unwrap_or_else(|| ulid::Ulid::generate().to_string());
         let (method, headers) = (parts.method.clone(), parts.headers.clone());
@@ -141,7 +137,9 @@ impl Visit {
     pub fn check_token(&self, token: &str) -> Result<(), MarketError> {
         let same = match &self.session {
             Some(session) => Keys::csrf_matches(session, token),
-            None => !self.fresh && bool::from(subtle::ConstantTimeEq::ct_eq(self.form_token.as_bytes(), token.as_bytes())),
+            None => {
+                !self.fresh && bool::from(subtle::ConstantTimeEq::ct_eq(self.form_token.as_bytes(), token.as_bytes()))
+            }
         };
         if same && self.from_our_site() {
             return Ok(());
@@ -171,7 +169,11 @@ impl Visit {
             Ok(html) => html,
             Err(error) => {
                 tracing::error!(%error, "a page cannot be drawn");
-                return (StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be drawn; the cause is in the market's log").into_response();
+                return (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the page cannot be drawn; the cause is in the market's log",
+                )
+                    .into_response();
             }
         };
         let mut response = (status, html).into_response();
@@ -182,7 +184,10 @@ impl Visit {
         if self.session.is_none() && self.fresh {
             let secure = if self.market.secure() { "; Secure" } else { "" };
             let text = format!("{FORM_COOKIE}={}; Path=/; HttpOnly; SameSite=Strict{secure}", self.form_token);
-            headers.append(header::SET_COOKIE, HeaderValue::from_str(&text).expect("letters and digits are a header value"));
+            headers.append(
+                header::SET_COOKIE,
+                HeaderValue::from_str(&text).expect("letters and digits are a header value"),
+            );
         }
         response
     }
@@ -191,7 +196,9 @@ impl Visit {
     pub fn answer(&self, result: Result<Response, MarketError>) -> Response {
         match result {
             Ok(response) => response,
-            Err(MarketError::Unauthenticated(_)) if self.method == Method::GET => Redirect::to("/sign-in?why=needed").into_response(),
+            Err(MarketError::Unauthenticated(_)) if self.method == Method::GET => {
+                Redirect::to("/sign-in?why=needed").into_response()
+            }
             Err(error) => self.error(&error),
         }
     }
@@ -234,9 +241,16 @@ fn sentence(text: &str) -> String {
 fn remedies(error: &MarketError, retryable: bool) -> Vec<(String, String)> {
     let link = |href: &str, text: &str| (href.to_string(), text.to_string());
     let mut all = match error {
-        MarketError::NotFound(_) => vec![link("/search", "Search the listings"), link("", "Check the address: ids are written in small letters")],
+        MarketError::NotFound(_) => vec![
+            link("/search", "Search the listings"),
+            link("", "Check the address: ids are written in small letters"),
+        ],
         MarketError::Unauthenticated(_) => vec![link("/sign-in", "Sign in"), link("/apply", "Apply for membership")],
-        MarketError::Forbidden(_) => vec![link("", "Open the page again and repeat what you did"), link("/account", "See your roles"), link("", "Ask an operator for the role that this takes")],
+        MarketError::Forbidden(_) => vec![
+            link("", "Open the page again and repeat what you did"),
+            link("/account", "See your roles"),
+            link("", "Ask an operator for the role that this takes"),
+        ],
         MarketError::Refused { code, .. } => match code {
             1..=19 => vec![link("/account", "See where your membership stands")],
             60..=79 => vec![link("/agreements", "See your licences")],
@@ -245,7 +259,10 @@ fn remedies(error: &MarketError, retryable: bool) -> Vec<(String, String)> {
         },
         MarketError::Keys(_) => vec![link("", "Ask an operator for another sign-in link"), link("/sign-in", "Sign in")],
         MarketError::PriceMoved { .. } => vec![link("", "Go back, read the offer again and ask for a new price")],
-        MarketError::Delivery(_) => vec![link("/agreements", "See your licences"), link("", "Ask the provider for a version that may be delivered")],
+        MarketError::Delivery(_) => vec![
+            link("/agreements", "See your licences"),
+            link("", "Ask the provider for a version that may be delivered"),
+        ],
         _ => Vec::new(),
     };
     if matches!(error, MarketError::Refused { .. }) {

@@ -47,7 +47,9 @@ impl<'a> Visitor<'a> {
         let fields = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(values.iter().copied());
         let mut body = Vec::new();
         for (name, value) in fields {
-            body.extend(format!("--bb\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes());
+            body.extend(
+                format!("--bb\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes(),
+            );
         }
         body.extend(b"--bb\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../x.csv\"\r\nContent-Type: text/csv\r\n\r\n");
         body.extend(file);
@@ -58,8 +60,10 @@ impl<'a> Visitor<'a> {
     async fn load(&self, method: Method, path: &str, body: Option<(String, Vec<u8>)>) -> Loaded {
         let (mut method, mut path, mut body) = (method, path.to_string(), body);
         for _ in 0..5 {
-            let cookies = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-            let mut request = self.http.request(method.clone(), self.world.url(&path)).header(header::COOKIE, cookies.join("; "));
+            let cookies =
+                self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+            let mut request =
+                self.http.request(method.clone(), self.world.url(&path)).header(header::COOKIE, cookies.join("; "));
             request = request.header(header::ACCEPT, "text/html");
             if let Some((kind, bytes)) = body.take() {
                 let origin = self.world.url("");
@@ -100,7 +104,12 @@ impl<'a> Visitor<'a> {
 
 impl Loaded {
     fn is(self, page: &str) -> Self {
-        assert!(self.html.contains(&format!("<body data-page=\"{page}\">")), "no `{page}` at {}:\n{}", self.path, self.main());
+        assert!(
+            self.html.contains(&format!("<body data-page=\"{page}\">")),
+            "no `{page}` at {}:\n{}",
+            self.path,
+            self.main()
+        );
         assert_eq!(self.html.matches("<h1").count(), 1);
         let policy = self.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
@@ -118,7 +127,10 @@ impl Loaded {
 
     /// Address and hidden fields of a form.
     fn form(&self, action: &str) -> (String, Vec<(String, String)>) {
-        let start = self.html.find(&format!("action=\"{action}")).unwrap_or_else(|| panic!("no form {action} at {}:\n{}", self.path, self.main()));
+        let start = self
+            .html
+            .find(&format!("action=\"{action}"))
+            .unwrap_or_else(|| panic!("no form {action} at {}:\n{}", self.path, self.main()));
         let rest = &self.html[start + 8..];
         let address = rest.split('"').next().unwrap().to_string();
         let form = &rest[..rest.find("</form>").unwrap()];
@@ -131,13 +143,18 @@ impl Loaded {
 
     /// The first link that begins with `start`.
     fn link(&self, start: &str) -> String {
-        let at = self.html.find(&format!("href=\"{start}")).unwrap_or_else(|| panic!("no link {start} at {}:\n{}", self.path, self.main()));
+        let at = self
+            .html
+            .find(&format!("href=\"{start}"))
+            .unwrap_or_else(|| panic!("no link {start} at {}:\n{}", self.path, self.main()));
         self.html[at + 6..].split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&")
     }
 }
 
 fn encode(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 async fn signed_in<'a>(world: &'a World, name: &str, roles: &[Role]) -> (Visitor<'a>, contracts::id::PartyId, String) {
@@ -180,14 +197,22 @@ async fn from_an_application_to_bytes_without_script() {
     let id = listing.path.trim_start_matches("/provide/").split('?').next().unwrap().to_string();
     listing.says("No content yet");
     let content = b"hour,boats\n1,7\r\n--b\r\n2,9\n".repeat(9_000);
-    let none = provider.send_file(&listing, &format!("/provide/{id}/upload"), &[("media_type", "")], b"").await.is("listing");
+    let none =
+        provider.send_file(&listing, &format!("/provide/{id}/upload"), &[("media_type", "")], b"").await.is("listing");
     none.says("Choose a file");
-    let listing = provider.send_file(&listing, &format!("/provide/{id}/upload"), &[("media_type", "")], &content).await.is("listing");
+    let listing = provider
+        .send_file(&listing, &format!("/provide/{id}/upload"), &[("media_type", "")], &content)
+        .await
+        .is("listing");
     listing.says("The version is on the ledger").says(&hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&content)));
     let form = provider.get(&format!("/provide/{id}/offer")).await.is("offer");
-    let none = provider.send(&form, &format!("/provide/{id}/offer"), &[("form", "one-off"), ("amount", "12,50"), ("currency", "EUR")]).await.is("offer");
+    let none = provider
+        .send(&form, &format!("/provide/{id}/offer"), &[("form", "one-off"), ("amount", "12,50"), ("currency", "EUR")])
+        .await
+        .is("offer");
     none.says("is not an amount").says("Choose purposes");
-    let terms = [("any", "yes"), ("onward", "derived-only"), ("form", "one-off"), ("amount", "12.50"), ("currency", "eur")];
+    let terms =
+        [("any", "yes"), ("onward", "derived-only"), ("form", "one-off"), ("amount", "12.50"), ("currency", "eur")];
     provider.send(&form, &format!("/provide/{id}/offer"), &terms).await.is("listing").says("The offer is open");
 
     buy(&world, &id, &content).await;
@@ -198,15 +223,35 @@ async fn from_an_application_to_bytes_without_script() {
 
 async fn publish<'a>(provider: &Visitor<'a>) -> Loaded {
     let form = provider.get("/provide/new").await.is("publish");
-    provider.send(&form, "/provide/new", &[("title", ""), ("identifier", "boats")]).await.is("publish").says("Enter a title");
+    provider
+        .send(&form, "/provide/new", &[("title", ""), ("identifier", "boats")])
+        .await
+        .is("publish")
+        .says("Enter a title");
     let values = [
-        ("catalogue", "main"), ("identifier", "boats"), ("title", "Boats in the harbour by hour"),
-        ("outline", "Counted at the lock."), ("variables", "hour; integer\nboats; integer; 1; boats that passed"),
-        ("formats", "CSV"), ("keywords", "harbour, boats"), ("spectrum", "shared"), ("access", "public"),
-        ("personal", "none"), ("framework_class", "thematic"), ("categories", "movement"),
-        ("insight_levels", "operational"), ("insight_levels", "analytical"), ("roles", "data-owner"),
-        ("processing", "raw"), ("usage", "temporal"), ("structure", "structured"), ("quadrant", "traded"),
-        ("sensitivity", "public"), ("spatial", "Cádiz"), ("temporal", "2025"), ("refresh", "R/P1D"),
+        ("catalogue", "main"),
+        ("identifier", "boats"),
+        ("title", "Boats in the harbour by hour"),
+        ("outline", "Counted at the lock."),
+        ("variables", "hour; integer\nboats; integer; 1; boats that passed"),
+        ("formats", "CSV"),
+        ("keywords", "harbour, boats"),
+        ("spectrum", "shared"),
+        ("access", "public"),
+        ("personal", "none"),
+        ("framework_class", "thematic"),
+        ("categories", "movement"),
+        ("insight_levels", "operational"),
+        ("insight_levels", "analytical"),
+        ("roles", "data-owner"),
+        ("processing", "raw"),
+        ("usage", "temporal"),
+        ("structure", "structured"),
+        ("quadrant", "traded"),
+        ("sensitivity", "public"),
+        ("spatial", "Cádiz"),
+        ("temporal", "2025"),
+        ("refresh", "R/P1D"),
     ];
     let listing = provider.send(&form, "/provide/new", &values).await.is("listing");
     listing.says("The listing is on the ledger");
@@ -225,7 +270,10 @@ async fn buy(world: &World, id: &str, content: &[u8]) {
     page.says("Counted at the lock.").says("boats that passed").says("Daily (R/P1D)").says("Get a price");
     let (confirm, _) = page.form("/offers/");
     let page = buyer.get(&format!("{confirm}?purpose=planning")).await.is("confirm");
-    page.says("Facilitating urban planning").says("After the purchase").says("7.50 EUR").says("also if the offer changes");
+    page.says("Facilitating urban planning")
+        .says("After the purchase")
+        .says("7.50 EUR")
+        .says("also if the offer changes");
     let licence = buyer.send(&page, "/offers/", &[]).await.is("licence");
     licence.says("The licence is yours").says("in force");
     let again = buyer.send(&page, "/offers/", &[]).await.is("licence");
@@ -238,10 +286,17 @@ async fn buy(world: &World, id: &str, content: &[u8]) {
     assert_eq!(file.headers[header::CONTENT_TYPE], "text/csv");
     buyer.get(&licence.path).await.is("licence").says("Version 1</td>");
     let receipt = buyer.get(&licence.link("/agreements/")).await;
-    assert!(receipt.status == StatusCode::OK && !receipt.bytes.is_empty() && receipt.bytes.len() <= 4_096, "{}", receipt.bytes.len());
+    assert!(
+        receipt.status == StatusCode::OK && !receipt.bytes.is_empty() && receipt.bytes.len() <= 4_096,
+        "{}",
+        receipt.bytes.len()
+    );
     let poor = buyer.get(&format!("{confirm}?purpose=planning")).await.is("confirm");
     poor.says("Pay in first").says("This cannot be bought now");
-    let ended = buyer.send(&buyer.get(&licence.path).await, &format!("{}/end", licence.path.split('?').next().unwrap()), &[]).await.is("licence");
+    let ended = buyer
+        .send(&buyer.get(&licence.path).await, &format!("{}/end", licence.path.split('?').next().unwrap()), &[])
+        .await
+        .is("licence");
     ended.says("given back").says("Nothing can be downloaded");
     let out = buyer.send(&ended, "/sign-out", &[]).await.is("home");
     assert!(!out.html.contains("Water desk"), "{}", out.html);
@@ -255,7 +310,14 @@ async fn forms_of_others_are_refused() {
     let page = visitor.get("/provide/new").await.is("publish");
     let (_, hidden) = page.form("/provide/new");
     let token = &hidden.iter().find(|(name, _)| name == "csrf").unwrap().1;
-    let cookies = visitor.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+    let cookies = visitor
+        .cookies
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("; ");
     let own = world.url("");
     for (token, origin, site) in [
         ("", own.as_str(), None),
@@ -267,8 +329,13 @@ async fn forms_of_others_are_refused() {
     ] {
         for path in ["/provide/new", "/sign-out", "/operate/00/admit", "/consents"] {
             let request = world.http.post(world.url(path)).header("cookie", &cookies).header("origin", origin);
-            let request = request.header("content-type", "application/x-www-form-urlencoded").body(format!("csrf={token}&title=x"));
-            let request = site.map_or_else(|| request.try_clone().unwrap(), |site| request.try_clone().unwrap().header("sec-fetch-site", site));
+            let request = request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(format!("csrf={token}&title=x"));
+            let request = site.map_or_else(
+                || request.try_clone().unwrap(),
+                |site| request.try_clone().unwrap().header("sec-fetch-site", site),
+            );
             let answer = request.send().await.unwrap();
             assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} {origin} {site:?}");
         }
@@ -289,9 +356,14 @@ async fn what_is_not_there_or_not_shown() {
     page.says("Harbour office").says("Closed data");
     for address in [format!("/datasets/{id}"), "/".into(), "/search".into(), format!("/parties/{party}")] {
         let page = visitor.get(&address).await;
-        assert!(!page.html.contains("Secret berths") && !page.html.contains("Hourly counts"), "{address} tells about closed data");
+        assert!(
+            !page.html.contains("Secret berths") && !page.html.contains("Hourly counts"),
+            "{address} tells about closed data"
+        );
     }
-    for address in ["/datasets/zz", "/datasets/../x", "/nowhere", "/parties/00", "/search?from=x", "/search?from=99999999"] {
+    for address in
+        ["/datasets/zz", "/datasets/../x", "/nowhere", "/parties/00", "/search?from=x", "/search?from=99999999"]
+    {
         let page = visitor.get(address).await.is("error");
         assert!(page.status.is_client_error(), "{address}: {}", page.status);
         page.says("What you can do");

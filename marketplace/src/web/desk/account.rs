@@ -62,12 +62,16 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
         lines,
         total: shown.filter(|_| cursor.is_none()).map(|(currency, amount)| amount.display(currency)),
         pager: Pager::of(&base, "cursor", asked.some("cursor").as_deref(), next, "Older lines"),
-        refusals: refused.items.iter().map(|row| Refusal {
-            time: Moment::of(row.time_ms),
-            code: format!("{} {}", row.rejection.code(), Rejection::name_of(row.rejection.code()).unwrap_or("")),
-            why: crate::web::show::capital(&row.rejection.to_string()),
-            id: Id::of(&row.transaction),
-        }).collect(),
+        refusals: refused
+            .items
+            .iter()
+            .map(|row| Refusal {
+                time: Moment::of(row.time_ms),
+                code: format!("{} {}", row.rejection.code(), Rejection::name_of(row.rejection.code()).unwrap_or("")),
+                why: crate::web::show::capital(&row.rejection.to_string()),
+                id: Id::of(&row.transaction),
+            })
+            .collect(),
         refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),
         facts,
         session_until: Moment::of(visit.session().map_or(0, |session| session.expires_ms)),

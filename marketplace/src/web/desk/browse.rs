@@ -98,7 +98,9 @@ impl Wanted {
         };
         let offset = match asked.get("from") {
             "" => 0,
-            text => text.parse().map_err(|_| MarketError::invalid("from", "a whole number: use the link to the next page"))?,
+            text => text
+                .parse()
+                .map_err(|_| MarketError::invalid("from", "a whole number: use the link to the next page"))?,
         };
         Ok(Self { text: asked.get("q").to_string(), filters, sort, offset })
     }
@@ -178,7 +180,10 @@ fn search_page(visit: &Visit, wanted: Wanted, found: Results, listed: Hits) -> S
         frame: visit.frame("search"),
         kept,
         total: several(found.total, "listing", "listings"),
-        sorts: sorts.iter().map(|(sort, name)| (wanted.href(&wanted.filters, *sort), *name, *sort == wanted.sort)).collect(),
+        sorts: sorts
+            .iter()
+            .map(|(sort, name)| (wanted.href(&wanted.filters, *sort), *name, *sort == wanted.sort))
+            .collect(),
         order,
         chosen: chosen.collect(),
         clear: wanted.href(&[], wanted.sort),
@@ -231,7 +236,13 @@ async fn draw_party(visit: &Visit, party: &str, asked: Sent) -> Result<Response,
         country: known.jurisdiction.to_string(),
         party,
         hits: Hits { hits: hits(visit, &listed.items).await? },
-        pager: Pager::of(&format!("/parties/{party}"), "cursor", asked.some("cursor").as_deref(), next, "Older listings"),
+        pager: Pager::of(
+            &format!("/parties/{party}"),
+            "cursor",
+            asked.some("cursor").as_deref(),
+            next,
+            "Older listings",
+        ),
     };
     Ok(visit.show(&page))
 }
@@ -338,7 +349,8 @@ pub fn version_row(visit: &Visit, version: &VersionView) -> Result<VersionRow, M
     }
     let mut row = VersionRow::of(&version.id, version.number, &version.content, parents);
     let excludes = visit.market.rows().version(&version.id)?.map_or(0, |found| found.excludes.len());
-    row.excludes = (excludes > 0).then(|| several(excludes, "person who withdrew consent", "people who withdrew consent"));
+    row.excludes =
+        (excludes > 0).then(|| several(excludes, "person who withdrew consent", "people who withdrew consent"));
     Ok(row)
 }
 
@@ -355,7 +367,11 @@ fn held(visit: &Visit, dataset: &DatasetId) -> Result<Option<(String, String)>, 
     let Some(holding) = rows.holding(&party, dataset)? else { return Ok(None) };
     let Some(agreement) = rows.agreement(&holding.agreement)? else { return Ok(None) };
     let (_, word) = state(&agreement, visit.market.now_ms());
-    let text = if visit.market.in_force(&agreement) { "You hold a licence in force.".into() } else { format!("Your licence: {word}.") };
+    let text = if visit.market.in_force(&agreement) {
+        "You hold a licence in force.".into()
+    } else {
+        format!("Your licence: {word}.")
+    };
     Ok(Some((format!("/agreements/{}", holding.agreement), text)))
 }
 
@@ -381,7 +397,9 @@ fn offers(visit: &Visit, view: &DatasetView) -> Vec<OfferCard> {
 fn ask_price(row: &crate::rows::OfferRow, at: usize) -> Form {
     let purposes: Vec<(&str, String)> = match &row.revision.terms.purposes {
         Allowed::Any => choices!(Purpose),
-        Allowed::Only { purposes } => purposes.iter().map(|purpose| (purpose.slug(), purpose.label().to_string())).collect(),
+        Allowed::Only { purposes } => {
+            purposes.iter().map(|purpose| (purpose.slug(), purpose.label().to_string())).collect()
+        }
     };
     let mut fields = vec![Field::select("purpose", "What you will use the data for", &purposes)];
     if let Price::Subscription { periods_max, .. } = row.revision.price {

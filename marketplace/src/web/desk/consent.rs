@@ -68,7 +68,8 @@ fn form(visit: &Visit) -> Form {
                 vec![
                     Field::line("subject", "The person, as you name them").hint("A number or reference of yours."),
                     Field::select("method", "How it was given", &methods),
-                    Field::area("notice", "The notice that the person saw", 4).hint("Word by word. The ledger keeps its digest."),
+                    Field::area("notice", "The notice that the person saw", 4)
+                        .hint("Word by word. The ledger keeps its digest."),
                     Field::area("remarks", "Remarks", 2).optional(),
                 ],
             ),
@@ -111,7 +112,10 @@ async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
     let (true, Some(dataset)) = (faults.none(), dataset) else {
         return draw(visit, Sent::default(), &sent, faults);
     };
-    let mut record = BTreeMap::from([("method".to_string(), sent.get("method").to_string()), ("notice".to_string(), notice.clone())]);
+    let mut record = BTreeMap::from([
+        ("method".to_string(), sent.get("method").to_string()),
+        ("notice".to_string(), notice.clone()),
+    ]);
     record.extend(sent.some("remarks").map(|text| ("remarks".to_string(), text)));
     let request = GiveRequest { dataset, since_version, purposes, notice, until, subject, record };
     match visit.market.give_consent(&custodian, request, Some(&once(&sent)?)).await {
@@ -129,7 +133,11 @@ async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
 }
 
 /// Withdraws a consent.
-pub async fn withdraw(visit: Visit, Path(consent): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn withdraw(
+    visit: Visit,
+    Path(consent): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     let sent = Sent(sent);
     let done = async {
         visit.check_form(&sent)?;

@@ -11,12 +11,7 @@ use crate::{
         visit::Visit,
     },
 };
-use axum::{
-    Form as Posted,
-    extract::Path,
-    http::header,
-    response::Response,
-};
+use axum::{Form as Posted, extract::Path, http::header, response::Response};
 use contracts::{
     id::PartyId,
     limits::{NAME_BYTES_MAX, SIDE_BYTES_MAX},
@@ -53,15 +48,21 @@ fn application_form(visit: &Visit) -> Form {
                 "Your organisation",
                 "These go on the ledger and are public.",
                 vec![
-                    Field::line("name", "Name").hint("As it is registered. No names of persons.").autocomplete("organization"),
-                    Field::line("country", "Country whose law it is under").hint("Two letters of ISO 3166, such as ES or NL.").autocomplete("country"),
+                    Field::line("name", "Name")
+                        .hint("As it is registered. No names of persons.")
+                        .autocomplete("organization"),
+                    Field::line("country", "Country whose law it is under")
+                        .hint("Two letters of ISO 3166, such as ES or NL.")
+                        .autocomplete("country"),
                     Field::radios("kind", "Kind of organisation", &kinds),
                 ],
             ),
             Part::under(
                 "Contact",
                 "Kept beside the ledger, for operators. It can be deleted.",
-                vec![Field::area("contact", "Whom an operator may ask", 3).hint("Name, e-mail or telephone.").optional()],
+                vec![
+                    Field::area("contact", "Whom an operator may ask", 3).hint("Name, e-mail or telephone.").optional(),
+                ],
             ),
         ],
         ..Form::default()
@@ -150,7 +151,10 @@ fn by_link(visit: &Visit, token: &str) -> SimplePage {
         frame: visit.frame("sign-in"),
         trail: None,
         title: "Sign in".into(),
-        intro: vec!["Your link lets you in once. You stay signed in on this browser for twelve hours, or until you sign out.".into()],
+        intro: vec![
+            "Your link lets you in once. You stay signed in on this browser for twelve hours, or until you sign out."
+                .into(),
+        ],
         notes: Vec::new(),
         form,
         after: Vec::new(),
@@ -158,7 +162,9 @@ fn by_link(visit: &Visit, token: &str) -> SimplePage {
 }
 
 fn sign_in_form(visit: &Visit) -> Form {
-    let link = Field::line("link", "Sign-in link").hint("The whole link, or its part after “token=”.").autocomplete("one-time-code");
+    let link = Field::line("link", "Sign-in link")
+        .hint("The whole link, or its part after “token=”.")
+        .autocomplete("one-time-code");
     Form {
         action: "/sign-in".into(),
         token: visit.token(),
@@ -204,7 +210,11 @@ fn redeem(visit: &Visit, sent: &Sent) -> Result<Response, MarketError> {
 }
 
 /// Signs out.
-pub async fn sign_out(visit: Visit, headers: axum::http::HeaderMap, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn sign_out(
+    visit: Visit,
+    headers: axum::http::HeaderMap,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     let sent = Sent(sent);
     let done = || -> Result<Response, MarketError> {
         visit.check_form(&sent)?;

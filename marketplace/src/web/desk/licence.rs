@@ -122,7 +122,13 @@ async fn draw(visit: &Visit, agreement: &str, asked: Sent) -> Result<Response, M
         terms: revision.terms.render().lines().map(str::to_string).collect(),
         terms_digest: held.terms.to_string(),
         deliveries,
-        pager: Pager::of(&format!("/agreements/{id}"), "cursor", asked.some("cursor").as_deref(), next, "Older deliveries"),
+        pager: Pager::of(
+            &format!("/agreements/{id}"),
+            "cursor",
+            asked.some("cursor").as_deref(),
+            next,
+            "Older deliveries",
+        ),
         facts: facts(visit, &held).await,
         buyer: (held.buyer, name_of(market, &held.buyer)?),
         provider: (held.provider, name_of(market, &held.provider)?),
@@ -144,7 +150,9 @@ fn refused(visit: &Visit, agreement: &AgreementId, version: &VersionId, notes: &
         Err(Stop::Refused(rejection)) => {
             notes.push(("bad", format!("{}.", crate::web::show::capital(&rejection.to_string()))));
             // Other versions may still be had while consents stop this one; only the end stops all.
-            (60..80).contains(&rejection.code()).then(|| "Nothing can be downloaded under this licence now.".to_string())
+            (60..80)
+                .contains(&rejection.code())
+                .then(|| "Nothing can be downloaded under this licence now.".to_string())
         }
         Err(Stop::Fault(fault)) => {
             tracing::error!(?fault, "a licence cannot be judged");
@@ -166,7 +174,13 @@ async fn facts(visit: &Visit, held: &Agreement) -> Vec<(String, String)> {
     facts
 }
 
-fn acts(visit: &Visit, id: &AgreementId, held: &Agreement, party: PartyId, price: &Price) -> Vec<(String, String, Form)> {
+fn acts(
+    visit: &Visit,
+    id: &AgreementId,
+    held: &Agreement,
+    party: PartyId,
+    price: &Price,
+) -> Vec<(String, String, Form)> {
     let mut acts = Vec::new();
     let form = |action: &str, submit: &str, look, fields: Vec<Field>| Form {
         action: format!("/agreements/{id}/{action}"),
@@ -181,8 +195,14 @@ fn acts(visit: &Visit, id: &AgreementId, held: &Agreement, party: PartyId, price
         && party == held.buyer
         && held.revoked.is_none()
     {
-        let text = format!("{} for each {}, at the price of this agreement. Prepaid periods follow the present end.", amount.display(*currency), days(*period_days));
-        let field = Field::number("periods", "How many periods more").hint(&format!("1 to {}", periods_max.min(&PERIODS_MAX))).value("1");
+        let text = format!(
+            "{} for each {}, at the price of this agreement. Prepaid periods follow the present end.",
+            amount.display(*currency),
+            days(*period_days)
+        );
+        let field = Field::number("periods", "How many periods more")
+            .hint(&format!("1 to {}", periods_max.min(&PERIODS_MAX)))
+            .value("1");
         acts.push(("Renew".to_string(), text, form("renew", "Sign and pay", "", vec![field])));
     }
     if visit.market.in_force(held) {
@@ -190,7 +210,11 @@ fn acts(visit: &Visit, id: &AgreementId, held: &Agreement, party: PartyId, price
             let text = "You may give the licence back before its end. What was paid stays paid.".to_string();
             acts.push(("Give it back".into(), text, form("end", "Give the licence back", "grave", Vec::new())));
         } else {
-            let reasons = [("breach", "Breach of the terms".to_string()), ("legal", "Legal reasons".into()), ("quality", "Faults in the data".into())];
+            let reasons = [
+                ("breach", "Breach of the terms".to_string()),
+                ("legal", "Legal reasons".into()),
+                ("quality", "Faults in the data".into()),
+            ];
             let field = Field::select("reason", "Reason", &reasons);
             let text = "Revoking ends the licence at once. A refund is a payment of its own.".to_string();
             acts.push(("Revoke".into(), text, form("end", "Revoke the licence", "grave", vec![field])));
@@ -200,12 +224,19 @@ fn acts(visit: &Visit, id: &AgreementId, held: &Agreement, party: PartyId, price
 }
 
 /// Prolongs a subscription.
-pub async fn renew(visit: Visit, Path(agreement): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn renew(
+    visit: Visit,
+    Path(agreement): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     let sent = Sent(sent);
     let done = async {
         visit.check_form(&sent)?;
         let (id, _, party) = mine(&visit, &agreement)?;
-        let periods = sent.get("periods").parse().map_err(|_| MarketError::invalid("periods", "a whole number of periods, such as 1"))?;
+        let periods = sent
+            .get("periods")
+            .parse()
+            .map_err(|_| MarketError::invalid("periods", "a whole number of periods, such as 1"))?;
         visit.market.renew(&party, &id, periods, &once(&sent)?).await?;
         Ok(go(&format!("/agreements/{id}")))
     };
@@ -237,13 +268,21 @@ pub async fn receipt(visit: Visit, Path(agreement): Path<String>) -> Response {
         let (id, ..) = mine(&visit, &agreement)?;
         let committed = visit.market.client().committed(TransactionId(id.0)).await?;
         let committed = committed.ok_or(MarketError::NotFound("receipt"))?;
-        Ok(file(Body::from(committed.receipt), &format!("lonja-{}.receipt", &id.to_string()[..16]), "application/octet-stream"))
+        Ok(file(
+            Body::from(committed.receipt),
+            &format!("lonja-{}.receipt", &id.to_string()[..16]),
+            "application/octet-stream",
+        ))
     };
     visit.answer(done.await)
 }
 
 /// Records a delivery on the ledger, and sends the content.
-pub async fn download(visit: Visit, Path(agreement): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn download(
+    visit: Visit,
+    Path(agreement): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     visit.answer(send(&visit, &agreement, Sent(sent)).await)
 }
 
@@ -306,7 +345,10 @@ mod tests {
 
     #[test]
     fn names_of_files_are_harmless() {
-        assert_eq!(file_name("https://x.org/a b/../etc\"passwd", 2, "text/csv; charset=utf-8"), "https-x-org-a-b-etc-passwd-v2.csv");
+        assert_eq!(
+            file_name("https://x.org/a b/../etc\"passwd", 2, "text/csv; charset=utf-8"),
+            "https-x-org-a-b-etc-passwd-v2.csv"
+        );
         assert_eq!(file_name("\r\n", 1, "text/html"), "dataset-v1.bin");
         assert!(file_name(&"x/".repeat(500), 1, "").len() < 80);
     }

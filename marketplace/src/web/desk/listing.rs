@@ -151,9 +151,13 @@ fn upload_form(visit: &Visit, id: &DatasetId, known: &Dataset) -> Form {
             &format!("Upload version {next}"),
             "The market hashes the file as it arrives; you sign the digests.",
             vec![
-                Field::area("parents", "Made from these versions", 2).hint("Version ids, one a line. Those of others need a licence that lets data on.").optional(),
+                Field::area("parents", "Made from these versions", 2)
+                    .hint("Version ids, one a line. Those of others need a licence that lets data on.")
+                    .optional(),
                 Field::checks("excludes", "Withdrawn consents", &excludes).optional(),
-                Field::line("media_type", "Media type").hint("Such as text/csv. Blank: what your browser says.").optional(),
+                Field::line("media_type", "Media type")
+                    .hint("Such as text/csv. Blank: what your browser says.")
+                    .optional(),
                 Field::file("file", "File"),
             ],
         )],
@@ -174,8 +178,11 @@ fn basis_form(visit: &Visit, id: &DatasetId) -> Form {
             Field::select("purpose", "For which purpose", &choices!(Purpose)),
             Field::select("kind", "Kind", &kinds),
             Field::line("jurisdiction", "Country whose law it is").hint("Two letters, such as ES."),
-            Field::line("reference", "Provision, contract or decision").hint("As lawyers cite it. Free text alone is not enough."),
-            Field::line("controller", "Controller").hint("The party id of who answers for the processing.").value(&party),
+            Field::line("reference", "Provision, contract or decision")
+                .hint("As lawyers cite it. Free text alone is not enough."),
+            Field::line("controller", "Controller")
+                .hint("The party id of who answers for the processing.")
+                .value(&party),
             Field::area("controls", "Protocols and controls in place", 3).hint("One a line, at least one."),
             Field::checks("ended", "End it", &[("yes", "It is no longer relied on".to_string())]).optional(),
         ])],
@@ -216,7 +223,11 @@ fn standing_forms(visit: &Visit, id: &DatasetId, listing: Listing) -> Vec<Form> 
 }
 
 /// Suspends, relists or withdraws.
-pub async fn standing(visit: Visit, Path(dataset): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn standing(
+    visit: Visit,
+    Path(dataset): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     let sent = Sent(sent);
     let done = async {
         visit.check_form(&sent)?;
@@ -236,7 +247,11 @@ pub async fn standing(visit: Visit, Path(dataset): Path<String>, Posted(sent): P
 }
 
 /// Withdraws an offer.
-pub async fn withdraw(visit: Visit, Path(offer): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn withdraw(
+    visit: Visit,
+    Path(offer): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     let sent = Sent(sent);
     let done = async {
         visit.check_form(&sent)?;
@@ -260,15 +275,27 @@ async fn take_basis(visit: &Visit, dataset: &str, sent: Sent) -> Result<Response
     let mut faults = Faults::default();
     let purpose: Option<Purpose> = faults.choice(&sent, "purpose", "a purpose");
     let kind = BASES.iter().find(|(_, word)| *word == sent.get("kind")).map(|(kind, _)| *kind);
-    let jurisdiction: Option<Country> = faults.take("jurisdiction", sent.get("jurisdiction").to_ascii_uppercase().parse());
+    let jurisdiction: Option<Country> =
+        faults.take("jurisdiction", sent.get("jurisdiction").to_ascii_uppercase().parse());
     let controller: Option<PartyId> = faults.take("controller", sent.get("controller").parse());
-    let controls: Vec<String> = sent.get("controls").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
-    let (Some(purpose), Some(kind), Some(jurisdiction), Some(controller)) = (purpose, kind, jurisdiction, controller) else {
+    let controls: Vec<String> =
+        sent.get("controls").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
+    let (Some(purpose), Some(kind), Some(jurisdiction), Some(controller)) = (purpose, kind, jurisdiction, controller)
+    else {
         return draw(visit, dataset, Sent::default(), Wrong::Basis(sent, faults)).await;
     };
     let reference = sent.get("reference").to_string();
     let ended = sent.get("ended") == "yes";
-    let action = Action::StateBasis(StateBasis { dataset: id, purpose, kind, jurisdiction, reference, controller, controls, ended });
+    let action = Action::StateBasis(StateBasis {
+        dataset: id,
+        purpose,
+        kind,
+        jurisdiction,
+        reference,
+        controller,
+        controls,
+        ended,
+    });
     if let Err(malformed) = action.check() {
         faults.add(malformed.field, capital(&malformed.reason));
         return draw(visit, dataset, Sent::default(), Wrong::Basis(sent, faults)).await;
@@ -306,7 +333,8 @@ async fn take_upload(visit: &Visit, dataset: &str, headers: &HeaderMap, body: Bo
         visit.check_form(&sent)?;
     }
     let mut faults = Faults::default();
-    let parents: Option<Vec<VersionId>> = faults.take("parents", sent.list("parents").iter().map(|text| text.parse()).collect::<Result<_, _>>());
+    let parents: Option<Vec<VersionId>> =
+        faults.take("parents", sent.list("parents").iter().map(|text| text.parse()).collect::<Result<_, _>>());
     let excludes = if sent.get("excludes") == "yes" { ended_consents(visit, &id, &mut faults)? } else { Vec::new() };
     if file.is_none() {
         faults.add("file", "Choose a file");
@@ -331,7 +359,11 @@ async fn take_upload(visit: &Visit, dataset: &str, headers: &HeaderMap, body: Bo
 }
 
 /// A file that was chosen; `None` where the field was left blank.
-async fn take_file(visit: &Visit, form: &mut Multipart, said: Option<String>) -> Result<Option<(Stored, String)>, MarketError> {
+async fn take_file(
+    visit: &Visit,
+    form: &mut Multipart,
+    said: Option<String>,
+) -> Result<Option<(Stored, String)>, MarketError> {
     let mut upload = visit.market.objects().begin().await?;
     let mut bytes = 0;
     while let Some(piece) = form.piece().await? {
@@ -351,11 +383,17 @@ fn ended_consents(visit: &Visit, dataset: &DatasetId, faults: &mut Faults) -> Re
     let mut start = None;
     loop {
         let page = visit.market.rows().consents_for(dataset, start.as_ref(), crate::limits::PAGE_ROWS_MAX)?;
-        let ended = page.items.into_iter().filter(|(_, consent)| consent.state != ConsentState::Given && consent.excluded_in.is_none());
+        let ended = page
+            .items
+            .into_iter()
+            .filter(|(_, consent)| consent.state != ConsentState::Given && consent.excluded_in.is_none());
         found.extend(ended.map(|(id, _)| id));
         if found.len() > EXCLUDES_MAX {
             let most = several(EXCLUDES_MAX, "person", "people");
-            faults.add("excludes", format!("One version leaves out {most} at most: leave the rest out in a further version"));
+            faults.add(
+                "excludes",
+                format!("One version leaves out {most} at most: leave the rest out in a further version"),
+            );
             return Ok(Vec::new());
         }
         match page.next {

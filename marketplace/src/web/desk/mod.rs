@@ -11,13 +11,11 @@ pub mod provide;
 pub mod trade;
 
 use super::{form::Sent, page::Hit, visit::Visit};
-use crate::{
-    error::MarketError,
-    market::Market,
-    orders::Once,
-    rows::PageStart,
+use crate::{error::MarketError, market::Market, orders::Once, rows::PageStart};
+use axum::{
+    extract::Query,
+    response::{IntoResponse, Redirect, Response},
 };
-use axum::{extract::Query, response::{IntoResponse, Redirect, Response}};
 use contracts::{
     id::{DatasetId, Digest, PartyId},
     vocabulary::Spectrum,
@@ -61,7 +59,8 @@ pub fn go(to: &str) -> Response {
 /// As [`Once::new`].
 pub fn once(sent: &Sent) -> Result<Once, MarketError> {
     let fields = sent.0.iter().filter(|(name, _)| name != "csrf");
-    let text: Vec<u8> = fields.flat_map(|(name, value)| [name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()).collect();
+    let text: Vec<u8> =
+        fields.flat_map(|(name, value)| [name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()).collect();
     Ok(Once::new(sent.get("once"), Digest::of(&[b"lonja/form/v0\0", &text]))?)
 }
 

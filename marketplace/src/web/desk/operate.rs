@@ -61,7 +61,11 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     for (id, party) in page.items.iter().filter(|(_, party)| party.standing != Standing::Applied) {
         members.push(member(visit, id, party)?);
     }
-    let waits = if more { format!("The first {total} applications wait") } else { format!("{} wait", several(total, "application", "applications")) };
+    let waits = if more {
+        format!("The first {total} applications wait")
+    } else {
+        format!("{} wait", several(total, "application", "applications"))
+    };
     let next = page.next.as_ref().map(ToString::to_string);
     let done = match asked.get("done") {
         "admitted" => Some("Admitted. Send a sign-in link if the market keeps the key."),
@@ -155,12 +159,19 @@ pub async fn change(visit: Visit, Path((party, act)): Path<(String, String)>) ->
     visit.answer(done())
 }
 
-fn draw_change(visit: &Visit, party: &PartyId, act: &str, sent: &Sent, faults: Faults) -> Result<Response, MarketError> {
+fn draw_change(
+    visit: &Visit,
+    party: &PartyId,
+    act: &str,
+    sent: &Sent,
+    faults: Faults,
+) -> Result<Response, MarketError> {
     visit.viewer_as(Role::Operator)?;
     let known = visit.market.rows().party(party)?.ok_or(MarketError::NotFound("party"))?;
     let (title, intro, form) = match act {
         "suspend" => {
-            let reasons: Vec<(&str, String)> = REASONS.iter().map(|(_, word, label)| (*word, label.to_string())).collect();
+            let reasons: Vec<(&str, String)> =
+                REASONS.iter().map(|(_, word, label)| (*word, label.to_string())).collect();
             let form = Form {
                 action: format!("/operate/{party}/suspend"),
                 token: visit.token(),
@@ -169,9 +180,17 @@ fn draw_change(visit: &Visit, party: &PartyId, act: &str, sent: &Sent, faults: F
                 parts: vec![Part::plain(vec![Field::radios("reason", "Reason", &reasons)])],
                 ..Form::default()
             };
-            (format!("Suspend {}", known.name), "From then on it can neither buy nor sell, and nothing is delivered to it. Its history stays, and you may admit it again.", form)
+            (
+                format!("Suspend {}", known.name),
+                "From then on it can neither buy nor sell, and nothing is delivered to it. Its history stays, and you may admit it again.",
+                form,
+            )
         }
-        "admit" => (format!("Admit {}", known.name), "Its roles will be those that you choose here.", admission(visit, party, "a")),
+        "admit" => (
+            format!("Admit {}", known.name),
+            "Its roles will be those that you choose here.",
+            admission(visit, party, "a"),
+        ),
         _ => return Err(MarketError::NotFound("page")),
     };
     let page = SimplePage {

@@ -112,7 +112,13 @@ fn publish_page(visit: &Visit, sent: &Sent, faults: Faults) -> SimplePage {
     );
     let mut parts = describe::parts(&describe::empty(), "");
     parts.insert(0, names);
-    let form = Form { action: "/provide/new".into(), token: visit.token(), submit: "Sign and publish".into(), parts, ..Form::default() };
+    let form = Form {
+        action: "/provide/new".into(),
+        token: visit.token(),
+        submit: "Sign and publish".into(),
+        parts,
+        ..Form::default()
+    };
     SimplePage {
         frame: visit.frame("publish"),
         trail: Some(("/provide".into(), "My listings".into())),
@@ -146,7 +152,10 @@ async fn take_publish(visit: &Visit, sent: Sent) -> Result<Response, MarketError
     match visit.market.act(&party, Action::Publish(publish), side, None).await {
         Ok(_) => Ok(go(&format!("/provide/{id}?done=published"))),
         Err(MarketError::Refused { code: 21, .. }) => {
-            faults.add("identifier", "You have published under this identifier already: choose another, or revise that listing");
+            faults.add(
+                "identifier",
+                "You have published under this identifier already: choose another, or revise that listing",
+            );
             Ok(visit.show(&publish_page(visit, &sent, faults)))
         }
         Err(MarketError::Invalid { field, reason }) => {
@@ -193,7 +202,11 @@ async fn draw_revise(visit: &Visit, dataset: &str, sent: &Sent, faults: Faults) 
 }
 
 /// Revises a description.
-pub async fn revised(visit: Visit, Path(dataset): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn revised(
+    visit: Visit,
+    Path(dataset): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     visit.answer(take_revise(&visit, &dataset, Sent(sent)).await)
 }
 
@@ -208,7 +221,12 @@ async fn take_revise(visit: &Visit, dataset: &str, sent: Sent) -> Result<Respons
     }
     // Contacts and unmapped fields are not asked for; they stay.
     let prose = visit.market.prose(&id, Some(&known.publisher)).await?;
-    let mut fields: Vec<(&str, &str)> = prose.iter().flat_map(SideBody::fields).filter(|field| field.name != "outline").map(|field| (field.name.as_str(), field.value.as_str())).collect();
+    let mut fields: Vec<(&str, &str)> = prose
+        .iter()
+        .flat_map(SideBody::fields)
+        .filter(|field| field.name != "outline")
+        .map(|field| (field.name.as_str(), field.value.as_str()))
+        .collect();
     fields.extend(outline.as_deref().map(|text| ("outline", text)));
     let side = if fields.is_empty() { None } else { Some(visit.market.side(&fields)?) };
     let revise = Revise { dataset: id, follows, jacket, side: side.as_ref().map(SideBody::id) };
@@ -226,10 +244,17 @@ fn draw_offer(visit: &Visit, dataset: &str, sent: &Sent, faults: Faults) -> Resu
     let open = known.classification.spectrum.value() == Some(&Spectrum::Open);
     let mut notes = Vec::new();
     if open {
-        notes.push(("", "Open data are free, for any purpose, without end, and may be passed on. The form is filled in so.".to_string()));
+        notes.push((
+            "",
+            "Open data are free, for any purpose, without end, and may be passed on. The form is filled in so."
+                .to_string(),
+        ));
     }
     if known.versions == 0 {
-        notes.push(("warn", "There is no content here. Buyers are told that they get a licence to data that you hold elsewhere.".into()));
+        notes.push((
+            "warn",
+            "There is no content here. Buyers are told that they get a licence to data that you hold elsewhere.".into(),
+        ));
     }
     let form = Form {
         action: format!("/provide/{id}/offer"),
@@ -242,10 +267,15 @@ fn draw_offer(visit: &Visit, dataset: &str, sent: &Sent, faults: Faults) -> Resu
         frame: visit.frame("offer"),
         trail: Some((format!("/provide/{id}"), jacket.title)),
         title: "Make an offer".into(),
-        intro: vec!["The terms that people read are rendered from what you choose here, and their digest goes on the ledger.".into()],
+        intro: vec![
+            "The terms that people read are rendered from what you choose here, and their digest goes on the ledger."
+                .into(),
+        ],
         notes,
         form: form.again(sent, faults),
-        after: vec!["Later changes hold for new purchases only. Licences and prices that were given keep their terms.".into()],
+        after: vec![
+            "Later changes hold for new purchases only. Licences and prices that were given keep their terms.".into(),
+        ],
     };
     Ok(visit.show(&page))
 }
@@ -257,7 +287,11 @@ fn offer_parts(open: bool) -> Vec<Part> {
         ("same-terms", "As they are, under the same terms".into()),
         ("free", "Freely".into()),
     ];
-    let forms = [("free", "Free".to_string()), ("one-off", "Paid once".into()), ("subscription", "Subscription of prepaid periods".into())];
+    let forms = [
+        ("free", "Free".to_string()),
+        ("one-off", "Paid once".into()),
+        ("subscription", "Subscription of prepaid periods".into()),
+    ];
     let any = [("yes", "For any lawful purpose".to_string())];
     vec![
         Part::under(
@@ -266,7 +300,9 @@ fn offer_parts(open: bool) -> Vec<Part> {
             vec![
                 Field::checks("any", "Any purpose", &any).chosen(if open { &["yes"] } else { &[] }).optional(),
                 Field::checks("purposes", "Or only these purposes", &choices!(Purpose)).optional(),
-                Field::number("duration", "How many days the licence runs").hint("Blank: without end. A subscription ends with its periods.").optional(),
+                Field::number("duration", "How many days the licence runs")
+                    .hint("Blank: without end. A subscription ends with its periods.")
+                    .optional(),
                 Field::radios("onward", "May the data be passed on?", &onward).value(if open { "free" } else { "" }),
                 Field::line("attribution", "How the source is named").optional(),
             ],
@@ -286,7 +322,11 @@ fn offer_parts(open: bool) -> Vec<Part> {
 }
 
 /// Makes an offer.
-pub async fn offered(visit: Visit, Path(dataset): Path<String>, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+pub async fn offered(
+    visit: Visit,
+    Path(dataset): Path<String>,
+    Posted(sent): Posted<Vec<(String, String)>>,
+) -> Response {
     visit.answer(take_offer(&visit, &dataset, Sent(sent)).await)
 }
 
@@ -322,9 +362,12 @@ async fn take_offer(visit: &Visit, dataset: &str, sent: Sent) -> Result<Response
 async fn register_pricing(visit: &Visit, party: &contracts::id::PartyId) {
     let market = &visit.market;
     let has = market.keys().pricing(party).is_ok_and(|signer| {
-        market.rows().party(party).ok().flatten().is_some_and(|known| {
-            known.may_use(&signer.public(), contracts::party::KeyUse::Price)
-        })
+        market
+            .rows()
+            .party(party)
+            .ok()
+            .flatten()
+            .is_some_and(|known| known.may_use(&signer.public(), contracts::party::KeyUse::Price))
     });
     if !has && let Err(error) = market.register_pricing(party).await {
         tracing::warn!(%error, %party, "no pricing key is registered");
@@ -400,7 +443,10 @@ mod tests {
         for (wrong, field) in [
             (vec![("form", "one-off"), ("amount", "12,50"), ("currency", "EUR")], "amount"),
             (vec![("form", "one-off"), ("amount", "12.50"), ("currency", "EURO")], "currency"),
-            (vec![("form", "subscription"), ("amount", "1"), ("currency", "EUR"), ("period", "0"), ("most", "1")], "period"),
+            (
+                vec![("form", "subscription"), ("amount", "1"), ("currency", "EUR"), ("period", "0"), ("most", "1")],
+                "period",
+            ),
             (vec![], "form"),
         ] {
             let mut faults = Faults::default();

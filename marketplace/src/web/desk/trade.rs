@@ -78,7 +78,8 @@ fn write_quote(quote: &SignedQuote) -> String {
 async fn draw(visit: &Visit, offer: &str, sent: Sent, faults: Faults) -> Result<Response, MarketError> {
     let offer: OfferId = id(offer, "offer")?;
     let buyer = visit.viewer_as(Role::Buyer)?;
-    let purpose: Purpose = sent.get("purpose").parse().map_err(|reason: String| MarketError::invalid("purpose", reason))?;
+    let purpose: Purpose =
+        sent.get("purpose").parse().map_err(|reason: String| MarketError::invalid("purpose", reason))?;
     let terms = terms(visit, &offer, &sent).await?;
     let row = visit.market.rows().offer(&offer)?.ok_or(MarketError::NotFound("offer"))?;
     let dataset = row.offer.dataset;
@@ -93,19 +94,32 @@ async fn draw(visit: &Visit, offer: &str, sent: Sent, faults: Faults) -> Result<
     let after = currency.zip(terms.balance).map(|(currency, balance)| (currency, balance, balance.minus(terms.amount)));
     if let Some((currency, balance, None)) = after {
         possible = false;
-        notes.push(("bad", format!("Your balance is {}, this costs {sum}. Pay in first; your account says how.", balance.display(currency))));
+        notes.push((
+            "bad",
+            format!(
+                "Your balance is {}, this costs {sum}. Pay in first; your account says how.",
+                balance.display(currency)
+            ),
+        ));
     }
     if !terms.revision.terms.purposes.allows(purpose) {
         possible = false;
-        notes.push(("bad", format!("The terms do not allow the purpose “{}”. Go back and choose another.", purpose.label())));
+        notes.push((
+            "bad",
+            format!("The terms do not allow the purpose “{}”. Go back and choose another.", purpose.label()),
+        ));
     }
     let ground = if terms.needs_justification {
         let all = grounds(visit, &dataset, view.versions)?;
         let ground = all.into_iter().find(|ground| ground.purpose == purpose.label());
         if ground.as_ref().is_none_or(|ground| ground.look == "bad") {
             possible = false;
-            let why = ground.as_ref().map_or_else(|| "There is neither consent nor a legal basis for this purpose.".into(), |ground| ground.text.clone());
-            notes.push(("bad", format!("These data are about people and cannot be bought for this purpose now. {why}")));
+            let why = ground.as_ref().map_or_else(
+                || "There is neither consent nor a legal basis for this purpose.".into(),
+                |ground| ground.text.clone(),
+            );
+            notes
+                .push(("bad", format!("These data are about people and cannot be bought for this purpose now. {why}")));
         }
         ground.map(|ground| format!("{}: {}", crate::web::show::capital(&ground.state), ground.text))
     } else {
@@ -146,7 +160,11 @@ fn term(terms: &Terms) -> Option<String> {
     match terms.revision.price {
         Price::Subscription { period_days, .. } => {
             let all = days(period_days.saturating_mul(terms.periods));
-            Some(format!("{} of {}, {all} in all; it ends by itself", several(terms.periods as usize, "period", "periods"), days(period_days)))
+            Some(format!(
+                "{} of {}, {all} in all; it ends by itself",
+                several(terms.periods as usize, "period", "periods"),
+                days(period_days)
+            ))
         }
         _ => None,
     }
@@ -175,7 +193,11 @@ fn form(visit: &Visit, offer: &OfferId, purpose: Purpose, terms: &Terms, sum: &s
         ("once", fresh_once()),
     ];
     hidden.extend(terms.signed.as_ref().map(|signed| ("quote", write_quote(signed))));
-    let submit = if terms.revision.price.currency().is_some() { format!("Sign and buy for {sum}") } else { "Sign and take the licence".into() };
+    let submit = if terms.revision.price.currency().is_some() {
+        format!("Sign and buy for {sum}")
+    } else {
+        "Sign and take the licence".into()
+    };
     let parts = if fields.is_empty() { Vec::new() } else { vec![Part::plain(fields)] };
     Form { action: format!("/offers/{offer}/buy"), token: visit.token(), submit, hidden, parts, ..Form::default() }
 }
@@ -198,7 +220,8 @@ async fn sign(visit: &Visit, offer: &str, sent: Sent) -> Result<Response, Market
     let number = |field: &'static str| {
         sent.get(field).parse::<u64>().map_err(|_| MarketError::invalid(field, "open the page of the offer again"))
     };
-    let amount = contracts::money::Amount::new(number("amount")?).map_err(|error| MarketError::invalid("amount", error.to_string()))?;
+    let amount = contracts::money::Amount::new(number("amount")?)
+        .map_err(|error| MarketError::invalid("amount", error.to_string()))?;
     let request = BuyRequest {
         offer: id,
         revision: Some(u32::try_from(number("revision")?).map_err(|_| MarketError::NotFound("offer"))?),

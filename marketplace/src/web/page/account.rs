@@ -1,7 +1,10 @@
 //! The account page: balances, statement, refusals, membership.
 
 use super::Pager;
-use crate::web::{frame::Frame, show::{Id, Moment}};
+use crate::web::{
+    frame::Frame,
+    show::{Id, Moment},
+};
 use askama::Template;
 use contracts::id::PartyId;
 

@@ -323,7 +323,12 @@ impl Ground {
         if let Some(scope) = scope.filter(|scope| scope.required > 0 || scope.outstanding > 0) {
             let people = super::super::show::several(scope.required as usize, "consent", "consents");
             return Some(match scope.require(version, now_ms) {
-                Ok(()) => Self { purpose: purpose_name, look: "good", state: "consented".into(), text: format!("{people} in force.") },
+                Ok(()) => Self {
+                    purpose: purpose_name,
+                    look: "good",
+                    state: "consented".into(),
+                    text: format!("{people} in force."),
+                },
                 Err(rejection) => Self {
                     purpose: purpose_name,
                     look: "bad",

@@ -1,7 +1,11 @@
 //! A licence, and lists of them.
 
 use super::{Pager, Tag, VersionRow};
-use crate::web::{form::Form, frame::Frame, show::{Id, Moment}};
+use crate::web::{
+    form::Form,
+    frame::Frame,
+    show::{Id, Moment},
+};
 use askama::Template;
 use contracts::{
     agreement::{Agreement, RevocationReason},

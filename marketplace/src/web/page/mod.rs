@@ -18,7 +18,10 @@ mod trade;
 
 pub use account::{AccountPage, Line, Refusal};
 pub use consent::{ConsentRow, ConsentsPage};
-pub use dataset::{ClosedPage, DatasetPage, DistributionRow, Ground, OfferCard, Outline, OutsideLink, Personal, VariableRow, VersionRow, basis_label, price};
+pub use dataset::{
+    ClosedPage, DatasetPage, DistributionRow, Ground, OfferCard, Outline, OutsideLink, Personal, VariableRow,
+    VersionRow, basis_label, price,
+};
 pub use entry::{AppliedPage, LinkPage, PartyPage, SimplePage, kind_label, role_label, standing};
 pub use error::ErrorPage;
 pub use help::HelpPage;
@@ -77,7 +80,14 @@ pub struct Hit {
 
 impl Hit {
     /// A listing with its jacket. `price` is that of the newest open offer.
-    pub fn of(id: DatasetId, jacket: &Jacket, party: &str, outline: Option<&str>, content: bool, price: Option<String>) -> Self {
+    pub fn of(
+        id: DatasetId,
+        jacket: &Jacket,
+        party: &str,
+        outline: Option<&str>,
+        content: bool,
+        price: Option<String>,
+    ) -> Self {
         let mut tags = tags(jacket);
         tags.push(if content { ("good", "content here".into()) } else { ("", "no content here".into()) });
         Self {

@@ -46,8 +46,18 @@ fn jacket_sample() -> Jacket {
         title: "Hourly water levels and salinity of the estuary, all gauges, quality-controlled".into(),
         source_publisher: Some("Office of Rivers and Coasts".into()),
         variables: vec![
-            Variable { name: "station_id".into(), kind: VariableType::Code, unit: None, meaning: Some("Gauge, as on the map of the office".into()) },
-            Variable { name: "water_level_above_chart_datum_in_millimetres".into(), kind: VariableType::Number, unit: Some("mm".into()), meaning: None },
+            Variable {
+                name: "station_id".into(),
+                kind: VariableType::Code,
+                unit: None,
+                meaning: Some("Gauge, as on the map of the office".into()),
+            },
+            Variable {
+                name: "water_level_above_chart_datum_in_millimetres".into(),
+                kind: VariableType::Number,
+                unit: Some("mm".into()),
+                meaning: None,
+            },
         ],
         types: vec![DataType::Table, DataType::TimeSeries],
         formats: vec!["CSV".into(), "JSON".into()],
@@ -58,9 +68,17 @@ fn jacket_sample() -> Jacket {
         sharing: Stated::said(SharingCondition::Purchase),
         expected_uses: vec![Purpose::Planning, Purpose::Environment],
         licence: Some("https://example.org/licence".into()),
-        landing_page: Some("https://example.org/a/very/long/path/that/does/not/end/anywhere/near/the/right/margin?of=the&page=1".into()),
+        landing_page: Some(
+            "https://example.org/a/very/long/path/that/does/not/end/anywhere/near/the/right/margin?of=the&page=1"
+                .into(),
+        ),
         distributions: vec![
-            Distribution { title: Some("All gauges since 1990".into()), link: "https://example.org/all.csv".into(), download: true, media_type: Some("text/csv".into()) },
+            Distribution {
+                title: Some("All gauges since 1990".into()),
+                link: "https://example.org/all.csv".into(),
+                download: true,
+                media_type: Some("text/csv".into()),
+            },
             Distribution { title: None, link: "urn:service:levels".into(), download: false, media_type: None },
         ],
         languages: vec!["en".into()],
@@ -70,8 +88,14 @@ fn jacket_sample() -> Jacket {
             framework_class: Stated::by(InferenceRule::KeywordFramework, FrameworkClass::Thematic),
             spectrum: Stated::said(Spectrum::Shared),
             access: Stated::by(InferenceRule::DcatAccessLevel, Access::Public),
-            categories: Stated::by(InferenceRule::KeywordCategory, vec![CollectableCategory::Status, CollectableCategory::Use]),
-            insight_levels: Stated::by(InferenceRule::CategoryInsight, vec![InsightLevel::Analytical, InsightLevel::Strategic]),
+            categories: Stated::by(
+                InferenceRule::KeywordCategory,
+                vec![CollectableCategory::Status, CollectableCategory::Use],
+            ),
+            insight_levels: Stated::by(
+                InferenceRule::CategoryInsight,
+                vec![InsightLevel::Analytical, InsightLevel::Strategic],
+            ),
             personal: Stated::said(PersonalStatus::Personal),
             refresh: Stated::said("R/PT1H".into()),
             ..Classification::default()
@@ -94,12 +118,23 @@ fn ask(prefix: &str, periods: bool) -> Form {
     if periods {
         fields.push(Field::number("periods", "How many periods").value("1"));
     }
-    Form { action: "/x".into(), submit: "Get a price".into(), asks: true, parts: vec![Part::plain(fields)], ..Form::default() }
-        .prefixed(prefix)
+    Form {
+        action: "/x".into(),
+        submit: "Get a price".into(),
+        asks: true,
+        parts: vec![Part::plain(fields)],
+        ..Form::default()
+    }
+    .prefixed(prefix)
 }
 
 fn version(number: u32) -> VersionRow {
-    let content = Content { blake3: Blake3([number as u8; 32]), sha256: Digest([0x5a; 32]), bytes: 48_200_133, media_type: "text/csv".into() };
+    let content = Content {
+        blake3: Blake3([number as u8; 32]),
+        sha256: Digest([0x5a; 32]),
+        bytes: 48_200_133,
+        media_type: "text/csv".into(),
+    };
     let parents = if number > 1 { vec![("/datasets/x".into(), "Gauges, version 3".into())] } else { vec![] };
     VersionRow::of(&VersionId([number as u8; 32]), number, &content, parents)
 }
@@ -131,7 +166,9 @@ fn dataset(frame: Frame) -> DatasetPage {
         tags: tags(&sample),
         standing: Some("This listing is suspended: it is not traded or delivered for now.".into()),
         own: true,
-        outline: Outline::of("Water level and salinity at 41 gauges, hourly, since 1990.\n\nGaps of less than three hours are filled and marked."),
+        outline: Outline::of(
+            "Water level and salinity at 41 gauges, hourly, since 1990.\n\nGaps of less than three hours are filled and marked.",
+        ),
         keywords: sample.keywords.iter().map(|word| (format!("/search?q={word}"), word.clone())).collect(),
         variables: sample.variables.iter().map(VariableRow::of).collect(),
         variables_caption: "2 variables.".into(),
@@ -151,8 +188,18 @@ fn dataset(frame: Frame) -> DatasetPage {
         personal: Some(Personal {
             intro: "These data are about people. They are sold and delivered only on one of these grounds.".into(),
             grounds: vec![
-                Ground { purpose: Purpose::Research.label(), look: "good", state: "consented".into(), text: "12 consents in force.".into() },
-                Ground { purpose: Purpose::Planning.label(), look: "bad", state: "stopped".into(), text: "A consent has ended.".into() },
+                Ground {
+                    purpose: Purpose::Research.label(),
+                    look: "good",
+                    state: "consented".into(),
+                    text: "12 consents in force.".into(),
+                },
+                Ground {
+                    purpose: Purpose::Planning.label(),
+                    look: "bad",
+                    state: "stopped".into(),
+                    text: "A consent has ended.".into(),
+                },
             ],
         }),
         revision: 4,
@@ -165,7 +212,13 @@ fn hits() -> Hits {
     let sample = jacket_sample();
     let outline = "Water level and salinity at 41 gauges, hourly, since 1990. Gaps of less than three hours are filled and marked. ".repeat(3);
     let one = Hit::of(DatasetId([1; 32]), &sample, "Harbour", Some(&outline), true, Some("1200.50 EUR once".into()));
-    Hits { hits: vec![one.clone(), Hit::closed(DatasetId([2; 32]), "Harbour"), Hit { excerpt: String::new(), price: None, ..one }] }
+    Hits {
+        hits: vec![
+            one.clone(),
+            Hit::closed(DatasetId([2; 32]), "Harbour"),
+            Hit { excerpt: String::new(), price: None, ..one },
+        ],
+    }
 }
 
 fn agreement(revoked: Option<RevocationReason>) -> Agreement {
@@ -192,13 +245,26 @@ fn application() -> Form {
         action: "/apply".into(),
         submit: "Apply".into(),
         parts: vec![
-            Part::under("Organisation", "As it is registered.", vec![
-                Field::line("name", "Name").hint("At most 160 bytes.").autocomplete("organization"),
-                Field::line("country", "Country").hint("Two letters, such as ES."),
-                Field::radios("kind", "Kind of organisation", &[("city", "City organisation".into()), ("business", "Business".into())]),
-                Field::checks("roles", "Roles", &[("buyer", "Buyer".into()), ("provider", "Provider".into())]).optional(),
-            ]),
-            Part::under("Contact", "", vec![Field::area("contact", "Contact", 3).optional(), Field::file("file", "A file").optional()]),
+            Part::under(
+                "Organisation",
+                "As it is registered.",
+                vec![
+                    Field::line("name", "Name").hint("At most 160 bytes.").autocomplete("organization"),
+                    Field::line("country", "Country").hint("Two letters, such as ES."),
+                    Field::radios(
+                        "kind",
+                        "Kind of organisation",
+                        &[("city", "City organisation".into()), ("business", "Business".into())],
+                    ),
+                    Field::checks("roles", "Roles", &[("buyer", "Buyer".into()), ("provider", "Provider".into())])
+                        .optional(),
+                ],
+            ),
+            Part::under(
+                "Contact",
+                "",
+                vec![Field::area("contact", "Contact", 3).optional(), Field::file("file", "A file").optional()],
+            ),
         ],
         ..Form::default()
     }
@@ -211,7 +277,8 @@ fn simple(frame: Frame, faults: Faults) -> SimplePage {
         title: "Apply for membership".into(),
         intro: vec!["An organisation applies once.".into()],
         notes: vec![("warn", "Names of persons do not go on the ledger.".into())],
-        form: application().again(&Sent(vec![("name".into(), "Harbour".into()), ("kind".into(), "city".into())]), faults),
+        form: application()
+            .again(&Sent(vec![("name".into(), "Harbour".into()), ("kind".into(), "city".into())]), faults),
         after: vec!["What happens next is on the next page.".into()],
     }
 }
@@ -240,8 +307,13 @@ fn confirm(frame: Frame) -> ConfirmPage {
             action: "/x".into(),
             submit: "Sign and buy for 3601.50 EUR".into(),
             parts: vec![Part::plain(vec![
-                Field::area("justification", "Why you need data about people", 4).hint("Kept beside the ledger, for you, the provider and the regulator."),
-                Field::checks("acknowledge", "No content here", &[("yes", "I know that there is nothing to download here".into())]),
+                Field::area("justification", "Why you need data about people", 4)
+                    .hint("Kept beside the ledger, for you, the provider and the regulator."),
+                Field::checks(
+                    "acknowledge",
+                    "No content here",
+                    &[("yes", "I know that there is nothing to download here".into())],
+                ),
             ])],
             ..Form::default()
         }),
@@ -263,7 +335,12 @@ fn licence(frame: Frame) -> LicencePage {
         no_download: None,
         terms: revision(Price::Free).terms.render().lines().map(str::to_string).collect(),
         terms_digest: held.terms.to_string(),
-        deliveries: vec![DeliveryRow { time: Moment::of(NOW), version: "Version 2".into(), gateway: "Market".into(), id: Id::of(&DeliveryId([5; 32])) }],
+        deliveries: vec![DeliveryRow {
+            time: Moment::of(NOW),
+            version: "Version 2".into(),
+            gateway: "Market".into(),
+            id: Id::of(&DeliveryId([5; 32])),
+        }],
         pager: Pager::default(),
         facts: vec![("Purpose".into(), held.purpose.label().into()), ("Paid".into(), paid(&held))],
         buyer: (held.buyer, "Harbour Authority of the Long Estuary".into()),
@@ -272,13 +349,30 @@ fn licence(frame: Frame) -> LicencePage {
         end: held.end_ms.map(Moment::of),
         receipt: Some("/x".into()),
         explored: Some("/x".into()),
-        acts: vec![("Give it back".into(), "What was paid stays paid.".into(), Form { submit: "Give the licence back".into(), look: "grave", ..Form::default() })],
+        acts: vec![(
+            "Give it back".into(),
+            "What was paid stays paid.".into(),
+            Form { submit: "Give the licence back".into(), look: "grave", ..Form::default() },
+        )],
     }
 }
 
 fn search(frame: Frame, found: Hits) -> SearchPage {
-    let value = |name: &str, count: usize, chosen| FacetValue { href: "/search".into(), name: name.into(), count: count.to_string(), chosen };
-    let group = |name, open| FacetGroup { name, open, values: vec![value("Open data", 800, true), value("A very long name of a publisher of data in an office", 12, false)], cut: true };
+    let value = |name: &str, count: usize, chosen| FacetValue {
+        href: "/search".into(),
+        name: name.into(),
+        count: count.to_string(),
+        chosen,
+    };
+    let group = |name, open| FacetGroup {
+        name,
+        open,
+        values: vec![
+            value("Open data", 800, true),
+            value("A very long name of a publisher of data in an office", 12, false),
+        ],
+        cut: true,
+    };
     SearchPage {
         frame,
         asked: "water levels".into(),
@@ -316,7 +410,12 @@ fn account(frame: Frame) -> AccountPage {
         lines: vec![line.clone(), line],
         total: Some("3799.50 EUR".into()),
         pager: Pager::default(),
-        refusals: vec![Refusal { time: Moment::of(NOW), code: "100 BalanceTooSmall".into(), why: "the balance is 0.00 EUR, 1.00 EUR are needed".into(), id: Id::of(&TransactionId([4; 32])) }],
+        refusals: vec![Refusal {
+            time: Moment::of(NOW),
+            code: "100 BalanceTooSmall".into(),
+            why: "the balance is 0.00 EUR, 1.00 EUR are needed".into(),
+            id: Id::of(&TransactionId([4; 32])),
+        }],
         refusal_pager: Pager::default(),
         facts: vec![("Roles".into(), "buyer, provider".into())],
         session_until: Moment::of(NOW),
@@ -334,10 +433,21 @@ fn listing(frame: Frame) -> ListingPage {
         gaps: vec!["Structure", "Quadrant"],
         closed: false,
         versions: vec![version(1)],
-        upload: Form { submit: "Upload".into(), multipart: true, parts: vec![Part::plain(vec![Field::file("file", "File")])], ..Form::default() }.prefixed("u"),
+        upload: Form {
+            submit: "Upload".into(),
+            multipart: true,
+            parts: vec![Part::plain(vec![Field::file("file", "File")])],
+            ..Form::default()
+        }
+        .prefixed("u"),
         offers: vec![card],
         facts: vec![("Identifier".into(), "levels".into())],
-        grounds: vec![Ground { purpose: "Research", look: "good", state: "legal basis".into(), text: "Water Act".into() }],
+        grounds: vec![Ground {
+            purpose: "Research",
+            look: "good",
+            state: "legal basis".into(),
+            text: "Water Act".into(),
+        }],
         basis: application().prefixed("b"),
         basis_open: false,
         standing: "Listed.".into(),
@@ -366,8 +476,21 @@ fn operate(frame: Frame) -> OperatePage {
         frame,
         summary: "1 waits, 1 is in".into(),
         done: Some("Harbour is admitted.".into()),
-        applied: vec![Applicant { id: Id::of(&PartyId([1; 32])), name: "Reed and Sons".into(), kind: "Business", country: "ES".into(), form: application().prefixed("a0") }],
-        members: vec![Member { party: PartyId([2; 32]), name: "Office of Rivers and Coasts".into(), roles: "provider, buyer".into(), standing: standing(Standing::Active), managed: true, act: Some(("suspend", "Suspend")) }],
+        applied: vec![Applicant {
+            id: Id::of(&PartyId([1; 32])),
+            name: "Reed and Sons".into(),
+            kind: "Business",
+            country: "ES".into(),
+            form: application().prefixed("a0"),
+        }],
+        members: vec![Member {
+            party: PartyId([2; 32]),
+            name: "Office of Rivers and Coasts".into(),
+            roles: "provider, buyer".into(),
+            standing: standing(Standing::Active),
+            managed: true,
+            act: Some(("suspend", "Suspend")),
+        }],
         pager: Pager::default(),
     }
 }
@@ -387,7 +510,11 @@ fn pages() -> Vec<(&'static str, String)> {
     ];
     let home = |roles| HomePage {
         frame: frame("home", roles),
-        tally: vec![("/search".into(), "907".into(), "listings".into()), ("/search?spectrum=open".into(), "812".into(), "open data".into()), ("/search?availability=offer".into(), "14".into(), "on offer".into())],
+        tally: vec![
+            ("/search".into(), "907".into(), "listings".into()),
+            ("/search?spectrum=open".into(), "812".into(), "open data".into()),
+            ("/search?availability=offer".into(), "14".into(), "on offer".into()),
+        ],
         hits: hits(),
         mine: vec![("Balance".into(), "3799.50 EUR".into())],
         themes: vec![("/x".into(), "Environment".into(), "12".into())],
@@ -398,22 +525,101 @@ fn pages() -> Vec<(&'static str, String)> {
         draw("search", &search(frame("search", None), hits())),
         draw("search-empty", &search(frame("search", None), Hits::default())),
         draw("dataset", &dataset(frame("dataset", Some(&[Role::Buyer])))),
-        draw("dataset-closed", &ClosedPage { frame: frame("dataset-closed", None), id: Id::of(&DatasetId([2; 32])), publisher: PartyId([3; 32]), publisher_name: "Harbour".into(), mark: Mark::of(&Stated::said(())), own: false }),
+        draw(
+            "dataset-closed",
+            &ClosedPage {
+                frame: frame("dataset-closed", None),
+                id: Id::of(&DatasetId([2; 32])),
+                publisher: PartyId([3; 32]),
+                publisher_name: "Harbour".into(),
+                mark: Mark::of(&Stated::said(())),
+                own: false,
+            },
+        ),
         draw("confirm", &confirm(frame("confirm", Some(all)))),
         draw("licence", &licence(frame("licence", Some(all)))),
-        draw("agreements", &AgreementsPage { frame: frame("agreements", Some(all)), heading: "Licences", both: true, sold: false, rows, pager: Pager::default() }),
+        draw(
+            "agreements",
+            &AgreementsPage {
+                frame: frame("agreements", Some(all)),
+                heading: "Licences",
+                both: true,
+                sold: false,
+                rows,
+                pager: Pager::default(),
+            },
+        ),
         draw("account", &account(frame("account", Some(all)))),
         draw("apply", &simple(frame("apply", None), Faults::default())),
         draw("apply-wrong", &simple(frame("apply", None), wrong)),
-        draw("applied", &AppliedPage { frame: frame("applied", None), name: "Reed and Sons".into(), party: PartyId([1; 32]), standing: "has applied".into() }),
-        draw("link", &LinkPage { frame: frame("link", Some(all)), name: "Reed and Sons".into(), link: "http://127.0.0.1:7200/enter/q7w0-3m4n5b6v7c8x9z0a1s2d3f4g5h6j7k8l9q0w1e2".into(), expires: Moment::of(NOW) }),
-        draw("party", &PartyPage { frame: frame("party", None), name: "Reed and Sons".into(), kind: "Business".into(), standing: standing(Standing::Active), roles: "buyer".into(), country: "ES".into(), party: PartyId([1; 32]), hits: hits(), pager: Pager::default(), explored: None }),
-        draw("provide", &ProvidePage { frame: frame("provide", Some(all)), summary: "2 listings".into(), rows: vec![ListingRow { id: DatasetId([9; 32]), title: jacket_sample().title, spectrum: "Shared data", versions: 2, offers: "1".into(), todo: "2 gaps in the classification".into() }], pager: Pager::default() }),
+        draw(
+            "applied",
+            &AppliedPage {
+                frame: frame("applied", None),
+                name: "Reed and Sons".into(),
+                party: PartyId([1; 32]),
+                standing: "has applied".into(),
+            },
+        ),
+        draw(
+            "link",
+            &LinkPage {
+                frame: frame("link", Some(all)),
+                name: "Reed and Sons".into(),
+                link: "http://127.0.0.1:7200/enter/q7w0-3m4n5b6v7c8x9z0a1s2d3f4g5h6j7k8l9q0w1e2".into(),
+                expires: Moment::of(NOW),
+            },
+        ),
+        draw(
+            "party",
+            &PartyPage {
+                frame: frame("party", None),
+                name: "Reed and Sons".into(),
+                kind: "Business".into(),
+                standing: standing(Standing::Active),
+                roles: "buyer".into(),
+                country: "ES".into(),
+                party: PartyId([1; 32]),
+                hits: hits(),
+                pager: Pager::default(),
+                explored: None,
+            },
+        ),
+        draw(
+            "provide",
+            &ProvidePage {
+                frame: frame("provide", Some(all)),
+                summary: "2 listings".into(),
+                rows: vec![ListingRow {
+                    id: DatasetId([9; 32]),
+                    title: jacket_sample().title,
+                    spectrum: "Shared data",
+                    versions: 2,
+                    offers: "1".into(),
+                    todo: "2 gaps in the classification".into(),
+                }],
+                pager: Pager::default(),
+            },
+        ),
         draw("listing", &listing(frame("listing", Some(all)))),
         draw("operate", &operate(frame("operate", Some(all)))),
         draw("consents", &consents(frame("consents", Some(all)))),
         draw("help", &HelpPage::new(frame("help", None))),
-        draw("error", &ErrorPage { frame: frame("error", Some(all)), status: "409".into(), code: Some("BalanceTooSmall (100)".into()), heading: "The balance is too small".into(), text: "The balance is 0.00 EUR, 1.00 EUR are needed.".into(), record: Some(Id::of(&TransactionId([4; 32]))), remedies: vec![("/account".into(), "See your account".into()), (String::new(), "Pay in at the bank".into())] }),
+        draw(
+            "error",
+            &ErrorPage {
+                frame: frame("error", Some(all)),
+                status: "409".into(),
+                code: Some("BalanceTooSmall (100)".into()),
+                heading: "The balance is too small".into(),
+                text: "The balance is 0.00 EUR, 1.00 EUR are needed.".into(),
+                record: Some(Id::of(&TransactionId([4; 32]))),
+                remedies: vec![
+                    ("/account".into(), "See your account".into()),
+                    (String::new(), "Pay in at the bank".into()),
+                ],
+            },
+        ),
     ]
 }
 
@@ -436,7 +642,10 @@ fn draw_every_page() {
 fn check(name: &str, html: &str) {
     assert!(html.contains("<body data-page=\""), "{name} does not say its type");
     assert_eq!(html.matches("<h1").count(), 1, "{name} has one heading of the first order");
-    assert!(!html.contains("<script") && !html.contains(" style=") && !html.contains(" onclick"), "{name} would break its policy");
+    assert!(
+        !html.contains("<script") && !html.contains(" style=") && !html.contains(" onclick"),
+        "{name} would break its policy"
+    );
     let mut ids: Vec<&str> = html.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     ids.sort_unstable();
     let twice: Vec<_> = ids.windows(2).filter(|pair| pair[0] == pair[1]).collect();

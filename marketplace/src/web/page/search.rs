@@ -120,7 +120,9 @@ pub fn value_name(facet: Facet, value: &str) -> String {
             other => capital(other),
         }),
         Facet::Theme => Some(capital(value)),
-        Facet::Publisher | Facet::Catalogue | Facet::Format | Facet::Refresh | Facet::Language | Facet::Currency => None,
+        Facet::Publisher | Facet::Catalogue | Facet::Format | Facet::Refresh | Facet::Language | Facet::Currency => {
+            None
+        }
     };
     named.unwrap_or_else(|| value.to_string())
 }
