@@ -49,3 +49,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Serv
     let running = start(config, shutdown).await?;
     running.task.await.unwrap_or_else(|error| Err(ServiceError::Server(std::io::Error::other(error))))
 }
+
+#[cfg(test)]
+mod fixture;

@@ -49,7 +49,5 @@ pub const NODE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests in work at once; more are told to come back.
 pub const REQUESTS_MAX: usize = 512;
-/// A checkpoint older than this proves what was, not what is: never shown as up to date.
-pub const STALE_MINUTES: u64 = 10;
 
 const _: () = assert!(PAGE_ROWS <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= EXPORT_ROWS);

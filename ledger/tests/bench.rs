@@ -1,6 +1,8 @@
 //! A short bench: that it measures a ledger on which nothing fails and which audits clean.
 //! Figures come from `lonja bench`; this test asserts none.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 use ledger::bench::{Plan, run};
 use std::time::Duration;
 

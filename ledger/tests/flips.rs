@@ -2,6 +2,8 @@
 //!
 //! `LONJA_FLIPS` sets how many (40 in the suite, 1,000 in the campaign), `LONJA_SEED` the seed.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 use contracts::{
     action::Action,
     id::{BankReference, Digest},

@@ -1,5 +1,7 @@
 //! A solo network through its public API: trade, refusals, restart, following, rollback.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 use contracts::{
     action::Action,
     agreement::{Agreement, Buy, Holding},

@@ -18,7 +18,6 @@ use contracts::{
     jacket::Jacket,
     offer::Offer,
     outcome::Outcome,
-    party::Party,
     state::{Fault, Key, Reading, View},
 };
 use ledger::{
@@ -27,10 +26,13 @@ use ledger::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Family, key, and the value; none to remove what is there.
+type Write = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
 /// Writes of one batch, with the counts they change.
 #[derive(Default)]
 pub(super) struct Rows {
-    writes: Vec<(&'static str, Vec<u8>, Option<Vec<u8>>)>,
+    writes: Vec<Write>,
     counts: BTreeMap<Vec<u8>, u64>,
 }
 

@@ -1,17 +1,14 @@
 //! The read model on a real small market: rebuilt it is the same, tampered blocks are not taken.
 
 use super::*;
+use crate::fixture::Made;
 use crate::view::list::{self, List};
-use fixture::Made;
 use ledger::{
     api::{client::Client, follow::Follower},
     testing::Network,
 };
 use std::time::Duration;
 use tempfile::TempDir;
-
-#[path = "../../tests/explorer/fixture.rs"]
-mod fixture;
 
 /// All blocks of a market, as the follower verified them.
 async fn blocks(client: &Client) -> Vec<Followed> {
@@ -29,7 +26,7 @@ async fn blocks(client: &Client) -> Vec<Followed> {
 async fn market() -> (TempDir, Network, Made, Vec<Followed>) {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(folder.path()).await;
-    let made = fixture::market(&network.client).await;
+    let made = crate::fixture::market(&network.client).await;
     let blocks = blocks(&network.client).await;
     (folder, network, made, blocks)
 }

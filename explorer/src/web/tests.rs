@@ -1,17 +1,14 @@
 //! The explorer through its own routes, on a real small market.
 
 use super::*;
+use crate::fixture::{CONTACT, Made, SECRET};
 use crate::follow::State;
 use axum::body::{Body, to_bytes};
-use fixture::{CONTACT, Made, SECRET};
 use futures_util::StreamExt as _;
 use ledger::testing::{self, Network};
 use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
-
-#[path = "../../tests/explorer/fixture.rs"]
-mod fixture;
 
 struct Site {
     _folder: TempDir,
@@ -31,7 +28,7 @@ impl Site {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::start(&folder.path().join("node")).await;
-        let made = fixture::market(&network.client).await;
+        let made = crate::fixture::market(&network.client).await;
         let height = network.client.status().await.unwrap().height;
         let index = Arc::new(Index::open(&folder.path().join("explorer"), network.client.network()).unwrap());
         let state = Arc::new(parking_lot::RwLock::new(State::default()));

@@ -78,11 +78,14 @@ pub(super) fn sides(store: &Store, report: &mut Report) -> BTreeSet<SideId> {
     sides
 }
 
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
 struct Rows<'a> {
     kv: &'a Kv,
     family: &'static str,
-    page: std::vec::IntoIter<(Vec<u8>, Vec<u8>)>,
-    next: Option<(Vec<u8>, Vec<u8>)>,
+    page: std::vec::IntoIter<Row>,
+    next: Option<Row>,
     from: Vec<u8>,
     ended: bool,
 }
@@ -92,7 +95,7 @@ impl<'a> Rows<'a> {
         Self { kv, family, page: Vec::new().into_iter(), next: None, from: Vec::new(), ended: false }
     }
 
-    fn peek(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, String> {
+    fn peek(&mut self) -> Result<Option<Row>, String> {
         if self.next.is_none() {
             self.next = self.page.next();
         }

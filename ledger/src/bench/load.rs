@@ -72,7 +72,6 @@ struct Counters {
     latencies_us: Mutex<Vec<u32>>,
 }
 
-#[expect(clippy::too_many_arguments, reason = "one load has one place where it is described")]
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
     client: &Client,

@@ -58,14 +58,10 @@ pub(super) async fn world(
         (testing::settlement(), Action::Mint(Mint { party: who.party, amount, currency: eur(), reference }))
     };
     all(client, signers.iter().map(mint)).await?;
-    let publish = |who: &Identity, n: u64| Publish {
-        catalogue: "bench".into(),
-        identifier: n.to_string(),
-        jacket: jacket(n),
-        side: None,
-    };
-    all(client, signers.iter().map(|who| (who.clone(), Action::Publish(publish(who, 0))))).await?;
-    let datasets: Vec<DatasetId> = signers.iter().map(|who| publish(who, 0).id(&who.party)).collect();
+    let publish =
+        |n: u64| Publish { catalogue: "bench".into(), identifier: n.to_string(), jacket: jacket(n), side: None };
+    all(client, signers.iter().map(|who| (who.clone(), Action::Publish(publish(0))))).await?;
+    let datasets: Vec<DatasetId> = signers.iter().map(|who| publish(0).id(&who.party)).collect();
     let offer = |(who, dataset): (&Identity, &DatasetId)| {
         let terms =
             Terms { purposes: Allowed::Any, duration_days: Some(30), onward: Onward::Prohibited, attribution: None };
@@ -81,7 +77,7 @@ pub(super) async fn world(
         let next = (wanted - done).min(20_000);
         let publishes = (done..done + next).map(|n| {
             let who = &signers[n as usize % signers.len()];
-            (who.clone(), Action::Publish(publish(who, 1 + n)))
+            (who.clone(), Action::Publish(publish(1 + n)))
         });
         all(client, publishes).await?;
         done += next;

@@ -62,10 +62,13 @@ pub enum KvError {
     },
 }
 
+/// Family, key, and the value; none to remove what is there.
+type Write = (&'static str, Vec<u8>, Option<Vec<u8>>);
+
 /// Writes that happen together or not at all.
 #[derive(Default)]
 pub struct Batch {
-    writes: Vec<(&'static str, Vec<u8>, Option<Vec<u8>>)>,
+    writes: Vec<Write>,
 }
 
 impl Batch {

@@ -59,11 +59,6 @@ impl Moment {
         }
     }
 
-    /// RFC 3339.
-    pub fn iso(&self) -> &str {
-        &self.iso
-    }
-
     /// For people.
     pub fn human(&self) -> &str {
         &self.human

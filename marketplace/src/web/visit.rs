@@ -141,7 +141,7 @@ impl Visit {
                 !self.fresh && bool::from(subtle::ConstantTimeEq::ct_eq(self.form_token.as_bytes(), token.as_bytes()))
             }
         };
-        if same && self.from_our_site() {
+        if same && self.is_of_our_site() {
             return Ok(());
         }
         let text = "this form is older than your session, or comes from another site: open its page again and send it from there";
@@ -149,7 +149,7 @@ impl Visit {
     }
 
     /// Browsers say where a form comes from; who says nothing is no browser of a victim.
-    fn from_our_site(&self) -> bool {
+    fn is_of_our_site(&self) -> bool {
         let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(site) = text("sec-fetch-site") {
             return site == "same-origin" || site == "none";

@@ -1,6 +1,8 @@
 //! The market over HTTP, on a real solo network: from an application to bytes that were checked, and
 //! what happens when somebody says no.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 mod orders;
 mod pages;
 mod support;

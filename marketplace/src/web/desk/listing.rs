@@ -30,7 +30,7 @@ use contracts::{
     dataset::{Dataset, List, Listing, ListingReason},
     id::{ConsentId, DatasetId, OfferId, PartyId, VersionId},
     jacket::Jacket,
-    limits::{EXCLUDES_MAX, PARENTS_MAX},
+    limits::EXCLUDES_MAX,
     offer::WithdrawOffer,
     party::Country,
     version::{AddVersion, Content},
@@ -344,7 +344,6 @@ async fn take_upload(visit: &Visit, dataset: &str, headers: &HeaderMap, body: Bo
     };
     parents.sort_unstable();
     parents.dedup();
-    debug_assert!(PARENTS_MAX > 0, "the rules bound the list");
     let media_type = sent.some("media_type").unwrap_or(said);
     let content = Content { blake3: stored.blake3, sha256: stored.sha256, bytes: stored.bytes, media_type };
     let number = known.versions.saturating_add(1);

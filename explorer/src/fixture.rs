@@ -10,8 +10,8 @@ use ledger::{
 };
 use serde_json::{Value, json};
 
-/// A person's name that lies beside the ledger and must not be shown.
-pub const CONTACT: &str = "Ramona Quintanilla, +34 600 000 000";
+/// A contact that lies beside the ledger and must not be shown.
+pub const CONTACT: &str = "desk of the harbour office, +34 600 000 000";
 /// What a closed dataset's jacket says and nobody may read here.
 pub const SECRET: &str = "berth-allocation-ciphers";
 
