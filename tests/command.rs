@@ -3,6 +3,8 @@
 //! Nothing here reaches into a crate to make something so; what the ledger holds afterwards is asked
 //! through the verifying client.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     output,
-    problem::{Exit, Problem},
+    problem::{Exit, Problem, file},
     progress,
     scratch::Scratch,
 };
@@ -14,6 +14,8 @@ use ledger::{
     api::client::Client,
     audit::{self, AuditError, Report},
 };
+use marketplace::objects;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// Verify a whole ledger again, from its founding. Exits 0 only when everything holds.
@@ -31,23 +33,44 @@ impl Audit {
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let scratch = Scratch::new(self.scratch.as_deref(), "audit")?;
         let target = self.target.unwrap_or_else(|| context.layout().root().display().to_string());
+        let mut contents = None;
         let report = if target.starts_with("http://") || target.starts_with("https://") {
             let client = Client::new(&target, context.anchor()?)?;
             by_url(client, context.anchor()?, scratch).await?
         } else {
             let layout = Layout::at(&target);
             let anchor = if context.has_anchor() { context.anchor()? } else { layout.anchor()? };
+            contents = contents_of(&layout).await?;
             by_folder(&layout, anchor, scratch).await?
         };
-        context.print(&report, || people(&target, &report));
-        if report.is_clean() {
+        let audited = Audited { ledger: &report, contents: contents.as_ref() };
+        context.print(&audited, || people(&target, &audited));
+        let damaged = contents.as_ref().map_or(0, |contents| contents.findings.len() as u64);
+        let count = report.findings.len() as u64 + report.more_findings + damaged;
+        if count == 0 {
             return Ok(());
         }
-        let count = report.findings.len() as u64 + report.more_findings;
         Err(Problem::new(format!("{target} does not hold: {count} findings"))
             .help("each finding above says where; restore that part from a copy, never the high-water file")
             .exits(Exit::Untrue))
     }
+}
+
+/// What was audited: the ledger, and the contents where a directory holds them.
+#[derive(Serialize)]
+struct Audited<'a> {
+    #[serde(flatten)]
+    ledger: &'a Report,
+    contents: Option<&'a objects::Audited>,
+}
+
+/// The marketplace's contents in the directory: each is read again and compared with its name.
+async fn contents_of(layout: &Layout) -> Result<Option<objects::Audited>, Problem> {
+    let folder = layout.data_path(&layout.config()?.market.data).join("objects");
+    let at = folder.clone();
+    let done = tokio::task::spawn_blocking(move || objects::audit(&at)).await;
+    let done = done.map_err(|error| Problem::new("the audit broke down").because(error.to_string()))?;
+    Ok(Some(done.map_err(file("list", &folder))?))
 }
 
 async fn by_url(client: Client, anchor: TrustAnchor, scratch: Scratch) -> Result<Report, Problem> {
@@ -92,7 +115,14 @@ fn problem(error: &AuditError) -> Problem {
     Problem::new(format!("cannot audit: {error}")).help(help).exits(exit)
 }
 
-fn people(target: &str, report: &Report) -> String {
+fn people(target: &str, audited: &Audited) -> String {
+    let report = audited.ledger;
+    let damaged = audited.contents.map_or(&[][..], |contents| &contents.findings);
+    let clean = report.is_clean() && damaged.is_empty();
+    let contents = match audited.contents {
+        Some(contents) => format!("{} of {} bytes", contents.contents, contents.bytes),
+        None => "not audited by URL".into(),
+    };
     let amount = |(code, minor): (&String, &u64)| match (code.parse::<Currency>(), Amount::new(*minor)) {
         (Ok(currency), Ok(amount)) => amount.display(currency),
         _ => format!("{minor} minor units of {code}"),
@@ -108,9 +138,11 @@ fn people(target: &str, report: &Report) -> String {
         ("money", if money.is_empty() { "none".into() } else { money.join(", ") }),
         ("records", report.rows.to_string()),
         ("side bodies", report.sides.to_string()),
+        ("contents", contents),
         ("audit digest", report.digest.to_string()),
-        ("verdict", if report.is_clean() { "everything holds".into() } else { "does not hold".into() }),
+        ("verdict", if clean { "everything holds".into() } else { "does not hold".into() }),
     ]);
     let rows = report.findings.iter().map(|finding| [finding.place.clone(), finding.what.clone()]);
-    if report.is_clean() { head } else { format!("{head}\n{}", output::table(["where", "what"], rows)) }
+    let rows = rows.chain(damaged.iter().map(|(path, what)| [path.display().to_string(), what.clone()]));
+    if clean { head } else { format!("{head}\n{}", output::table(["where", "what"], rows)) }
 }

@@ -6,11 +6,13 @@
 //! Contents are not encrypted here: who runs the market can read them, and its disk should be.
 //! This module never decides who may read; [`crate::delivery`] does.
 
+mod audit;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod upload;
 
+pub use audit::{Audited, audit};
 use slice::Window;
 pub use slice::{Slice, verify_slice};
 pub use upload::Upload;

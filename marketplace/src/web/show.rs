@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(several(1, "dataset", "datasets"), "1 dataset");
         assert_eq!(Moment::of(1_700_000_000_000).human(), "14 Nov 2023, 22:13 UTC");
-        assert_eq!(Moment::of(1_700_000_000_000).iso(), "2023-11-14T22:13:20.000Z");
+        assert_eq!(Moment::of(1_700_000_000_000).iso, "2023-11-14T22:13:20.000Z");
         assert_eq!(excerpt("one two three", 8), "one two …");
         assert_eq!(encode("a b&c=é"), "a%20b%26c%3D%C3%A9");
     }

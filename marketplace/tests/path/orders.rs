@@ -57,7 +57,7 @@ async fn a_purchase_survives_being_dropped_anywhere() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         };
         done += 1;
-        steps += 1 + steps;
+        steps = 2 * steps + 1;
         let rows = world.market().rows();
         let held = rows.agreement(&bought.agreement).unwrap().unwrap();
         assert_eq!(held.paid.minor(), 100);

@@ -4,7 +4,6 @@ use contracts::{
     action::Action,
     id::{BankReference, DatasetId, Digest, PartyId},
     jacket::{Access, Classification, Jacket},
-    key::Signer,
     party::{Admit, Role, Roles},
     settlement::Mint,
     vocabulary::*,
