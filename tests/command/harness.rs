@@ -104,17 +104,20 @@ impl Net {
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = command();
         command.arg("--dir").arg(self.dir()).arg("--json").args(arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut stdout = child.stdout.take().unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        // From here on whatever fails drops the service, which ends its process.
+        let mut service = Service { child, urls: serde_json::Value::Null };
+        let mut stdout = service.child.stdout.take().unwrap();
         let (begun, mut text) = (Instant::now(), Vec::new());
         loop {
             let mut byte = [0; 4096];
             let read = stdout.read(&mut byte).unwrap();
             text.extend_from_slice(&byte[..read]);
-            if let Ok(urls) = serde_json::from_slice(&text) {
+            if let Ok(urls) = serde_json::from_slice::<serde_json::Value>(&text) {
                 // What it prints later is read by nobody; the pipe stays open with the child.
                 std::mem::forget(stdout);
-                return Service { child, urls };
+                service.urls = urls;
+                return service;
             }
             let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
             assert!(read > 0, "lonja {arguments:?} ended: {}", log());

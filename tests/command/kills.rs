@@ -15,15 +15,16 @@ use std::{
     time::Duration,
 };
 
-/// Kills of each kind in the suite; a campaign sets more.
-fn kills() -> u64 {
-    std::env::var("LONJA_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
+/// Kills of each kind: 0..5 in the suite; a campaign names others by LONJA_SEEDS=A..B.
+fn kills() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("LONJA_SEEDS") else { return 0..5 };
+    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
+    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
 }
 
-/// Moments that differ from run to run only by the seed in LONJA_SEED.
-fn moment(round: u64, most_ms: u64) -> Duration {
-    let seed: u64 = std::env::var("LONJA_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
-    let mut x = (seed << 32 | round).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+/// A moment that differs from kill to kill, and is the same each time.
+fn moment(kill: u64, most_ms: u64) -> Duration {
+    let mut x = (1 << 32 | kill).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     x ^= x >> 29;
     Duration::from_millis((x.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33) % most_ms)
 }
@@ -46,7 +47,7 @@ fn an_import_survives_kills_and_holds_each_record_once() {
     let net = Net::created();
     let mut node = net.node();
     let importer = member(&net, "importer", "provider");
-    for round in 0..kills() {
+    for round in kills() {
         let (_, file) = &catalogues[(round % 2) as usize];
         let mut import = spawn(&net, &["listing", "import", file.to_str().unwrap(), "--as", "importer"]);
         std::thread::sleep(Duration::from_millis(200) + moment(round, 1_200));
@@ -144,7 +145,7 @@ fn a_purchase_that_is_killed_is_paid_and_granted_or_neither() {
     let dataset = net.ok(&publish)["dataset"].as_str().unwrap().to_owned();
     let offer = net.ok(&["offer", "make", &dataset, "--price", "EUR:1", "--as", "provider"])["offer"].clone();
     let offer = offer.as_str().unwrap();
-    for round in 0..kills() {
+    for round in kills() {
         let mut buy = spawn(&net, &["buy", offer, "--purpose", "maintenance", "--as", "buyer"]);
         std::thread::sleep(moment(round, 500));
         node.kill();
