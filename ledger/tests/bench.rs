@@ -22,7 +22,7 @@ fn a_short_bench_commits_everything_and_audits_clean() {
     assert_eq!(outcome.loads.len(), 4);
     for load in &outcome.loads {
         assert_eq!(load.failed, 0, "{load:?}");
-        assert!(load.per_second > 0.0 && load.keys_per_transaction >= 1.0, "{load:?}");
+        assert!(load.per_second > 0.0 && load.keys_per_transaction > 0.0, "{load:?}");
     }
 }
 

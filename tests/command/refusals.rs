@@ -58,7 +58,7 @@ fn a_configuration_that_is_wrong_names_key_and_remedy() {
     let net = Net::created();
     let path = net.dir().join("lonja.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replacen("listen", "lisen", 1)).unwrap();
+    std::fs::write(&path, text.replacen("\nlisten", "\nlisen", 1)).unwrap();
     let said = net.fails(6, &["node", "run"]);
     assert!(said.contains("lisen") && said.contains("node.listen"), "{said}");
     let occupied = TcpListener::bind("127.0.0.1:0").unwrap();

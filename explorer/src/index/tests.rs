@@ -93,7 +93,9 @@ async fn a_block_that_the_rules_would_not_give_is_not_taken() {
 
     index.take(&blocks[refused]).unwrap();
     let other = Index::open(&folder.path().join("other"), contracts::id::NetworkId([9; 32])).unwrap();
-    assert!(matches!(other.take(&blocks[0]), Err(IndexError::Diverged { .. })), "another network's signatures");
+    // The first block may be empty; the first that is not holds a signature for this network only.
+    let wrong = blocks.iter().find_map(|block| other.take(block).err());
+    assert!(matches!(wrong, Some(IndexError::Diverged { .. })), "another network's signatures");
     network.stop().await;
 }
 

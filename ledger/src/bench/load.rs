@@ -172,7 +172,9 @@ fn actions(
                     .into(),
             })
         } else {
-            let offer = offers[(at + 1 + number as usize / signers.len()) % offers.len()];
+            // Never one's own, which the rules refuse.
+            let away = 1 + number as usize / signers.len() % (offers.len() - 1);
+            let offer = offers[(at + away) % offers.len()];
             Action::Buy(Buy {
                 offer,
                 revision: 1,

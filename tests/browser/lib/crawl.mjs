@@ -38,7 +38,9 @@ export async function crawl(home, wanted, headers = {}) {
 
 async function readPage(url, headers) {
   const answer = await fetch(url, { headers, redirect: 'follow', signal: AbortSignal.timeout(15_000) });
-  if (!answer.headers.get('content-type')?.startsWith('text/html')) {
+  // A page that is handed out as a file is no page of the site.
+  const file = answer.headers.get('content-disposition')?.startsWith('attachment');
+  if (file || !answer.headers.get('content-type')?.startsWith('text/html')) {
     await answer.body?.cancel();
     return null;
   }
