@@ -128,8 +128,7 @@ fn one_flipped_byte_is_located_refused_or_without_effect() {
         bytes[at] ^= 1 << (draw("bit") % 8);
         fs::write(&target, bytes).unwrap();
         let verdict = judge(&whole, broken.path());
-        let verdict = verdict
-            .unwrap_or_else(|reason| panic!("flip {flip}: byte {at} of {}: {reason}", file.display()));
+        let verdict = verdict.unwrap_or_else(|reason| panic!("flip {flip}: byte {at} of {}: {reason}", file.display()));
         *tally.entry((kind.clone(), verdict)).or_default() += 1;
     }
     println!("flips by kind of file and verdict: {tally:#?}");

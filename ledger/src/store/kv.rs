@@ -25,6 +25,7 @@ const INFO_LOG_BYTES: usize = 4 * 1024 * 1024;
 pub struct Kv {
     db: Arc<DB>,
     path: Arc<PathBuf>,
+    families: Arc<[&'static str]>,
 }
 
 /// Why the store could not do something.
@@ -114,7 +115,7 @@ impl Kv {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
         let descriptors = families.iter().map(|family| ColumnFamilyDescriptor::new(*family, family_options(&cache)));
         let db = DB::open_cf_descriptors(&options, path, descriptors).map_err(|error| explain("open", path, &error))?;
-        Ok(Self { db: Arc::new(db), path: Arc::new(path.to_path_buf()) })
+        Ok(Self { db: Arc::new(db), path: Arc::new(path.to_path_buf()), families: families.into() })
     }
 
     /// The value under `key`.
@@ -171,9 +172,12 @@ impl Kv {
     /// # Errors
     /// [`KvError`].
     pub fn scrub(&self, families: &[&str]) -> Result<(), KvError> {
+        // A write-ahead log is deleted once no family has anything in it that is in no file yet.
+        for family in self.families.iter() {
+            self.db.flush_cf(self.family(family)).map_err(|error| explain("flush", &self.path, &error))?;
+        }
         for family in families {
             let handle = self.family(family);
-            self.db.flush_cf(handle).map_err(|error| explain("flush", &self.path, &error))?;
             let mut options = rocksdb::CompactOptions::default();
             options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
             self.db.compact_range_cf_opt(handle, None::<&[u8]>, None::<&[u8]>, &options);

@@ -114,7 +114,7 @@ async fn a_withdrawn_consent_stops_the_next_request() {
     let dataset = world.publish(&provider, "survey", &jacket("Survey", PersonalStatus::Personal)).await;
     let request = json!({
         "dataset": dataset, "purposes": ["research"], "notice": "We ask for your answers.", "until": "2099-01-01",
-        "subject": "card 4711", "record": {"name": "Marisol Quispe", "jurisdiction": "ES"},
+        "subject": "card 4711", "record": {"name": "holder of this card", "jurisdiction": "ES"},
     });
     let receipt = world.post("/api/v1/consents", Some(&custodian.1), &request).await.expect(201);
     assert!(receipt["receipt"].as_str().unwrap().len() > 400);
@@ -132,7 +132,7 @@ async fn a_withdrawn_consent_stops_the_next_request() {
 
     let consent = receipt["record"]["consent"].as_str().unwrap();
     let stored = world.get(&format!("/api/v1/consents/{consent}/record"), Some(&custodian.1)).await.expect(200);
-    assert_eq!(stored["fields"]["name"], "Marisol Quispe");
+    assert_eq!(stored["fields"]["name"], "holder of this card");
     let erased = world.post("/api/v1/subjects/erase", Some(&custodian.1), &json!({"subject": "card 4711"})).await;
     assert_eq!(erased.expect(200)["erasure"]["records"], 1);
     world.get(path, Some(&buyer.1)).await.problem(403, "refused-consent-ended");
