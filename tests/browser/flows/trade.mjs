@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { openPage } from '../lib/browser.mjs';
-import { download, follow, tabTo, tick, typeInto } from '../lib/keyboard.mjs';
-import { pageType, visit } from '../lib/look.mjs';
+import { download, enter, follow, tabTo, tick, typeInto } from '../lib/keyboard.mjs';
+import { arrived, visit } from '../lib/look.mjs';
 import { expect, test } from '../lib/runner.mjs';
 
 const site = 'market';
@@ -23,7 +23,7 @@ export async function flow({ browser, market }) {
     return JSON.parse(stdout);
   };
   let party;
-  const at = async (type) => expect((await pageType(page)) === type, `expected the page '${type}', not '${await pageType(page)}' (${page.url()})`);
+  const at = (type) => arrived(page, type);
 
   await test('without script: an organisation applies', 90, async () => {
     await page.goto(`${market.market}/apply`);
@@ -54,8 +54,7 @@ export async function flow({ browser, market }) {
   await test('without script: find, quote, buy, download', 150, async () => {
     await page.goto(`${market.market}/`);
     await typeInto(page, page.getByRole('searchbox').first(), FOR_SALE);
-    await page.keyboard.press('Enter');
-    await page.waitForLoadState('load');
+    await enter(page);
     await at('search');
     await follow(page, page.getByRole('link', { name: FOR_SALE, exact: true }));
     await at('dataset');

@@ -47,6 +47,15 @@ export async function tick(page, locator) {
 /** Goes to a link or button, presses Enter, and waits for the page that it leads to. */
 export async function follow(page, locator) {
   await tabTo(page, locator);
+  await enter(page);
+}
+
+/**
+ * Presses Enter where the focus is, and waits for the page that it leads to. The wait begins before
+ * the key is pressed: the page that is open has loaded already, so asking afterwards for a loaded
+ * page is answered at once, with the old one.
+ */
+export async function enter(page) {
   await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
 }
 

@@ -16,6 +16,14 @@ export const seen = new Set();
 /** The page's type, which every page says in `<body data-page="TYPE">`. */
 export const pageType = (page) => page.locator('body').getAttribute('data-page');
 
+/** Waits until the open page is of this type. A page says its type once, in the HTML that the server sent. */
+export async function arrived(page, type) {
+  const found = page.locator(`body[data-page="${type}"]`);
+  await found.waitFor({ state: 'attached' }).catch(async () => {
+    throw new Error(`expected the page '${type}', not '${await pageType(page)}' (${page.url()})`);
+  });
+}
+
 /**
  * Checks the open page at both widths: nothing scrolls sideways, axe finds nothing serious, nothing
  * went wrong behind the page. With `name` a picture is taken as well.
