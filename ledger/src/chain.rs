@@ -9,7 +9,7 @@ use crate::{
     log::{self, SubtreeHash},
     ordering::Certificate,
     replay::ReplaySet,
-    store::{Commit, HistoryPointer, Place, Store, StoreError, StoredResult, Tip},
+    store::{Commit, HistoryPointer, Place, StaleNode, Store, StoreError, StoredResult, Tip},
     time,
     tree::{self, MemoryNodes, TreeError},
 };
@@ -32,6 +32,9 @@ pub struct Chain {
     store: Store,
     tip: Tip,
     replay: ReplaySet,
+    /// The last stale node that was deleted. Without it each block would walk over the marks of all
+    /// deletions before it, which RocksDB keeps until it compacts.
+    pruned: StaleNode,
 }
 
 /// A block that was executed and can be committed as soon as it is ordered.
@@ -154,7 +157,7 @@ impl Chain {
         };
         check_tip(&store, &tip)?;
         let replay = read_replay(&store, tip.height)?;
-        Ok(Self { store, tip, replay })
+        Ok(Self { store, tip, replay, pruned: StaleNode::default() })
     }
 
     /// Where the chain stands.
@@ -239,7 +242,8 @@ impl Chain {
         let (height, id) = (header.entry.height, header.id());
         assert!(certificate.block == id && certificate.height == height, "what was ordered is what is committed");
         let oldest = height.saturating_sub(STATE_VERSIONS_KEPT);
-        let prune = self.store.reader().stale(oldest, PRUNE_NODES_PER_BLOCK_MAX)?;
+        let prune = self.store.reader().stale(&self.pruned, oldest, PRUNE_NODES_PER_BLOCK_MAX)?;
+        let pruned = prune.last().cloned();
         let mut results = Vec::with_capacity(executed.done.len());
         let mut histories = Vec::new();
         for (place, done) in executed.done.into_iter().enumerate() {
@@ -269,6 +273,7 @@ impl Chain {
             prune,
             tip: tip.clone(),
         })?;
+        self.pruned = pruned.unwrap_or(std::mem::take(&mut self.pruned));
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;
         Ok(Committed { header, results, hashes, log_before, keys })
@@ -387,3 +392,6 @@ fn read_replay(store: &Store, height: Height) -> Result<ReplaySet, OpenError> {
     }
     Ok(replay)
 }
+
+#[cfg(test)]
+mod tests;

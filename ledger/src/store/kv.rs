@@ -263,6 +263,21 @@ impl Snapshot<'_> {
         let start = if from < prefix { prefix } else { from };
         self.kv.rows(family, options, IteratorMode::From(start, Direction::Forward), prefix, limit)
     }
+
+    /// Up to `limit` rows from key `from` up to but not including key `end`, ascending. Nothing
+    /// outside is touched: a store walks over what was deleted as over what is there.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub fn range(&self, family: &str, from: &[u8], end: &[u8], limit: usize) -> Result<Rows, KvError> {
+        if from >= end {
+            return Ok(Rows::new());
+        }
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.inner);
+        options.set_iterate_upper_bound(end);
+        self.kv.rows(family, options, IteratorMode::From(from, Direction::Forward), &[], limit)
+    }
 }
 
 fn family_options(cache: &Cache) -> Options {
@@ -315,6 +330,9 @@ mod tests {
         let snapshot = kv.snapshot();
         kv.write(batch).unwrap();
         assert_eq!(snapshot.get("a", &[1, 3]).unwrap(), Some(vec![3]));
+        assert_eq!(keys(snapshot.range("a", &[1, 2], &[1, 5], 9).unwrap()), [2, 3, 4]);
+        assert_eq!(keys(snapshot.range("a", &[1, 2], &[1, 5], 2).unwrap()), [2, 3]);
+        assert_eq!(keys(snapshot.range("a", &[1, 5], &[1, 5], 9).unwrap()), [0u8; 0]);
         assert_eq!(kv.get("a", &[1, 3]).unwrap(), None);
     }
 }

@@ -26,7 +26,7 @@ pub mod kv;
 mod read;
 
 pub use kv::{Batch, Kv, KvError};
-pub use read::{HistoryPointer, Place, Reader};
+pub use read::{HistoryPointer, Place, Reader, StaleNode};
 
 use crate::{block::Header, log::SubtreeHash, ordering::Certificate, tree::TreeUpdate};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -132,8 +132,8 @@ pub struct Commit {
     pub tree: TreeUpdate,
     /// New hashes of the log.
     pub hashes: Vec<SubtreeHash>,
-    /// Keys of tree nodes that may go now.
-    pub prune: Vec<(u64, Vec<u8>)>,
+    /// Tree nodes that may go now.
+    pub prune: Vec<StaleNode>,
     /// Where the ledger stands after it.
     pub tip: Tip,
 }
@@ -201,12 +201,12 @@ impl Store {
             batch.put("history", history_key(&key, index), pointer.encode());
         }
         commit.tree.nodes.into_iter().for_each(|(key, node)| batch.put("nodes", key, node));
-        for (since, key) in commit.tree.stale {
-            batch.put("stale", [since.to_be_bytes().as_slice(), &key].concat(), Vec::new());
+        for (since, node) in commit.tree.stale {
+            batch.put("stale", StaleNode { since, node }.encode(), Vec::new());
         }
-        for (since, key) in commit.prune {
-            batch.delete("stale", [since.to_be_bytes().as_slice(), &key].concat());
-            batch.delete("nodes", key);
+        for stale in commit.prune {
+            batch.delete("stale", stale.encode());
+            batch.delete("nodes", stale.node);
         }
         batch.put("meta", b"tip".as_slice(), encode(&commit.tip));
         Ok(self.kv.write(batch)?)

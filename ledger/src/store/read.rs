@@ -54,6 +54,21 @@ impl HistoryPointer {
     }
 }
 
+/// A node of the state tree that newer versions no longer reach. The least comes before all others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StaleNode {
+    /// The first version that does not reach it.
+    pub since: u64,
+    /// Its key.
+    pub node: Vec<u8>,
+}
+
+impl StaleNode {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [self.since.to_be_bytes().as_slice(), &self.node].concat()
+    }
+}
+
 /// Reads of one moment; what is committed meanwhile does not show.
 pub struct Reader<'a> {
     snapshot: Snapshot<'a>,
@@ -169,22 +184,19 @@ impl<'a> Reader<'a> {
         rows.iter().map(|(_, bytes)| decode(bytes)).collect()
     }
 
-    /// Tree nodes that no version from `oldest` on reaches, `limit` at most.
+    /// Tree nodes that no version from `oldest` on reaches, `limit` at most, from `from` on, which is
+    /// one of them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn stale(&self, oldest: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let mut stale = Vec::new();
-        for (key, _) in self.snapshot.scan("stale", &[], &[], limit)? {
+    pub fn stale(&self, from: &StaleNode, oldest: u64, limit: usize) -> Result<Vec<StaleNode>, StoreError> {
+        let end = oldest.saturating_add(1).to_be_bytes();
+        let decode = |(key, _): (Vec<u8>, Vec<u8>)| {
             let (since, node) =
                 key.split_first_chunk::<8>().ok_or_else(|| damaged("stale node", "", "a version is expected"))?;
-            let since = u64::from_be_bytes(*since);
-            if since > oldest {
-                break;
-            }
-            stale.push((since, node.to_vec()));
-        }
-        Ok(stale)
+            Ok(StaleNode { since: u64::from_be_bytes(*since), node: node.to_vec() })
+        };
+        self.snapshot.range("stale", &from.encode(), &end, limit)?.into_iter().map(decode).collect()
     }
 
     fn get<T: BorshDeserialize>(&self, family: &str, key: &[u8], what: &'static str) -> Result<Option<T>, StoreError> {
