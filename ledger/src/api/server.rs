@@ -93,15 +93,19 @@ async fn submit(State(handle): State<Handle>, body: Bytes) -> Result<Response, P
         let handle = handle.clone();
         aside(move || Ok(take_all(&handle, submissions))).await?
     };
+    let deadline = tokio::time::Instant::now() + Duration::from_millis(SUBMIT_WAIT_MS);
     let mut fates = Vec::with_capacity(taken.len());
+    // What a block just brought is answered from memory; for a few, another thread costs more.
+    let from_memory = taken.len() < FEW && taken.iter().all(|one| !matches!(one, Ok((_, None))));
     for one in taken {
         fates.push(match one {
             Err(refused) => Err(refused),
             Ok((id, None)) => Ok((id, None)),
-            Ok((id, Some(receiver))) => handle.fate(id, receiver).await.map(|fate| (id, Some(fate))),
+            Ok((id, Some(receiver))) => handle.fate(id, receiver, deadline).await.map(|fate| (id, Some(fate))),
         });
     }
-    let answers = aside(move || Ok(fates.into_iter().map(|fate| answer(&handle, fate)).collect::<Vec<_>>())).await?;
+    let answers = move || fates.into_iter().map(|fate| answer(&handle, fate)).collect::<Vec<_>>();
+    let answers = if from_memory { answers() } else { aside(move || Ok(answers())).await? };
     Ok(binary(encode(&answers)))
 }
 
@@ -129,12 +133,15 @@ fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem> {
     Ok(submissions)
 }
 
+/// Fewer submissions than this are not worth waking other threads for.
+const FEW: usize = 8;
+
 type Taken = Result<(TransactionId, Option<tokio::sync::oneshot::Receiver<Fate>>), Refused>;
 
 fn take_all(handle: &Handle, submissions: Vec<Submission>) -> Vec<Taken> {
     use rayon::prelude::*;
-    // Few are not worth waking other threads for; many are mostly signatures.
-    if submissions.len() < 8 {
+    // Many are mostly signatures.
+    if submissions.len() < FEW {
         submissions.into_iter().map(|one| handle.take(one)).collect()
     } else {
         submissions.into_par_iter().map(|one| handle.take(one)).collect()

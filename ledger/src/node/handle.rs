@@ -17,7 +17,7 @@ use contracts::{
     validators::ValidatorSet,
 };
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 /// A running node, for everybody but its own thread. Cheap to clone.
@@ -187,12 +187,18 @@ impl Handle {
         Ok(())
     }
 
-    /// Waits for what becomes of a submission.
+    /// Waits until `deadline` for what becomes of a submission. Those of one request have one
+    /// deadline, so that a node which makes no blocks answers in time for all of them together.
     ///
     /// # Errors
     /// [`Refused::Pending`] where no block comes in time, else why it is in none.
-    pub async fn fate(&self, id: TransactionId, receiver: oneshot::Receiver<Fate>) -> Result<Fate, Refused> {
-        match tokio::time::timeout(Duration::from_millis(SUBMIT_WAIT_MS), receiver).await {
+    pub async fn fate(
+        &self,
+        id: TransactionId,
+        receiver: oneshot::Receiver<Fate>,
+        deadline: tokio::time::Instant,
+    ) -> Result<Fate, Refused> {
+        match tokio::time::timeout_at(deadline, receiver).await {
             Err(_) => Err(Refused::Pending(id)),
             Ok(Err(_)) => {
                 let reason = self.shared.stopped.lock().clone();
