@@ -76,7 +76,7 @@ fn people(outcome: &Outcome) -> String {
         ("Ed25519 verifications/s, one thread", format!("{:.0}", machine.ed25519_per_second)),
         ("SHA-256 of 600 bytes/s, one thread", format!("{:.0}", machine.sha256_per_second)),
         ("fdatasync", format!("{:.3} ms", machine.fsync_ms)),
-        ("bare GET", format!("{:.1} µs", machine.get_us)),
+        ("bare GET, server's CPU", format!("{:.1} µs", machine.get_us)),
         ("base", format!("{} records in {:.1} s", outcome.base_keys, outcome.base_seconds)),
         ("transactions in the ledger", outcome.transactions.to_string()),
         ("audit", audit),
@@ -88,13 +88,15 @@ fn people(outcome: &Outcome) -> String {
             format!("{:.0}", load.per_second),
             format!("{:.2}", if first > 0.0 { last / first } else { 0.0 }),
             format!("{:.1} / {:.1}", load.p50_ms, load.p99_ms),
+            format!("{:.0}", load.transaction_bytes),
             format!("{:.1}", load.keys_per_transaction),
             format!("{:.0}", load.cpu_us),
             format!("{:.0}", load.disk_bytes),
             load.failed.to_string(),
         ]
     });
-    let head_row = ["load", "tx/s", "last/first fifth", "p50 / p99 ms", "keys/tx", "CPU µs/tx", "disk B/tx", "failed"];
+    let head_row =
+        ["load", "tx/s", "last/first fifth", "p50 / p99 ms", "bytes/tx", "keys/tx", "CPU µs/tx", "disk B/tx", "failed"];
     let loads = output::table(head_row, rows);
     let threads = outcome.loads.iter().map(|load| {
         let mut threads: Vec<_> = load.cpu_us_by_thread.iter().collect();
