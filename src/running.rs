@@ -9,7 +9,7 @@ use genesis::Layout;
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -45,7 +45,7 @@ pub fn announce(layout: &Layout, name: &str, url: &str) -> Option<Announced> {
     }
 }
 
-fn try_announce(path: &PathBuf, url: &str) -> io::Result<Announced> {
+fn try_announce(path: &Path, url: &str) -> io::Result<Announced> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     let begun = Instant::now();

@@ -17,7 +17,7 @@ use contracts::{
     vocabulary::Purpose,
 };
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A quote's file, in bytes: a real one has about a thousand.
 const QUOTE_JSON_BYTES_MAX: u64 = 64 << 10;
@@ -54,7 +54,7 @@ impl Buy {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let (offer, revision) = in_force(context, self.offer).await?;
-        let quote = self.quote.as_ref().map(read_quote).transpose()?;
+        let quote = self.quote.as_deref().map(read_quote).transpose()?;
         let (amount, at) = match &quote {
             Some(signed) => (signed.quote.amount, signed.quote.revision),
             None => {
@@ -88,7 +88,7 @@ impl Buy {
     }
 }
 
-fn read_quote(path: &PathBuf) -> Result<SignedQuote, Problem> {
+fn read_quote(path: &Path) -> Result<SignedQuote, Problem> {
     let bytes = genesis::files::read(path, QUOTE_JSON_BYTES_MAX).map_err(|error| {
         Problem::new(format!("cannot read the quote: {error}")).help("check the path").exits(Exit::File)
     })?;

@@ -29,7 +29,7 @@ fn one_balance_pays_once_also_within_a_block() {
         market.transaction(OTHER_PROVIDER, buy(goods.offer, 500)),
     ];
     let executed = market.commit(&two).unwrap();
-    let codes: Vec<_> = executed.done.iter().map(|done| done.entry.outcome.clone()).collect();
+    let codes: Vec<_> = executed.done.iter().map(|done| done.entry.outcome).collect();
     assert_eq!(codes, [crate::outcome::Outcome::Applied, crate::outcome::Outcome::Refused { code: 100 }]);
     assert_eq!(balance(&market, OTHER_PROVIDER), 200);
 }

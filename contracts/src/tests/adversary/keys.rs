@@ -95,7 +95,7 @@ fn two_operators_who_suspend_each_other_leave_one() {
     market.ok(OPERATOR, Admit { party: party(PROVIDER), roles: Roles::of(&[Role::Operator]) });
     let each_other = [market.transaction(OPERATOR, suspend(PROVIDER)), market.transaction(PROVIDER, suspend(OPERATOR))];
     let executed = market.commit(&each_other).unwrap();
-    let codes: Vec<_> = executed.done.iter().map(|done| done.entry.outcome.clone()).collect();
+    let codes: Vec<_> = executed.done.iter().map(|done| done.entry.outcome).collect();
     assert_eq!(codes, [crate::outcome::Outcome::Applied, crate::outcome::Outcome::Refused { code: 3 }]);
     market.ok(OPERATOR, suspend(BUYER));
 }
