@@ -25,14 +25,14 @@ pub struct Global {
     /// Trust anchor file, for those who have only that
     #[arg(long, global = true, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
-    /// The node's URL, when it is not the one in the directory
+    /// The node's URL, when it neither runs on the directory nor is the one in its lonja.toml
     #[arg(long, global = true, value_name = "URL")]
     pub node_url: Option<String>,
-    /// The marketplace's URL, when it is not the one in the directory
+    /// The marketplace's URL, likewise
     #[arg(long, global = true, value_name = "URL")]
     pub market_url: Option<String>,
-    /// Which key signs: a party's name, or PARTY/KEY-NAME for another of its keys
-    #[arg(long = "as", global = true, value_name = "PARTY/KEY-NAME")]
+    /// Which key signs: its name, as `lonja key list` shows it, such as `harbour` or `harbour.second`
+    #[arg(long = "as", global = true, value_name = "KEY")]
     pub signer: Option<String>,
     /// Keep the binary receipt of what is done in this new file; `lonja verify` checks it
     #[arg(long, global = true, value_name = "FILE")]

@@ -5,10 +5,11 @@ use crate::{
     market::{Market, Session},
     output,
     problem::{Exit, Problem},
+    running,
 };
 use contracts::{
     action::Action,
-    id::PartyId,
+    id::{Digest, PartyId},
     key::Signer,
     rejection::Rejection,
     side::SideBody,
@@ -38,18 +39,44 @@ pub struct Context {
     sessions: Arc<tokio::sync::Mutex<HashMap<PartyId, Session>>>,
     /// Where answers go instead of stdout, when a command runs inside another.
     told: Option<Mutex<serde_json::Value>>,
+    /// Where what is signed is kept before it is sent, so that it can be sent again.
+    intent: Option<Intent>,
+}
+
+/// What a step of a script does at most once, however often it is begun.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// The step. No other of the script has this name.
+    pub step: String,
+    /// The file that holds the step's name and its signed submission, in borsh.
+    pub path: PathBuf,
 }
 
 impl Context {
     /// From the arguments.
     pub fn new(global: Global) -> Self {
-        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None }
+        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None, intent: None }
     }
 
-    /// For a command inside this one: its answer is kept for [`Context::answer`], and keys that are
-    /// open stay open.
-    pub fn inside(&self, global: Global) -> Self {
-        Self { global, opened: self.opened.clone(), sessions: self.sessions.clone(), told: Some(Mutex::default()) }
+    /// For a command inside this one that is a step of a script: its answer is kept for
+    /// [`Context::answer`], keys that are open stay open, and what it signs is kept as `intent` says.
+    pub fn inside(&self, global: Global, intent: Intent) -> Self {
+        Self {
+            global,
+            opened: self.opened.clone(),
+            sessions: self.sessions.clone(),
+            told: Some(Mutex::default()),
+            intent: Some(intent),
+        }
+    }
+
+    /// What a request to the marketplace is recognised by when it is repeated: the same for the same
+    /// step of a script, else new each time.
+    pub fn once(&self) -> String {
+        match &self.intent {
+            None => hex::encode(rand::random::<[u8; 16]>()),
+            Some(intent) => Digest::of(&[b"lonja/step/v0\0", intent.step.as_bytes()]).to_string(),
+        }
     }
 
     /// What a command inside another answered.
@@ -109,19 +136,20 @@ impl Context {
         }
     }
 
-    /// A client of the node that verifies everything from the trust anchor.
+    /// A client of the node that verifies everything from the trust anchor. The node is the one that
+    /// `--node-url` names, else the one that runs on the directory, else the one of `lonja.toml`.
     pub fn client(&self) -> Result<Client, Problem> {
-        let url = match &self.global.node_url {
-            Some(url) => url.clone(),
+        let url = match self.global.node_url.clone().or_else(|| running::find(&self.layout(), "node")) {
+            Some(url) => url,
             None => self.config()?.node.url(),
         };
         Ok(Client::new(&url, self.anchor()?)?)
     }
 
-    /// The marketplace.
+    /// The marketplace, found in the same way.
     pub fn market(&self) -> Result<Market, Problem> {
-        let url = match &self.global.market_url {
-            Some(url) => url.clone(),
+        let url = match self.global.market_url.clone().or_else(|| running::find(&self.layout(), "marketplace")) {
+            Some(url) => url,
             None => self.config()?.market.url(),
         };
         Market::new(url)
@@ -250,7 +278,14 @@ impl Context {
         action: Action,
         side: Option<SideBody>,
     ) -> Result<Committed, Problem> {
-        let committed = self.client()?.act(identity, action, side).await?;
+        let client = self.client()?;
+        let submission = client.prepare(identity, action, side).await?;
+        if let Some(intent) = &self.intent {
+            // Durable before it is sent: whoever stops us here finds out later what became of it.
+            let bytes = borsh::to_vec(&(&intent.step, &submission)).expect("writing to memory does not fail");
+            files::replace(&intent.path, &bytes, Access::Private)?;
+        }
+        let committed = client.submit(&submission).await?;
         // A refusal has a receipt too: it proves that somebody was turned away, and why.
         if let Some(path) = &self.global.receipt {
             files::write_new(path, &committed.receipt, Access::Public)?;

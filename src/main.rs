@@ -12,6 +12,7 @@ mod output;
 mod parse;
 mod problem;
 mod progress;
+mod running;
 mod scratch;
 mod service;
 mod side;

@@ -311,13 +311,17 @@ impl Session {
         self.market.rows("/api/v1/agreements", &[("side", side)], Some(&self.token), ROWS_MAX).await
     }
 
-    /// Asks for a delivery, which is recorded on the ledger.
+    /// Asks for a delivery, which is recorded on the ledger; with the same `once` for the same one.
     ///
     /// # Errors
     /// A refusal of the rules, or what the marketplace says is wrong.
-    pub async fn deliver(&self, agreement: &AgreementId, version: Option<&VersionId>) -> Result<Delivery, Problem> {
+    pub async fn deliver(
+        &self,
+        agreement: &AgreementId,
+        version: Option<&VersionId>,
+        once: String,
+    ) -> Result<Delivery, Problem> {
         let asked = json!({ "agreement": agreement, "version": version });
-        let once = hex::encode(rand::random::<[u8; 16]>());
         let request = self.market.request(Method::POST, "/api/v1/deliveries").bearer_auth(&self.token);
         let answer = self.market.json(request.header("idempotency-key", once).json(&asked)).await?;
         let id = answer["delivery"]["id"].as_str().unwrap_or_default().to_owned();

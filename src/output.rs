@@ -9,7 +9,8 @@ pub fn print(json: bool, value: &impl Serialize, people: impl FnOnce() -> String
     let text = if json {
         serde_json::to_string_pretty(value).expect("answers are plain data with text keys")
     } else {
-        people()
+        // Texts of others stand in it; none of them steers the terminal or reads in another order.
+        contracts::text::visible(&people()).into_owned()
     };
     // A closed pipe (`| head`) is the reader's choice, not our failure.
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());

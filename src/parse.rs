@@ -10,7 +10,12 @@ use serde::de::{DeserializeOwned, IntoDeserializer, value::Error};
 
 /// A word of a closed list, as JSON spells it: `settlement-agent`, `derived-only`, `own-request`.
 pub fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    T::deserialize(text.into_deserializer()).map_err(|error: Error| error.to_string())
+    T::deserialize(text.into_deserializer()).map_err(|error: Error| {
+        // The deserializer speaks of variants, people of words.
+        let said = error.to_string();
+        let said = said.strip_prefix("unknown variant ").unwrap_or(&said);
+        said.replacen(", expected one of ", " is none of: ", 1).replacen(", expected ", " is none of: ", 1)
+    })
 }
 
 /// A currency and an amount in it: `EUR 12.50`, as one word `EUR:12.50`.
@@ -96,6 +101,6 @@ mod tests {
     #[test]
     fn words_are_those_of_the_json() {
         assert_eq!(role("settlement-agent"), Ok(Role::SettlementAgent));
-        assert!(role("king").unwrap_err().contains("unknown variant"));
+        assert!(role("king").unwrap_err().starts_with("`king` is none of: `operator`, "));
     }
 }

@@ -37,7 +37,9 @@ pub struct Problem {
 impl Problem {
     /// Says what failed.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), help: None, exit: Exit::Failed, cause: None }
+        // Words of others may stand in it; none of them steers the terminal.
+        let text = contracts::text::visible(&text.into()).into_owned();
+        Self { text, help: None, exit: Exit::Failed, cause: None }
     }
 
     /// Says why.

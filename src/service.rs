@@ -6,6 +6,7 @@
 use crate::{
     context::Context,
     problem::{Exit, Problem},
+    running::{self, Announced},
 };
 use contracts::key::Signer;
 use genesis::{
@@ -32,11 +33,14 @@ pub struct Running {
     pub url: String,
     task: JoinHandle<Result<(), Problem>>,
     over: bool,
+    /// By which commands on the same directory find it.
+    announced: Option<Announced>,
 }
 
 impl Running {
-    fn new(name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
-        Self { name, url, task, over: false }
+    fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
+        let announced = running::announce(&context.layout(), name, &url);
+        Self { name, url, task, over: false, announced }
     }
 
     /// Waits until it answers that it is healthy.
@@ -84,6 +88,7 @@ impl Running {
     pub async fn ended(&mut self) -> Result<(), Problem> {
         let outcome = (&mut self.task).await;
         self.over = true;
+        drop(self.announced.take());
         match outcome {
             Ok(outcome) => outcome,
             Err(error) => Err(Problem::new(format!("the {} broke down", self.name)).because(error.to_string())),
@@ -168,7 +173,8 @@ pub async fn node(
         served.map_err(|error| Problem::new("the node's server failed").because(error))?;
         stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string()))
     });
-    Ok(Running::new("node", format!("http://{address}"), task))
+    let reached = Service { listen: address, ..config.node.clone() };
+    Ok(Running::new(context, "node", reached.url(), task))
 }
 
 fn node_problem(error: &node::NodeError) -> Problem {
@@ -208,7 +214,7 @@ pub async fn market(
             Err(error) => Err(Problem::new("the marketplace broke down").because(error.to_string())),
         }
     });
-    Ok(Running::new("marketplace", running.url, task))
+    Ok(Running::new(context, "marketplace", running.url, task))
 }
 
 /// Starts the explorer on the node that `client` speaks to. It gets no key.
@@ -239,7 +245,7 @@ pub async fn explorer(
             Err(error) => Err(Problem::new("the explorer broke down").because(error.to_string())),
         }
     });
-    Ok(Running::new("explorer", running.url, task))
+    Ok(Running::new(context, "explorer", running.url, task))
 }
 
 /// Runs one service until it is asked to stop.

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/demo.rs"]
+mod demo;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]
@@ -13,3 +15,7 @@ mod kills;
 mod readme;
 #[path = "command/refusals.rs"]
 mod refusals;
+#[path = "command/reports.rs"]
+mod reports;
+#[path = "command/running.rs"]
+mod running;

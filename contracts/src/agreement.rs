@@ -6,7 +6,7 @@
 
 use crate::{
     action::{Call, Rule},
-    dataset::{Dataset, Listing, require},
+    dataset::{Dataset, require},
     delivery,
     event::Event,
     group,
@@ -18,7 +18,7 @@ use crate::{
     party::{Role, require_active, require_role},
     quote::SignedQuote,
     rejection::{Malformed, Rejection, Stop},
-    settlement,
+    settlement, side,
     state::{Key, Reading, Subject},
     terms::{Onward, Terms},
     vocabulary::{PersonalStatus, Purpose},
@@ -155,6 +155,7 @@ impl Rule for Buy {
             return Err(Rejection::PurposeNotAllowed { purpose: self.purpose }.into());
         }
         check_personal(call, &offer.dataset, &dataset, self.purpose, self.justification)?;
+        side::claim(call, self.justification)?;
         let amount = self.price(call, &offer, &revision, agreement)?;
         let currency = revision.price.currency();
         if let Some(currency) = currency {
@@ -259,10 +260,7 @@ fn check_periods(periods: u32) -> Result<(), Malformed> {
 }
 
 fn check_listing(dataset: &Dataset, offer: &Offer) -> Result<(), Rejection> {
-    if dataset.listing != Listing::Listed {
-        return Err(Rejection::DatasetNotListed { dataset: offer.dataset });
-    }
-    check_traded(dataset)?;
+    check_traded(&offer.dataset, dataset)?;
     if offer.withdrawn { Err(Rejection::OfferIsWithdrawn) } else { Ok(()) }
 }
 

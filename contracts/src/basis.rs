@@ -7,8 +7,9 @@ use crate::{
     id::{DatasetId, PartyId},
     limits::{LIST_MAX, TEXT_BYTES_MAX},
     party::{Country, require_active},
-    rejection::{Malformed, Stop, bounded_list, bounded_text},
+    rejection::{Malformed, Stop, bounded_list},
     state::{Key, Subject},
+    text,
     vocabulary::Purpose,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -120,8 +121,8 @@ impl Rule for StateBasis {
     }
 }
 
-/// A bounded text that says something: blanks name no provision and no control.
+/// A line that says something: two letters among blanks name no provision.
 fn telling_text(field: &'static str, text: &str, least: usize) -> Result<(), Malformed> {
-    bounded_text(field, text, least, TEXT_BYTES_MAX)?;
+    text::line(field, text, least, TEXT_BYTES_MAX)?;
     if text.trim().len() < least { Err(Malformed::new(field, "blanks say nothing")) } else { Ok(()) }
 }

@@ -20,7 +20,7 @@ use crate::{
     limits::CONSENT_DAYS_MAX,
     party::{Party, Role, require_role},
     rejection::{Malformed, Rejection, Stop},
-    state::{Fault, Key, Reading, Subject},
+    state::{Fault, Key, Reading, Subject, View},
     vocabulary::{Purpose, ascending},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -349,6 +349,20 @@ pub(crate) fn exclude(call: &mut Call, dataset: &DatasetId, number: u32, consent
         }
     }
     Ok(())
+}
+
+/// Has a consent, ended or left out, closed version `number` of `dataset` for any purpose?
+///
+/// # Errors
+/// A fault of the store.
+pub(crate) fn is_closed(view: &dyn View, dataset: &DatasetId, number: u32) -> Result<bool, Fault> {
+    for purpose in Purpose::ALL {
+        let scope: Option<Scope> = view.value(&Scope::key(dataset, *purpose))?;
+        if scope.is_some_and(|scope| number < scope.clean_from) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Changes the scope that counts a recorded consent. That its counters do not suffice is a fault of

@@ -7,8 +7,10 @@ use crate::{
     jacket::{Classification, Jacket},
     limits::IDENTIFIER_BYTES_MAX,
     party::{Role, require_role},
-    rejection::{Malformed, Rejection, Stop, bounded_text},
+    rejection::{Malformed, Rejection, Stop},
+    side,
     state::{Key, Reading, Subject, View},
+    text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -112,8 +114,8 @@ impl Publish {
 
 impl Rule for Publish {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("catalogue", &self.catalogue, 1, IDENTIFIER_BYTES_MAX)?;
-        bounded_text("identifier", &self.identifier, 1, IDENTIFIER_BYTES_MAX)?;
+        text::line("catalogue", &self.catalogue, 1, IDENTIFIER_BYTES_MAX)?;
+        text::line("identifier", &self.identifier, 1, IDENTIFIER_BYTES_MAX)?;
         self.jacket.check()
     }
 
@@ -124,6 +126,7 @@ impl Rule for Publish {
         if call.state.value::<Dataset>(&key)?.is_some() {
             return Err(Rejection::DatasetExists { dataset: id }.into());
         }
+        side::claim(call, self.side)?;
         let dataset = Dataset {
             publisher: call.sender,
             catalogue: self.catalogue.clone(),
@@ -173,6 +176,7 @@ impl Rule for Revise {
         if dataset.revision != self.follows {
             return Err(Rejection::RevisionMoved { now: dataset.revision }.into());
         }
+        side::claim(call, self.side)?;
         dataset.revision = dataset.revision.checked_add(1).ok_or(Rejection::RevisionMoved { now: u32::MAX })?;
         dataset.jacket = self.jacket.digest();
         dataset.side = self.side;

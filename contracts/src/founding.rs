@@ -6,8 +6,9 @@ use crate::{
     limits::{NAME_BYTES_MAX, PARTY_KEYS_MAX},
     party::{Country, KeyUse, Party, PartyKey, PartyKind, Role, Roles, Standing},
     quota::QuotaLimits,
-    rejection::{Malformed, bounded_text},
+    rejection::Malformed,
     state::{Key, Nothing, Overlay, Subject},
+    text,
     validators::ValidatorSet,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -82,7 +83,7 @@ impl Founder {
     }
 
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("founders.name", &self.name, 1, NAME_BYTES_MAX)?;
+        text::line("founders.name", &self.name, 1, NAME_BYTES_MAX)?;
         self.roles.check()?;
         self.jurisdiction.check("founders.jurisdiction")?;
         if self.keys.is_empty() || self.keys.len() > PARTY_KEYS_MAX {

@@ -6,8 +6,9 @@ use crate::{
     id::{GroupId, PartyId},
     limits::{MEMBERS_MAX, NAME_BYTES_MAX},
     party::{Role, require_role},
-    rejection::{Malformed, Rejection, Stop, bounded_list, bounded_text},
+    rejection::{Malformed, Rejection, Stop, bounded_list},
     state::{Key, Reading, Subject, View},
+    text,
     vocabulary::ascending,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -58,7 +59,7 @@ pub struct SetGroup {
 
 impl Rule for SetGroup {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("name", &self.name, 1, NAME_BYTES_MAX)?;
+        text::line("name", &self.name, 1, NAME_BYTES_MAX)?;
         bounded_list("members", self.members.len(), MEMBERS_MAX)?;
         ascending("members", &self.members)
     }

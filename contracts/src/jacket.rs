@@ -2,14 +2,15 @@
 //!
 //! A jacket may have gaps ("as far as one intends to publish"); an offer needs the classification
 //! complete. Outline, contacts and unmapped fields are prose and live in the side body. What a rule
-//! reads is here, structured and never restricted. Source: Ohsawa's Data Jackets; the fields and
-//! their confirmation are listed in the README.
+//! reads is here, structured and never restricted; each text is one line ([`crate::text`]). Source:
+//! Ohsawa's Data Jackets.
 
 use crate::{
     id::{Digest, GroupId, PartyId},
     limits::*,
-    rejection::{Gap, Malformed, bounded_list, bounded_text},
+    rejection::{Gap, Malformed, bounded_list},
     state::{Key, Subject},
+    text::{self, optional_line},
     vocabulary::*,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -191,12 +192,12 @@ impl Jacket {
     /// # Errors
     /// [`Malformed`], naming the field.
     pub fn check(&self) -> Result<(), Malformed> {
-        bounded_text("title", &self.title, 1, TITLE_BYTES_MAX)?;
+        text::line("title", &self.title, 1, TITLE_BYTES_MAX)?;
         bounded_list("variables", self.variables.len(), VARIABLES_MAX)?;
         for variable in &self.variables {
-            bounded_text("variables.name", &variable.name, 1, TEXT_BYTES_MAX)?;
-            optional_text("variables.unit", &variable.unit, TEXT_BYTES_MAX)?;
-            optional_text("variables.meaning", &variable.meaning, TEXT_BYTES_MAX)?;
+            text::line("variables.name", &variable.name, 1, TEXT_BYTES_MAX)?;
+            optional_line("variables.unit", &variable.unit, TEXT_BYTES_MAX)?;
+            optional_line("variables.meaning", &variable.meaning, TEXT_BYTES_MAX)?;
         }
         ascending("types", &self.types)?;
         ascending("expected_uses", &self.expected_uses)?;
@@ -207,18 +208,18 @@ impl Jacket {
             ("languages", &self.languages, LIST_MAX),
         ] {
             bounded_list(field, list.len(), most)?;
-            list.iter().try_for_each(|text| bounded_text(field, text, 1, TEXT_BYTES_MAX))?;
+            list.iter().try_for_each(|text| text::line(field, text, 1, TEXT_BYTES_MAX))?;
         }
-        optional_text("source_publisher", &self.source_publisher, TEXT_BYTES_MAX)?;
-        optional_text("licence", &self.licence, LINK_BYTES_MAX)?;
-        optional_text("landing_page", &self.landing_page, LINK_BYTES_MAX)?;
-        optional_text("modified", &self.modified, TEXT_BYTES_MAX)?;
-        optional_text("issued", &self.issued, TEXT_BYTES_MAX)?;
+        optional_line("source_publisher", &self.source_publisher, TEXT_BYTES_MAX)?;
+        optional_line("licence", &self.licence, LINK_BYTES_MAX)?;
+        optional_line("landing_page", &self.landing_page, LINK_BYTES_MAX)?;
+        optional_line("modified", &self.modified, TEXT_BYTES_MAX)?;
+        optional_line("issued", &self.issued, TEXT_BYTES_MAX)?;
         bounded_list("distributions", self.distributions.len(), DISTRIBUTIONS_MAX)?;
         for distribution in &self.distributions {
-            bounded_text("distributions.link", &distribution.link, 1, LINK_BYTES_MAX)?;
-            optional_text("distributions.title", &distribution.title, TEXT_BYTES_MAX)?;
-            optional_text("distributions.media_type", &distribution.media_type, MEDIA_TYPE_BYTES_MAX)?;
+            text::line("distributions.link", &distribution.link, 1, LINK_BYTES_MAX)?;
+            optional_line("distributions.title", &distribution.title, TEXT_BYTES_MAX)?;
+            optional_line("distributions.media_type", &distribution.media_type, MEDIA_TYPE_BYTES_MAX)?;
         }
         self.classification.check()?;
         let bytes = borsh::to_vec(self).expect("writing to memory does not fail").len();
@@ -227,10 +228,6 @@ impl Jacket {
         }
         Ok(())
     }
-}
-
-fn optional_text(field: &'static str, text: &Option<String>, most: usize) -> Result<(), Malformed> {
-    text.as_ref().map_or(Ok(()), |text| bounded_text(field, text, 1, most))
 }
 
 impl Classification {
@@ -243,7 +240,7 @@ impl Classification {
         self.insight_levels.value().map_or(Ok(()), |list| ascending("insight_levels", list))?;
         self.roles.value().map_or(Ok(()), |list| ascending("roles", list))?;
         for (field, text) in [("spatial", &self.spatial), ("temporal", &self.temporal), ("refresh", &self.refresh)] {
-            text.value().map_or(Ok(()), |text| bounded_text(field, text, 1, TEXT_BYTES_MAX))?;
+            text.value().map_or(Ok(()), |text| text::line(field, text, 1, TEXT_BYTES_MAX))?;
         }
         if self.spectrum.value() != Some(&Spectrum::Shared) && self.access.value().is_some() {
             return Err(Malformed::new(

@@ -19,6 +19,7 @@ pub mod key;
 pub mod limits;
 pub mod merkle;
 pub mod money;
+pub mod text;
 
 pub mod action;
 pub mod event;

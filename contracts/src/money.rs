@@ -184,9 +184,12 @@ impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let text = <String as Deserialize>::deserialize(deserializer)?;
-        let minor = text
-            .parse()
-            .map_err(|_| D::Error::custom(format!("`{text}` is not a whole number of minor units in a string")))?;
+        let shown: String = text.chars().take(40).collect();
+        // `parse` alone would take `+5` for a second spelling of 5.
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(D::Error::custom(format!("`{shown}` is not a whole number of minor units in a string")));
+        }
+        let minor = text.parse().map_err(|_| D::Error::custom(MoneyError::TooLarge))?;
         Self::new(minor).map_err(D::Error::custom)
     }
 }
@@ -216,6 +219,22 @@ mod tests {
         assert_eq!(most.times(2), None);
         assert_eq!(Amount(1).minus(Amount(2)), None);
         assert!(borsh::from_slice::<Amount>(&u64::MAX.to_le_bytes()).is_err());
+        for json in [
+            "-1",
+            "\"-1\"",
+            "\"+1\"",
+            "\"\"",
+            "\" 1\"",
+            "\"1.5\"",
+            "\"1e3\"",
+            "\"0x1\"",
+            "\"1000000000000001\"",
+            "\"18446744073709551616\"",
+            "1",
+        ] {
+            assert!(serde_json::from_str::<Amount>(json).is_err(), "{json}");
+        }
+        assert_eq!(serde_json::from_str::<Amount>("\"1000000000000000\"").unwrap(), most);
     }
 
     #[test]

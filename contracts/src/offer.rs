@@ -1,4 +1,23 @@
 //! Offers: a dataset under terms at a price. Each revision stays, so that a quote can be honoured.
+//!
+//! An offer stays as it is when its listing changes; every use of one asks what the listing is *now*.
+//! Who asks is checked first (active, with the role, and the right party), then the listing, in this
+//! order: it is listed; its data are not closed; its classification has no gaps; only then the offer
+//! itself (open, at the revision that was read), the terms of open data, and what a purchase adds
+//! ([`crate::agreement`]). So one answer comes first whatever else is wrong, and it is the one that
+//! says most about the data. What becomes of offers and licences:
+//!
+//! | the listing is         | make or revise an offer | buy or renew | deliver under a licence in force |
+//! |------------------------|-------------------------|--------------|----------------------------------|
+//! | listed                 | yes                     | yes          | yes                              |
+//! | listed, its data closed| no                      | no           | yes                              |
+//! | listed, for others     | yes                     | no           | yes                              |
+//! | suspended              | no                      | no           | no                               |
+//! | withdrawn              | no                      | no           | yes                              |
+//!
+//! A licence in force outlives closing and withdrawing: it was granted, perhaps paid for. Who must stop
+//! deliveries at once suspends the listing (for all) or revokes the agreement (for one). Closing an
+//! offer is always possible; listing data again opens the offers that were not closed.
 
 use crate::{
     action::{Call, Rule},
@@ -162,8 +181,12 @@ pub fn require_offer(view: &dyn View, id: &OfferId) -> Result<Offer, Stop> {
     Ok(view.value(&Offer::key(id))?.ok_or(Rejection::OfferUnknown { offer: *id })?)
 }
 
-/// Closed data are never traded, and nothing is whose classification has gaps (ISO/DIS 37156 5.5.2).
-pub(crate) fn check_traded(dataset: &Dataset) -> Result<(), Rejection> {
+/// Only what is listed is traded; closed data never are, and nothing is whose classification has gaps
+/// (ISO/DIS 37156 5.5.2).
+pub(crate) fn check_traded(id: &DatasetId, dataset: &Dataset) -> Result<(), Rejection> {
+    if dataset.listing != Listing::Listed {
+        return Err(Rejection::DatasetNotListed { dataset: *id });
+    }
     if dataset.classification.spectrum.value() == Some(&Spectrum::Closed) {
         return Err(Rejection::ClosedIsNotTraded);
     }
@@ -205,10 +228,7 @@ impl Rule for MakeOffer {
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         let dataset = require_own(call.state, &self.dataset, &call.sender)?;
-        if dataset.listing != Listing::Listed {
-            return Err(Rejection::DatasetNotListed { dataset: self.dataset }.into());
-        }
-        check_traded(&dataset)?;
+        check_traded(&self.dataset, &dataset)?;
         check_open(&dataset, &self.terms, &self.price)?;
         let id = OfferId(call.transaction.0);
         let offer = Offer { dataset: self.dataset, provider: call.sender, revision: 1, withdrawn: false };
@@ -247,14 +267,14 @@ impl Rule for ReviseOffer {
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         let mut offer = require_own_offer(call, &self.offer)?;
+        let dataset = require(call.state, &offer.dataset)?;
+        check_traded(&offer.dataset, &dataset)?;
         if offer.withdrawn {
             return Err(Rejection::OfferWithdrawn { offer: self.offer }.into());
         }
         if offer.revision != self.follows {
             return Err(Rejection::RevisionMoved { now: offer.revision }.into());
         }
-        let dataset = require(call.state, &offer.dataset)?;
-        check_traded(&dataset)?;
         check_open(&dataset, &self.terms, &self.price)?;
         offer.revision = offer.revision.checked_add(1).ok_or(Rejection::RevisionMoved { now: u32::MAX })?;
         let (revision, about) = (offer.revision, offer.dataset);

@@ -9,8 +9,10 @@ use crate::{
     id::{Height, PartyId, SideId},
     key::{Domain, PublicKey, Signature},
     limits::{NAME_BYTES_MAX, PARTY_KEYS_MAX},
-    rejection::{Malformed, Rejection, Stop, bounded_text},
+    rejection::{Malformed, Rejection, Stop},
+    side,
     state::{Key, Reading, Subject, View},
+    text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -141,6 +143,19 @@ pub enum Role {
 }
 
 impl Role {
+    /// The word in JSON and commands.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Provider => "provider",
+            Self::Buyer => "buyer",
+            Self::SettlementAgent => "settlement-agent",
+            Self::Regulator => "regulator",
+            Self::Custodian => "custodian",
+            Self::Gateway => "gateway",
+        }
+    }
+
     /// All roles, in the order of their tags.
     pub const ALL: [Role; 7] = [
         Role::Operator,
@@ -282,7 +297,7 @@ pub struct Apply {
 
 impl Rule for Apply {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("name", &self.name, 1, NAME_BYTES_MAX)?;
+        text::line("name", &self.name, 1, NAME_BYTES_MAX)?;
         self.jurisdiction.check("jurisdiction")
     }
 
@@ -291,6 +306,7 @@ impl Rule for Apply {
         if call.state.value::<Party>(&key)?.is_some() {
             return Err(Rejection::PartyExists { party: call.sender }.into());
         }
+        side::claim(call, self.side)?;
         let first = PartyKey { key: call.signer, usage: KeyUse::Sign, since: call.height, revoked: None };
         let party = Party {
             name: self.name.clone(),

@@ -6,7 +6,8 @@ use crate::{
     event::Event,
     id::{DatasetId, TimeMs, VersionId},
     limits::{PARENTS_MAX, TEXT_BYTES_MAX},
-    rejection::{Malformed, Stop, bounded_list, bounded_text},
+    rejection::{Malformed, Stop, bounded_list},
+    text,
     version::require_version,
     vocabulary::ascending,
 };
@@ -55,15 +56,15 @@ pub struct RecordStep {
     pub ended_ms: TimeMs,
     /// Versions that went in, ascending.
     pub inputs: Vec<VersionId>,
-    /// Anything else about the step that names no person.
+    /// Anything else about the step that names no person; the one text on the ledger with line breaks.
     pub note: String,
 }
 
 impl Rule for RecordStep {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("job", &self.job, 1, TEXT_BYTES_MAX)?;
-        bounded_text("tool", &self.tool, 0, TEXT_BYTES_MAX)?;
-        bounded_text("note", &self.note, 0, TEXT_BYTES_MAX)?;
+        text::line("job", &self.job, 1, TEXT_BYTES_MAX)?;
+        text::line("tool", &self.tool, 0, TEXT_BYTES_MAX)?;
+        text::prose("note", &self.note, 0, TEXT_BYTES_MAX)?;
         bounded_list("inputs", self.inputs.len(), PARENTS_MAX)?;
         ascending("inputs", &self.inputs)?;
         if self.ended_ms < self.started_ms {

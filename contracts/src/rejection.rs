@@ -31,17 +31,6 @@ impl Malformed {
     }
 }
 
-/// Checks a text's length in bytes and that it has no control characters but line breaks.
-pub(crate) fn bounded_text(field: &'static str, text: &str, least: usize, most: usize) -> Result<(), Malformed> {
-    if text.len() < least || text.len() > most {
-        return Err(Malformed::new(field, format!("{} bytes, allowed are {least} to {most}", text.len())));
-    }
-    if text.chars().any(|c| c.is_control() && c != '\n') {
-        return Err(Malformed::new(field, "control characters are not allowed"));
-    }
-    Ok(())
-}
-
 /// Checks a list's length.
 pub(crate) fn bounded_list(field: &'static str, items: usize, most: usize) -> Result<(), Malformed> {
     if items > most { Err(Malformed::new(field, format!("{items} items, {most} at most"))) } else { Ok(()) }
@@ -116,14 +105,14 @@ impl Gap {
 }
 
 macro_rules! rejections {
-    ($($(#[$doc:meta])* $name:ident $({ $($field:ident: $type:ty),* })? = $code:literal, $text:literal $(, $($argument:expr),+)?;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident $({ $($field:ident: $type:ty),* })? = $code:literal, $text:literal $(, $($argument:expr),+)?;)*) => {
         /// Why a rule said no. Codes are permanent: they are in receipts.
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, BorshSerialize, BorshDeserialize, Serialize)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
         #[borsh(use_discriminant = true)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "fields are named as what they hold")]
-        pub enum Rejection { $($(#[$doc])* #[error($text $(, $($argument),+)?)] $name $({ $($field: $type),* })? = $code,)* }
+        pub enum Rejection { $($(#[doc = $doc])* #[error($text $(, $($argument),+)?)] $name $({ $($field: $type),* })? = $code,)* }
 
         impl Rejection {
             /// The permanent code.
@@ -131,6 +120,11 @@ macro_rules! rejections {
 
             /// Code and name of every refusal there is, for documents and clients.
             pub const CODES: &'static [(u8, &'static str)] = &[$(($code, stringify!($name)),)*];
+
+            /// Of every refusal: code, name, what is so, and the words that the sender gets, with what is
+            /// filled in between braces. `refusals.md` shows them.
+            pub const TABLE: &'static [(u8, &'static str, &'static str, &'static str)] =
+                &[$(($code, stringify!($name), concat!($($doc),*), $text),)*];
 
             /// The name of the refusal with `code`.
             pub fn name_of(code: u8) -> Option<&'static str> {
@@ -149,7 +143,7 @@ rejections! {
     /// Not admitted yet, or suspended.
     PartyNotActive { party: PartyId } = 3, "party {party} is not active: an operator admits it (`lonja party admit`)";
     /// The party does not hold the role that this takes.
-    RoleMissing { party: PartyId, role: Role } = 4, "party {party} does not hold the role {role:?}: an operator gives it (`lonja party admit --role`)";
+    RoleMissing { party: PartyId, role: Role } = 4, "party {party} does not hold the role `{}`: an operator gives it (`lonja party admit --role`)", role.slug();
     /// An operator may not suspend itself or take its own role away.
     OperatorWouldLockItselfOut = 5, "an operator cannot suspend itself or give up its own role: another operator does it";
     /// The new key did not sign that it belongs to the sender.
@@ -187,6 +181,10 @@ rejections! {
 
     /// There is nothing to take down.
     NoSideBody { dataset: DatasetId } = 29, "dataset {dataset} has no side body, or it was taken down before";
+    /// Another party committed to the side body first.
+    SideBodyOfAnother { side: SideId } = 30, "side body {side} is another party's, which committed to it first: that party or an operator takes it down";
+    /// The bytes are those of a version that a consent has closed.
+    ContentClosed { number: u32 } = 31, "these bytes are those of version {number}, which a consent that ended or was left out has closed: anchor data without that subject";
 
     // Offers and quotes: 40 to 59.
     /// No such offer.
@@ -290,5 +288,25 @@ mod tests {
         let rejection = Rejection::Periods { most: 3 };
         assert_eq!(borsh::to_vec(&rejection).unwrap()[0], rejection.code());
         assert_eq!(Rejection::name_of(46), Some("Periods"));
+    }
+
+    /// What `refusals.md` has to say.
+    fn document() -> String {
+        let head = "# Why the rules say no\n\n\
+            A refused transaction is on the ledger, with one of these codes in its log entry and in its receipt.\n\
+            Codes are permanent. This table is made from `src/rejection.rs`, and a test of it keeps it true; another\n\
+            one holds that each code is earned by a case. Between braces stands what is filled in.\n\n\
+            | code | name | what is so | what the sender is told |\n|---:|---|---|---|\n";
+        let rows = Rejection::TABLE.iter().map(|(code, name, meaning, text)| {
+            format!("| {code} | `{name}` | {} | {} |\n", meaning.trim(), text.replace('|', "\\|"))
+        });
+        rows.fold(head.to_owned(), |all, row| all + &row)
+    }
+
+    #[test]
+    fn the_table_in_the_documents_is_true() {
+        let (there, now) = (include_str!("../refusals.md"), document());
+        assert!(there == now, "contracts/refusals.md is to say:\n{now}");
+        assert!(Rejection::TABLE.iter().all(|(_, _, meaning, text)| !meaning.trim().is_empty() && !text.is_empty()));
     }
 }

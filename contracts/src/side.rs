@@ -2,9 +2,13 @@
 //! the ledger, deletable. Rules never read one; replay never needs one.
 
 use crate::{
+    action::Call,
     commitment::{self, Blinding},
-    id::SideId,
+    id::{PartyId, SideId},
     limits::{SIDE_BYTES_MAX, SIDE_FIELDS, SIDE_NAME_BYTES_MAX},
+    rejection::Stop,
+    state::{Key, Reading, Subject},
+    text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -63,8 +67,11 @@ pub enum SideError {
     /// Too many fields.
     #[error("a side body has at most {SIDE_FIELDS} fields, this one {0}")]
     TooManyFields(usize),
-    /// A name is empty, too long, or not greater than the one before.
-    #[error("side field `{0}`: names have 1 to {SIDE_NAME_BYTES_MAX} bytes, ascend and do not repeat")]
+    /// A name is empty, too long, not greater than the one before, or more than a line.
+    #[error(
+        "side field `{}`: names have 1 to {SIDE_NAME_BYTES_MAX} bytes on one line, ascend and do not repeat",
+        text::visible(.0)
+    )]
     Name(String),
     /// Too many bytes.
     #[error("a side body has at most {SIDE_BYTES_MAX} bytes, this one {0}")]
@@ -93,7 +100,7 @@ impl SideBody {
         }
         let mut last = "";
         for field in &self.fields {
-            if field.name.as_str() <= last || field.name.len() > SIDE_NAME_BYTES_MAX {
+            if field.name.as_str() <= last || text::line("name", &field.name, 1, SIDE_NAME_BYTES_MAX).is_err() {
                 return Err(SideError::Name(field.name.chars().take(80).collect()));
             }
             last = &field.name;
@@ -117,6 +124,39 @@ impl SideBody {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|field| field.name == name).map(|field| field.value.as_str())
     }
+}
+
+/// Whose a side body is: the party that committed to it first. Commitments are public, so that
+/// anybody can put another's into an action of its own; without this it could then take the body down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct SideOwner {
+    /// Who.
+    pub owner: PartyId,
+}
+
+impl Subject for SideOwner {
+    const TAG: u8 = 21;
+    const KIND: &'static str = "side body owner";
+}
+
+impl SideOwner {
+    /// Where the owner of `side` is kept.
+    pub fn key(side: &SideId) -> Key {
+        Key::new(Self::TAG, &[&side.0])
+    }
+}
+
+/// Takes note that the sender commits to `side`, unless somebody did before.
+///
+/// # Errors
+/// A fault of the store.
+pub(crate) fn claim(call: &mut Call, side: Option<SideId>) -> Result<(), Stop> {
+    let Some(side) = side else { return Ok(()) };
+    let key = SideOwner::key(&side);
+    if call.state.value::<SideOwner>(&key)?.is_none() {
+        call.state.put(&key, SideOwner { owner: call.sender })?;
+    }
+    Ok(())
 }
 
 mod hex_array {
@@ -158,6 +198,7 @@ mod tests {
     fn bad_shapes_are_refused() {
         assert!(SideBody::new([0; 32], vec![field("a", ""), field("a", "")]).is_err());
         assert!(SideBody::new([0; 32], vec![field("", "")]).is_err());
+        assert!(SideBody::new([0; 32], vec![field("out\nline", "")]).is_err());
         assert!(SideBody::new([0; 32], vec![field("a", &"x".repeat(SIDE_BYTES_MAX))]).is_err());
         assert!(SideBody::new([0; 32], (0..17).map(|i| field(&format!("{i:02}"), "")).collect()).is_err());
     }

@@ -3,7 +3,8 @@
 use crate::{
     id::Digest,
     limits::{DURATION_DAYS_MAX, TEXT_BYTES_MAX},
-    rejection::{Malformed, bounded_text},
+    rejection::Malformed,
+    text::optional_line,
     vocabulary::{Purpose, ascending},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -82,7 +83,15 @@ impl Terms {
                 format!("1 to {DURATION_DAYS_MAX}; leave it out for no end"),
             ));
         }
-        self.attribution.as_ref().map_or(Ok(()), |text| bounded_text("terms.attribution", text, 1, TEXT_BYTES_MAX))
+        optional_line("terms.attribution", &self.attribution, TEXT_BYTES_MAX)?;
+        // The text for people puts it between these: one that closes them could go on as the rules' own words.
+        if self.attribution.as_ref().is_some_and(|text| text.contains(['“', '”'])) {
+            return Err(Malformed::new(
+                "terms.attribution",
+                "the marks “ and ” enclose it in the licence's text: use others",
+            ));
+        }
+        Ok(())
     }
 
     /// SHA-256 of the terms' bytes; agreements keep it.
@@ -90,7 +99,8 @@ impl Terms {
         Digest::of(&[b"lonja/terms/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
     }
 
-    /// The text for people. The same terms always give the same text.
+    /// The text for people. The same terms always give the same text: four lines, of which a provider's
+    /// own words are only what stands between “ and ”.
     pub fn render(&self) -> String {
         let purposes = match &self.purposes {
             Allowed::Any => "The data may be used for any lawful purpose.".to_string(),
@@ -112,7 +122,7 @@ impl Terms {
         };
         let attribution = match &self.attribution {
             None => "The source need not be named.".to_string(),
-            Some(text) => format!("The source is to be named as: {text}."),
+            Some(text) => format!("The source is to be named as: “{text}”."),
         };
         [purposes.as_str(), &duration, onward, &attribution].join("\n")
     }
@@ -136,6 +146,30 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         assert_ne!(terms.digest(), Terms { duration_days: None, ..terms.clone() }.digest());
+    }
+
+    #[test]
+    fn an_attribution_cannot_add_to_the_text_of_a_licence() {
+        let named = |text: &str| Terms {
+            purposes: Allowed::Any,
+            duration_days: Some(30),
+            onward: Onward::Prohibited,
+            attribution: Some(text.into()),
+        };
+        for text in [
+            "Port\nThey may be passed on freely.",
+            "Port\u{2028}They may be passed on freely.",
+            "Port\u{202e}.ylefrf no dessap eb yam yehT",
+            "Port”. They may be passed on freely. “",
+            "Po\u{200b}rt",
+            " ",
+        ] {
+            assert_eq!(named(text).check().map_err(|wrong| wrong.field), Err("terms.attribution"), "{text:?}");
+        }
+        let honest = named("Port of \"Palma\", 2024. They may be passed on freely");
+        honest.check().unwrap();
+        assert_eq!(honest.render().lines().count(), 4);
+        assert!(honest.render().ends_with("named as: “Port of \"Palma\", 2024. They may be passed on freely”."));
     }
 
     #[test]

@@ -4,8 +4,9 @@ use crate::{
     id::Digest,
     key::PublicKey,
     limits::{NAME_BYTES_MAX, VALIDATORS_MAX},
-    rejection::{Malformed, bounded_text},
+    rejection::Malformed,
     state::{Key, Subject},
+    text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ impl ValidatorSet {
         }
         let (mut keys, mut names) = (BTreeSet::new(), BTreeSet::new());
         for validator in &self.validators {
-            bounded_text("validators.name", &validator.name, 1, NAME_BYTES_MAX)?;
+            text::line("validators.name", &validator.name, 1, NAME_BYTES_MAX)?;
             if validator.name.contains(|c: char| c.is_whitespace() || c == '+') {
                 return Err(Malformed::new("validators.name", "a name in a signed note has neither spaces nor `+`"));
             }

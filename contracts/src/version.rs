@@ -8,9 +8,10 @@ use crate::{
     event::Event,
     id::{Blake3, ConsentId, DatasetId, Digest, VersionId},
     limits::{CONTENT_BYTES_MAX, EXCLUDES_MAX, MEDIA_TYPE_BYTES_MAX, PARENTS_MAX},
-    rejection::{Malformed, Rejection, Stop, bounded_list, bounded_text},
+    rejection::{Malformed, Rejection, Stop, bounded_list},
     state::{Key, Reading, Subject, View},
     terms::Onward,
+    text,
     vocabulary::ascending,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -43,6 +44,26 @@ pub struct Content {
     pub bytes: u64,
     /// What it is, such as `text/csv`.
     pub media_type: String,
+}
+
+/// The first version of a dataset that had certain bytes. What has the same bytes holds the same
+/// people, whatever a later version attests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Anchored {
+    /// Its number.
+    pub number: u32,
+}
+
+impl Subject for Anchored {
+    const TAG: u8 = 22;
+    const KIND: &'static str = "anchored content";
+}
+
+impl Anchored {
+    /// Where the first version of `dataset` with the bytes of `blake3` is kept.
+    pub fn key(dataset: &DatasetId, blake3: &Blake3) -> Key {
+        Key::new(Self::TAG, &[&dataset.0, &blake3.0])
+    }
 }
 
 impl Subject for Version {
@@ -83,7 +104,7 @@ pub struct AddVersion {
 
 impl Rule for AddVersion {
     fn check(&self) -> Result<(), Malformed> {
-        bounded_text("content.media_type", &self.content.media_type, 3, MEDIA_TYPE_BYTES_MAX)?;
+        text::line("content.media_type", &self.content.media_type, 3, MEDIA_TYPE_BYTES_MAX)?;
         if self.content.bytes > CONTENT_BYTES_MAX {
             return Err(Malformed::new("content.bytes", format!("{} at most", CONTENT_BYTES_MAX)));
         }
@@ -116,6 +137,7 @@ impl Rule for AddVersion {
         call.state.put(&Version::key(&id), version)?;
         call.state.put(&Dataset::key(&self.dataset), dataset)?;
         consent::exclude(call, &self.dataset, number, &self.excludes)?;
+        self.check_bytes(call, number)?;
         call.state.emit(Event::VersionAdded {
             dataset: self.dataset,
             version: id,
@@ -130,6 +152,19 @@ impl Rule for AddVersion {
 }
 
 impl AddVersion {
+    /// Bytes that were anchored before may come again, unless a consent has closed the version that
+    /// they were: nobody is left out by the same bytes, and what was left out does not come back.
+    fn check_bytes(&self, call: &mut Call, number: u32) -> Result<(), Stop> {
+        let key = Anchored::key(&self.dataset, &self.content.blake3);
+        let Some(first) = call.state.value::<Anchored>(&key)? else {
+            return Ok(call.state.put(&key, Anchored { number })?);
+        };
+        if consent::is_closed(call.state, &self.dataset, first.number)? {
+            return Err(Rejection::ContentClosed { number: first.number }.into());
+        }
+        Ok(())
+    }
+
     /// Data of others may be built on only under a licence in force that lets them on.
     fn check_parents(&self, call: &Call) -> Result<(), Stop> {
         for parent in &self.parents {

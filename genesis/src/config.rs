@@ -280,6 +280,8 @@ mod tests {
         check("data = \"node\"", "data = \"node\"\ntls_cert = \"c.pem\"", "node.tls_cert", "both");
         check("127.0.0.1:7200", "nowhere", "listen", "correct");
         check("[market]", "[market", "line", "correct");
+        check("data = \"node\"", "data = \"node\"\ndata = \"other\"", "duplicate key", "correct");
+        check("[market]", "[node]", "duplicate key", "correct");
     }
 
     #[test]

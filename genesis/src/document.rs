@@ -144,10 +144,7 @@ impl NetworkDocument {
         if self.protocol != PROTOCOL {
             return Err(Untrue::Protocol { got: self.protocol });
         }
-        if self.name.is_empty() || self.name.len() > NETWORK_NAME_BYTES_MAX || self.name.chars().any(char::is_control) {
-            let reason = format!("1 to {NETWORK_NAME_BYTES_MAX} bytes, no control characters");
-            return Err(Malformed::new("name", reason).into());
-        }
+        contracts::text::line("name", &self.name, 1, NETWORK_NAME_BYTES_MAX)?;
         Ok(self.founding.check()?)
     }
 

@@ -6,6 +6,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// A file that could not be read or written as it must be.
@@ -126,15 +127,47 @@ fn options(access: Access) -> OpenOptions {
     options
 }
 
-/// Writes a file that must not exist yet, durably.
+/// Writes a file that must not exist yet, durably: after a crash it is there whole, or not at all.
 ///
 /// # Errors
 /// [`FileError`], naming the file.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
+    if path.exists() {
+        return Err(FileError::Exists { path: path.to_path_buf() });
+    }
+    // Of this process and call alone; one that a crash left under this name was never read.
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    let beside = beside(path, &format!(".{}-{call}.new", std::process::id()));
+    drop(fs::remove_file(&beside));
+    let placed = write_whole(&beside, bytes, access).and_then(|()| place(&beside, path));
+    // Its second name goes, or what was written of it. One that stays is never read.
+    drop(fs::remove_file(&beside));
+    placed?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Gives `whole` the name `path`, unless something has it.
+fn place(whole: &Path, path: &Path) -> Result<(), FileError> {
+    match fs::hard_link(whole, path) {
+        // Some file systems know one name for a file only; there, two that create it at once can meet.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
+            fs::rename(whole, path).map_err(FileError::io("create", path))
+        }
+        linked => linked.map_err(FileError::io("create", path)),
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     let mut file = options(access).open(path).map_err(FileError::io("create", path))?;
     file.write_all(bytes).map_err(FileError::io("write", path))?;
-    file.sync_all().map_err(FileError::io("write", path))?;
-    sync_directory(path.parent().unwrap_or(Path::new(".")))
+    file.sync_all().map_err(FileError::io("write", path))
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    beside.into()
 }
 
 /// Replaces a file: after a crash there is the old one or the new one.
@@ -142,15 +175,13 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileEr
 /// # Errors
 /// [`FileError`], naming the file.
 pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, ".new");
     // What a crash left behind here was never the file itself.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FileError::io("remove", &beside)(error)),
         _ => {}
     }
-    write_new(&beside, bytes, access)?;
+    write_whole(&beside, bytes, access)?;
     fs::rename(&beside, path).map_err(FileError::io("replace", path))?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
@@ -190,6 +221,8 @@ mod tests {
         assert_eq!(read_private(&path, 10).unwrap(), b"0123456789");
         assert!(matches!(read(&path, 9), Err(FileError::TooLong { max: 9, .. })));
         assert!(matches!(write_new(&path, b"x", Access::Private), Err(FileError::Exists { .. })));
+        assert!(matches!(place(&path, &path), Err(FileError::Exists { .. })), "also where it came in between");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing stays beside it");
         replace(&path, b"new", Access::Private).unwrap();
         assert_eq!(read_private(&path, 10).unwrap(), b"new");
         #[cfg(unix)]

@@ -23,9 +23,10 @@ pub enum Account {
     Balance(Of),
     /// Everything that moved on an account, complete and proven
     Statement(Of),
-    /// Bring money on the ledger against a payment at a bank (a settlement agent)
+    /// Bring money on the ledger against a payment at a bank (a settlement agent; signs as `settlement`
+    /// where --as is left out)
     Mint(Book),
-    /// Take money off the ledger that is paid out at a bank (a settlement agent)
+    /// Take money off the ledger that is paid out at a bank (likewise)
     Burn(Book),
 }
 
@@ -34,7 +35,7 @@ pub enum Account {
 pub struct Of {
     /// A party's id, or the name of its key; that of --as where it is left out
     party: Option<String>,
-    /// In which currencies
+    /// In which currencies, such as EUR,JPY
     #[arg(long, value_delimiter = ',', default_value = "EUR")]
     currency: Vec<Currency>,
 }

@@ -27,7 +27,7 @@ pub enum Agreement {
     },
     /// Show an agreement, proven from the ledger
     Show {
-        /// Which
+        /// The agreement's id
         agreement: AgreementId,
         /// Keep the evidence bundle, for `lonja verify` or anybody's verifier, in this new file
         #[arg(long, value_name = "FILE")]
@@ -35,7 +35,7 @@ pub enum Agreement {
     },
     /// Prolong a subscription
     Renew {
-        /// Which
+        /// The agreement's id
         agreement: AgreementId,
         /// By how many periods
         #[arg(long, default_value_t = 1, value_name = "N")]
@@ -43,9 +43,9 @@ pub enum Agreement {
     },
     /// End an agreement before its time
     Revoke {
-        /// Which
+        /// The agreement's id
         agreement: AgreementId,
-        /// by-buyer, breach, legal or quality
+        /// by-buyer (the buyer gives it back); breach, legal or quality (the provider ends it)
         #[arg(long, value_parser = parse::word::<RevocationReason>)]
         reason: RevocationReason,
     },

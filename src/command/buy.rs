@@ -4,7 +4,7 @@ use crate::{
     command::offer::in_force,
     context::{Context, Done},
     parse,
-    problem::Problem,
+    problem::{Exit, Problem},
 };
 use clap::Args;
 use contracts::{
@@ -17,12 +17,15 @@ use contracts::{
     vocabulary::Purpose,
 };
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// A quote's file, in bytes: a real one has about a thousand.
+const QUOTE_JSON_BYTES_MAX: u64 = 64 << 10;
 
 /// Buy a licence.
 #[derive(Args)]
 pub struct Buy {
-    /// Of which offer
+    /// The offer's id
     offer: OfferId,
     /// What for: infrastructure, business, planning, maintenance, environment, safety, research,
     /// public-service or innovation
@@ -31,7 +34,7 @@ pub struct Buy {
     /// How many periods of a subscription
     #[arg(long, default_value_t = 1, value_name = "N")]
     periods: u32,
-    /// Why personal data are needed; kept beside the ledger
+    /// Why personal data are needed (required for them); kept beside the ledger
     #[arg(long)]
     justification: Option<String>,
     /// File with a quote that the provider signed
@@ -51,7 +54,7 @@ impl Buy {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let (offer, revision) = in_force(context, self.offer).await?;
-        let quote = self.quote.as_ref().map(read_quote).transpose()?;
+        let quote = self.quote.as_deref().map(read_quote).transpose()?;
         let (amount, at) = match &quote {
             Some(signed) => (signed.quote.amount, signed.quote.revision),
             None => {
@@ -85,8 +88,10 @@ impl Buy {
     }
 }
 
-fn read_quote(path: &PathBuf) -> Result<SignedQuote, Problem> {
-    let bytes = std::fs::read(path).map_err(crate::problem::file("read the quote", path))?;
+fn read_quote(path: &Path) -> Result<SignedQuote, Problem> {
+    let bytes = genesis::files::read(path, QUOTE_JSON_BYTES_MAX).map_err(|error| {
+        Problem::new(format!("cannot read the quote: {error}")).help("check the path").exits(Exit::File)
+    })?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Problem::new(format!("{} is no signed quote", path.display())).because(error).help("ask for it again")
     })

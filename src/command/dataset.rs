@@ -26,7 +26,7 @@ pub enum Dataset {
     Upload(UploadArgs),
     /// Show all versions of a dataset, proven from the ledger
     Versions {
-        /// Which dataset
+        /// The dataset's id
         dataset: DatasetId,
     },
 }
@@ -34,14 +34,15 @@ pub enum Dataset {
 /// Hand a file to the marketplace.
 #[derive(Args)]
 pub struct UploadArgs {
-    /// Of which dataset
+    /// The dataset's id
     dataset: DatasetId,
-    /// The content
+    /// The content: any file
     file: PathBuf,
     /// What it is, such as text/csv; told from the file's name where it is left out
     #[arg(long)]
     media_type: Option<String>,
-    /// A version that it was made from; may be given again
+    /// A version's id that it was made from; may be given again. Those of others need a licence in
+    /// force that lets results be passed on
     #[arg(long = "parent", value_name = "VERSION")]
     parents: Vec<VersionId>,
     /// A consent whose subject it leaves out; may be given again

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Download what an agreement covers, and check it.
 #[derive(Args)]
 pub struct Fetch {
-    /// Under which agreement
+    /// The agreement's id, as `lonja buy` printed it
     agreement: AgreementId,
     /// Where to (a new file)
     #[arg(long, short, value_name = "FILE")]
@@ -56,7 +56,7 @@ impl Fetch {
         }
         let agreement: Agreement = context.known(&Agreement::key(&self.agreement), &self.agreement).await?;
         let session = context.session(None).await?;
-        let delivery = session.deliver(&self.agreement, self.version_id.as_ref()).await?;
+        let delivery = session.deliver(&self.agreement, self.version_id.as_ref(), context.once()).await?;
         // What the bytes have to be is the ledger's word, proven here; the marketplace only carries them.
         let version: Version = context.known(&Version::key(&delivery.version), &delivery.version).await?;
         if version.dataset != agreement.dataset || self.version_id.is_some_and(|asked| asked != delivery.version) {

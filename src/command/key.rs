@@ -35,12 +35,12 @@ pub enum Key {
     List,
     /// Show the public part of a key file
     Show {
-        /// Which
+        /// Its name, as `lonja key list` shows it
         name: String,
     },
     /// Seal a key file under another passphrase
     Passphrase {
-        /// Which
+        /// Its name, as `lonja key list` shows it
         name: String,
         /// File with the new passphrase, when it is not typed
         #[arg(long, value_name = "FILE")]
@@ -48,7 +48,7 @@ pub enum Key {
     },
     /// Register a key file as a further key of the party that signs
     Add {
-        /// Which
+        /// Its name, as `lonja key list` shows it
         name: String,
     },
     /// Revoke a key of the party that signs

@@ -6,18 +6,23 @@ use crate::{
     context::{Context, Done},
     market::print_list,
     output, parse,
-    problem::{Problem, file},
+    problem::{Exit, Problem},
 };
 use clap::{Args, Subcommand};
 use contracts::{
     action::Action,
     dataset::{Dataset as Record, List, Listing as Standing, ListingReason, Publish, Revise},
+    event::Event,
     id::DatasetId,
     jacket::Jacket,
     side::SideBody,
 };
+use genesis::files;
 use serde::Serialize;
 use std::path::PathBuf;
+
+/// A jacket's file, in bytes: its borsh form has at most 40 KiB, and JSON takes a few times more.
+const JACKET_JSON_BYTES_MAX: u64 = 1 << 20;
 
 /// Publish, import, find and show listings.
 #[derive(Subcommand)]
@@ -30,7 +35,7 @@ pub enum Listing {
     Search(SearchArgs),
     /// Show a listing, proven from the ledger
     Show {
-        /// Which dataset
+        /// The dataset's id
         dataset: DatasetId,
         /// Keep the evidence bundle, for `lonja verify` or anybody's verifier, in this new file
         #[arg(long, value_name = "FILE")]
@@ -38,12 +43,13 @@ pub enum Listing {
     },
     /// Suspend, relist or withdraw a listing
     Set {
-        /// Which dataset
+        /// The dataset's id
         dataset: DatasetId,
-        /// listed, suspended or withdrawn (for good)
+        /// listed; suspended (not traded and not delivered for now); withdrawn (not traded, for good; licences
+        /// in force keep running)
         #[arg(value_parser = parse::word::<Standing>)]
         standing: Standing,
-        /// ready, quality, legal or ended
+        /// Why: ready, quality (faults in the data), legal, or ended (no longer kept)
         #[arg(long, value_parser = parse::word::<ListingReason>)]
         reason: ListingReason,
     },
@@ -52,9 +58,9 @@ pub enum Listing {
 /// Publish a Data Jacket.
 #[derive(Args)]
 pub struct PublishArgs {
-    /// The jacket, as JSON
+    /// The jacket, as JSON: `lonja listing show DATASET --json` prints one under `jacket_now`
     file: PathBuf,
-    /// Catalogue that it belongs to: a name of your own choice
+    /// Catalogue that it belongs to: a name of your own choice, one line
     #[arg(long)]
     catalogue: String,
     /// Its identifier there
@@ -122,7 +128,9 @@ impl Listing {
 
 impl PublishArgs {
     async fn run(self, context: &Context) -> Result<(), Problem> {
-        let bytes = std::fs::read(&self.file).map_err(file("read the jacket", &self.file))?;
+        let bytes = files::read(&self.file, JACKET_JSON_BYTES_MAX).map_err(|error| {
+            Problem::new(format!("cannot read the jacket: {error}")).help("check the path").exits(Exit::File)
+        })?;
         let jacket: Jacket = serde_json::from_slice(&bytes).map_err(|error| {
             Problem::new(format!("{} is no jacket", self.file.display())).because(error).help(
                 "`lonja listing show DATASET --json` prints one under `jacket_now`; `title` and `classification` are required",
@@ -137,7 +145,6 @@ impl PublishArgs {
         let id = DatasetId::of(&identity.party, &self.catalogue, &self.identifier);
         let known = client.record::<Record>(&Record::key(&id)).await?.record.map(|record| record.value);
         let commitment = side.as_ref().map(SideBody::id);
-        let revision = known.as_ref().map_or(1, |known| known.revision + 1);
         let action = match known {
             None => Action::Publish(Publish {
                 catalogue: self.catalogue,
@@ -148,6 +155,12 @@ impl PublishArgs {
             Some(known) => Action::Revise(Revise { dataset: id, follows: known.revision, jacket, side: commitment }),
         };
         let committed = context.act_as(&identity, action, side).await?;
+        let revision = committed.events.iter().find_map(|event| match event {
+            Event::DatasetPublished { .. } => Some(1),
+            Event::DatasetRevised { revision, .. } => Some(*revision),
+            _ => None,
+        });
+        let revision = revision.ok_or_else(|| Problem::new("the node does not say which revision this is"))?;
         context.print(&Done::new(&committed, Published { dataset: id, revision }), || {
             format!("dataset {id}\npublished as revision {revision} in block {}", committed.height)
         });

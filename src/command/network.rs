@@ -22,7 +22,8 @@ pub enum Network {
 /// Ports of the services.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct PortArgs {
-    /// Port of the node; at the first run it is written into lonja.toml, later it holds for that run
+    /// Port of the node. The first run writes it into lonja.toml; later it holds for that run, and
+    /// commands on the same directory find it there
     #[arg(long, value_name = "N")]
     pub node_port: Option<u16>,
     /// Port of the marketplace, likewise

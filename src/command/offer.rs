@@ -22,21 +22,21 @@ use serde::Serialize;
 pub enum Offer {
     /// Offer a dataset
     Make {
-        /// Which dataset
+        /// The dataset's id
         dataset: DatasetId,
         #[command(flatten)]
         terms: TermArgs,
     },
     /// Change terms or price for new purchases
     Revise {
-        /// Which offer
+        /// The offer's id
         offer: OfferId,
         #[command(flatten)]
         terms: TermArgs,
     },
     /// Close an offer for new purchases
     Withdraw {
-        /// Which offer
+        /// The offer's id
         offer: OfferId,
     },
     /// Show an offer, or all offers of a dataset, proven from the ledger
@@ -52,16 +52,17 @@ pub struct TermArgs {
     /// free; EUR:12.50 once; EUR:5/30d for each period of 30 days; EUR:5/30dx6 for at most 6 at once
     #[arg(long, value_parser = parse::price)]
     price: Price,
-    /// Purposes that are allowed; any where it is left out
+    /// Purposes that are allowed (infrastructure, business, planning, maintenance, environment, safety,
+    /// research, public-service, innovation); any where it is left out
     #[arg(long = "purpose", value_delimiter = ',', value_parser = parse::purpose)]
     purposes: Vec<Purpose>,
     /// How long the licence runs, in days; without end where it is left out
     #[arg(long, value_name = "N")]
     days: Option<u32>,
-    /// prohibited, derived-only, same-terms or free
+    /// Whether the data may be passed on: prohibited, derived-only, same-terms or free
     #[arg(long, default_value = "prohibited", value_parser = parse::word::<Onward>)]
     onward: Onward,
-    /// How the source is to be named
+    /// How the source is to be named, on one line; it need not be where this is left out
     #[arg(long)]
     attribution: Option<String>,
 }

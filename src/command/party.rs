@@ -20,7 +20,8 @@ use serde::Serialize;
 pub enum Party {
     /// Ask to become a member; makes the key that `--as` names when there is none
     Apply(ApplyArgs),
-    /// Admit an applicant, end a suspension, or change roles (an operator)
+    /// Admit an applicant, end a suspension, or change roles (an operator; signs as `operator` where
+    /// --as is left out)
     Admit {
         /// A party's id, or the name of its key
         party: String,
@@ -29,11 +30,11 @@ pub enum Party {
         #[arg(long = "role", required = true, value_delimiter = ',', value_parser = parse::role)]
         roles: Vec<Role>,
     },
-    /// Suspend a member (an operator)
+    /// Suspend a member (an operator; signs as `operator` where --as is left out)
     Suspend {
         /// A party's id, or the name of its key
         party: String,
-        /// own-request, breach, key-compromise or dissolved
+        /// Why: own-request, breach, key-compromise or dissolved
         #[arg(long, value_parser = parse::word::<SuspensionReason>)]
         reason: SuspensionReason,
     },
@@ -65,9 +66,9 @@ pub enum Party {
 /// Ask to become a member.
 #[derive(Args)]
 pub struct ApplyArgs {
-    /// The organisation's name
+    /// The organisation's name, on one line
     name: String,
-    /// city, third-sector, business, citizens, academic, other-city or authority
+    /// What kind of organisation: city, third-sector, business, citizens, academic, other-city or authority
     #[arg(long, default_value = "business", value_parser = parse::word::<PartyKind>)]
     kind: PartyKind,
     /// Country whose law it is under (ISO 3166-1, two letters)

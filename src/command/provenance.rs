@@ -35,21 +35,21 @@ pub enum Provenance {
 /// Record a step of processing.
 #[derive(Args)]
 pub struct RecordArgs {
-    /// Of which dataset
+    /// The dataset's id
     dataset: DatasetId,
-    /// collect, refresh, calibrate, process, anonymise, archive or delete
+    /// What was done: collect, refresh, calibrate, process, anonymise, archive or delete
     #[arg(long, value_parser = parse::word::<Activity>)]
     activity: Activity,
-    /// The job that ran
+    /// The job that ran, such as a pipeline's name
     #[arg(long)]
     job: String,
-    /// The tool and its release
+    /// The tool and its release, such as `pandas 2.2`
     #[arg(long, default_value = "")]
     tool: String,
-    /// A version that went in; may be given again
+    /// A version's id that went in; may be given again
     #[arg(long = "input")]
     inputs: Vec<VersionId>,
-    /// Anything else that names no person
+    /// Anything else about the step; it stays for ever, so name no person
     #[arg(long, default_value = "")]
     note: String,
 }

@@ -4,23 +4,33 @@
 //! value and price form, two currencies, personal data with consents, a derivation, refusals, a
 //! withdrawn consent and a withdrawn listing. It owns its script, its assets and a journal of the
 //! steps that are done, by which it goes on after it was stopped.
+//!
+//! Stopped at any moment, it makes nothing twice: what a step signs is durable before it is sent
+//! (`intent`), and is sent again, the same bytes, by the run that finds it without a line in the
+//! journal; a delivery carries an `Idempotency-Key` that is made from the step's name.
 
 mod script;
 
 use crate::{
     cli::Cli,
     command,
-    context::Context,
+    context::{Context, Done, Intent},
     problem::{Exit, Problem, file},
     progress,
 };
 use clap::Parser as _;
+use contracts::{action::Action, id::VersionId, transaction::Body};
 use genesis::files::{self, Access};
-use serde_json::Value;
+use ledger::{
+    api::client::{Client, ClientError, Committed},
+    submission::Submission,
+};
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// The contents, by name.
@@ -46,6 +56,17 @@ const DATA: [(&str, &[u8]); 17] = [
 
 /// Bytes of the journal that are read back. A whole one has about 60,000.
 const JOURNAL_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of the intent that are read back: a signed transaction and its side body at their largest.
+const INTENT_BYTES_MAX: u64 = 256 << 10;
+/// How often a step is begun while a service asks to wait, and how long it waits in between.
+const ATTEMPTS_MAX: u32 = 40;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(500);
+/// What helps when the demonstration's own notes are lost.
+const ANEW: &str = "the demonstration cannot go on without it; `lonja up --demo --dir OTHER` makes another";
+
+const _: () = assert!(
+    INTENT_BYTES_MAX as usize > contracts::limits::TRANSACTION_BYTES_MAX + contracts::limits::SIDE_BYTES_MAX + 1_024
+);
 
 /// Makes the demonstration market, or what is missing of it.
 ///
@@ -58,7 +79,10 @@ pub async fn make(context: &Context, node_url: &str, market_url: &str) -> Result
         return Ok(());
     }
     eprintln!("Making the demonstration market (once).");
-    script::play(&mut demo).await
+    script::play(&mut demo).await?;
+    // Every step is in the journal now; that the last one was signed before it was sent helps nobody.
+    let intent = demo.intent_path();
+    if intent.exists() { fs::remove_file(&intent).map_err(file("remove", &intent)) } else { Ok(()) }
 }
 
 /// The script at work.
@@ -81,10 +105,7 @@ impl<'a> Demo<'a> {
         let journal = folder.join("journal.json");
         let done = if journal.exists() {
             serde_json::from_slice(&files::read(&journal, JOURNAL_BYTES_MAX)?).map_err(|error| {
-                Problem::new(format!("{} is damaged", journal.display()))
-                    .because(error)
-                    .help("remove it: steps that are done are refused by the ledger, and passed over")
-                    .exits(Exit::File)
+                Problem::new(format!("{} is damaged", journal.display())).because(error).help(ANEW).exits(Exit::File)
             })?
         } else {
             BTreeMap::new()
@@ -100,42 +121,92 @@ impl<'a> Demo<'a> {
 
     /// Runs `lonja ARGUMENTS --as SIGNER`, once.
     async fn run(&mut self, step: &str, signer: &str, arguments: &[&str]) -> Result<Value, Problem> {
-        if let Some(known) = self.done.get(step) {
-            return Ok(known.clone());
+        match self.outcome(step, signer, arguments).await? {
+            Ok(answer) => Ok(answer),
+            Err(refused) => Err(stopped(step, arguments, refused)),
         }
-        let answer = self.attempt(step, signer, arguments).await.map_err(|problem| {
-            Problem::new(format!("the demonstration stopped at `{step}`: lonja {}", arguments.join(" ")))
-                .because(problem)
-                .help("run `lonja up --demo` again: it goes on at this step")
-        })?;
-        self.note(step, answer)
     }
 
     /// Runs a command that the rules are to refuse.
     async fn refused(&mut self, step: &str, signer: &str, arguments: &[&str]) -> Result<(), Problem> {
-        if self.done.contains_key(step) {
-            return Ok(());
-        }
-        match self.attempt(step, signer, arguments).await {
-            Err(problem) if problem.exit() == Exit::Refused => {
-                self.note(step, Value::String(problem.to_string())).map(drop)
-            }
-            Err(problem) => Err(problem),
+        match self.outcome(step, signer, arguments).await? {
+            Err(_) => Ok(()),
             Ok(_) => Err(Problem::new(format!("the rules let `{step}` pass: lonja {}", arguments.join(" ")))),
         }
     }
 
-    /// As [`Demo::run`], where a run that was cut short may have done it already.
-    async fn once(&mut self, step: &str, signer: &str, arguments: &[&str]) -> Result<(), Problem> {
-        if self.done.contains_key(step) {
-            return Ok(());
+    /// What the step came to: the answer, or the refusal. Either is in the journal then.
+    async fn outcome(
+        &mut self,
+        step: &str,
+        signer: &str,
+        arguments: &[&str],
+    ) -> Result<Result<Value, Problem>, Problem> {
+        let noted = match self.done.get(step) {
+            Some(Value::String(refusal)) => return Ok(Err(Problem::new(refusal.clone()).exits(Exit::Refused))),
+            Some(known) => return Ok(Ok(known.clone())),
+            None => self.patiently(step, signer, arguments).await.map_err(|no| stopped(step, arguments, no))?,
+        };
+        match noted {
+            Ok(answer) => self.note(step, answer).map(Ok),
+            Err(refused) => self.note(step, Value::String(refused.to_string())).map(|_| Err(refused)),
         }
-        match self.attempt(step, signer, arguments).await {
-            Ok(answer) => self.note(step, answer).map(drop),
-            Err(problem) if problem.exit() == Exit::Refused => {
-                self.note(step, Value::String(problem.to_string())).map(drop)
+    }
+
+    /// What became of the step if it was signed by a run that was stopped: the same bytes are sent
+    /// again, which the ledger takes once.
+    async fn begun_before(&self, step: &str) -> Result<Option<Result<Value, Problem>>, Problem> {
+        let Some(submission) = self.intended(step)? else { return Ok(None) };
+        let layout = self.context.layout();
+        let client = Client::new(&self.urls[0], layout.anchor()?)?;
+        let committed = match client.submit(&submission).await {
+            Ok(committed) => committed,
+            Err(ClientError::Problem(problem)) if problem.retryable => return Err(ClientError::Problem(problem).into()),
+            // Not on the ledger, and too late now: nothing came of it, so it is signed anew.
+            Err(ClientError::Problem(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Some(match committed.applied() {
+            Ok(_) => Ok(answer(&submission.transaction.body, &committed)),
+            Err(rejection) => Err(crate::context::refused(&rejection)),
+        }))
+    }
+
+    fn intended(&self, step: &str) -> Result<Option<Submission>, Problem> {
+        let path = self.intent_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read(&path, INTENT_BYTES_MAX)?;
+        let (of, submission): (String, Submission) = borsh::from_slice(&bytes).map_err(|error| {
+            Problem::new(format!("{} is damaged", path.display())).because(error).help(ANEW).exits(Exit::File)
+        })?;
+        Ok((of == step).then_some(submission))
+    }
+
+    fn intent_path(&self) -> PathBuf {
+        self.folder.join("intent")
+    }
+
+    /// Finishes what was begun before, or attempts it; again where a service only asks to wait, as
+    /// after a restart in the middle.
+    async fn patiently(&self, step: &str, signer: &str, arguments: &[&str]) -> Result<Result<Value, Problem>, Problem> {
+        let mut left = ATTEMPTS_MAX;
+        loop {
+            left -= 1;
+            let tried = match self.begun_before(step).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => self.attempt(step, signer, arguments).await,
+                Err(problem) => Err(problem),
+            };
+            match tried {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(problem) if problem.exit() == Exit::Refused => return Ok(Err(problem)),
+                Err(problem) if problem.exit() == Exit::Unreachable && left > 0 => {
+                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                }
+                Err(problem) => return Err(problem),
             }
-            Err(problem) => Err(problem),
         }
     }
 
@@ -147,7 +218,8 @@ impl<'a> Demo<'a> {
             ["lonja", "--dir", &dir, "--node-url", &self.urls[0], "--market-url", &self.urls[1], "--as", signer];
         let cli = Cli::try_parse_from(globals.iter().chain(arguments))
             .map_err(|error| Problem::new(format!("the script has a wrong line: {error}")))?;
-        let inner = self.context.inside(cli.global);
+        let intent = Intent { step: step.to_owned(), path: self.intent_path() };
+        let inner = self.context.inside(cli.global, intent);
         Box::pin(command::run_in(&inner, cli.command)).await?;
         Ok(inner.answer())
     }
@@ -159,6 +231,33 @@ impl<'a> Demo<'a> {
         files::replace(&self.folder.join("journal.json"), &text, Access::Private)?;
         Ok(answer)
     }
+}
+
+fn stopped(step: &str, arguments: &[&str], problem: Problem) -> Problem {
+    let exit = problem.exit();
+    Problem::new(format!("the demonstration stopped at `{step}`: lonja {}", arguments.join(" ")))
+        .because(problem)
+        .help("run `lonja up --demo` again: it goes on at this step")
+        .exits(exit)
+}
+
+/// What a command would have answered, as far as later steps ask for it.
+fn answer(body: &Body, committed: &Committed) -> Value {
+    let id = committed.id;
+    let result = match &body.action {
+        Action::SetGroup(_) => json!({ "group": id }),
+        Action::Publish(publish) => json!({ "dataset": publish.id(&body.sender), "revision": 1 }),
+        Action::AddVersion(version) => json!({
+            "dataset": version.dataset,
+            "version": VersionId::of(&version.dataset, version.number),
+            "number": version.number,
+        }),
+        Action::MakeOffer(_) => json!({ "offer": id }),
+        Action::Buy(_) => json!({ "agreement": id }),
+        Action::GiveConsent(give) => json!({ "consent": give.consent }),
+        _ => json!({ "party": body.sender }),
+    };
+    serde_json::to_value(Done::new(committed, result)).expect("answers are plain data with text keys")
 }
 
 /// Writes an asset, whole, where it is not there as it should be.

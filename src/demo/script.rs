@@ -1,9 +1,10 @@
 //! What the demonstration does, in order.
 
 use super::{Demo, place};
-use crate::problem::Problem;
+use crate::problem::{Problem, file};
 use serde::Deserialize;
 use serde_json::Value;
+use std::path::Path;
 
 /// The step that comes last; with it in the journal everything is there.
 pub const LAST: &str = "buoy-positions: withdraw";
@@ -21,6 +22,8 @@ const PARTIES: [(&str, &str, &str, &str); 7] = [
 
 /// Subjects whose consent is recorded, by the numbers in the file.
 const SUBJECTS: [&str; 3] = ["H0001", "H0007", "H0042"];
+/// Attempts of one step that are told apart; each was stopped in the middle.
+const ATTEMPTS_MAX: usize = 10_000;
 /// The one who withdraws it.
 const WITHDRAWS: &str = "H0007";
 
@@ -53,14 +56,14 @@ pub async fn play(demo: &mut Demo<'_>) -> Result<(), Problem> {
 
 async fn members(demo: &mut Demo<'_>) -> Result<(), Problem> {
     for (key, name, kind, roles) in PARTIES {
-        demo.once(&format!("{key}: apply"), key, &["party", "apply", name, "--kind", kind]).await?;
+        demo.run(&format!("{key}: apply"), key, &["party", "apply", name, "--kind", kind]).await?;
         demo.run(&format!("{key}: admit"), "operator", &["party", "admit", key, "--role", roles]).await?;
     }
     for (party, money, reference) in
         [("trader", "EUR:2500", "D-0001"), ("trader", "JPY:150000", "D-0002"), ("institute", "EUR:600", "D-0003")]
     {
         let mint = ["account", "mint", party, money, "--reference", reference];
-        demo.once(&format!("{party}: {money}"), "settlement", &mint).await?;
+        demo.run(&format!("{party}: {money}"), "settlement", &mint).await?;
     }
     Ok(())
 }
@@ -151,7 +154,8 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let dataset = id(demo, "hearing-tests: publish", "dataset");
     for subject in SUBJECTS {
         // A name of its own for each attempt: a record that was written is never overwritten.
-        let record = demo.asset(&format!("consent-{subject}-{}.json", demo.done.len()));
+        let record = (1..).map(|attempt| demo.asset(&format!("consent-{subject}-{attempt}.json")));
+        let record = record.take(ATTEMPTS_MAX).find(|path| !Path::new(path).exists()).unwrap_or_default();
         let give = [
             "consent",
             "give",
@@ -189,8 +193,7 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let why = "Noise exposure study approved by the institute's review board.";
     buy(demo, "hearing-tests", "institute", &["--purpose", "research", "--justification", why]).await?;
     let agreement = id(demo, "hearing-tests: buy institute", "agreement");
-    let file = demo.asset("fetched-hearing-tests.csv");
-    demo.run("hearing-tests: fetch", "institute", &["fetch", &agreement, "--output", &file]).await?;
+    fetch(demo, "hearing-tests", "institute", &agreement).await?;
     let withdrawn = id(demo, &format!("consent of {WITHDRAWS}"), "consent");
     demo.run("consent: withdraw", "registry", &["consent", "end", &withdrawn]).await?;
     let again = demo.asset("never-fetched.csv");
@@ -205,8 +208,7 @@ async fn trade(demo: &mut Demo<'_>) -> Result<(), Problem> {
     buy(demo, "cold-store", "trader", &["--purpose", "business", "--periods", "2"]).await?;
     buy(demo, "quay-inventory", "trader", &["--purpose", "maintenance"]).await?;
     let agreement = id(demo, "crane-energy: buy trader", "agreement");
-    let file = demo.asset("fetched-crane-energy.csv");
-    demo.run("crane-energy: fetch", "trader", &["fetch", &agreement, "--output", &file]).await?;
+    fetch(demo, "crane-energy", "trader", &agreement).await?;
     let dwell = id(demo, "container-dwell: offer 0", "offer");
     let stranger = ["buy", &dwell, "--purpose", "business"];
     demo.refused("container-dwell: a stranger", "institute", &stranger).await?;
@@ -220,6 +222,15 @@ async fn buy(demo: &mut Demo<'_>, name: &str, signer: &str, more: &[&str]) -> Re
     let mut buy = vec!["buy", &offer];
     buy.extend(more);
     demo.run(&format!("{name}: buy {signer}"), signer, &buy).await.map(drop)
+}
+
+async fn fetch(demo: &mut Demo<'_>, name: &str, signer: &str, agreement: &str) -> Result<(), Problem> {
+    let (step, output) = (format!("{name}: fetch"), demo.asset(&format!("fetched-{name}.csv")));
+    if !demo.done.contains_key(&step) && Path::new(&output).exists() {
+        // Of a run that was stopped after the download: the same delivery gives it again.
+        std::fs::remove_file(&output).map_err(file("remove", Path::new(&output)))?;
+    }
+    demo.run(&step, signer, &["fetch", agreement, "--output", &output]).await.map(drop)
 }
 
 /// What an earlier step answered under `field`.

@@ -262,6 +262,8 @@ rejection = tagged("kind", {
     27: ("version-unknown", dict(version=version)),
     28: ("upstream-licence", dict(parent=version)),
     29: ("no-side-body", dict(dataset=dataset)),
+    30: ("side-body-of-another", dict(side=side)),
+    31: ("content-closed", dict(number=u32)),
     40: ("offer-unknown", dict(offer=offer)),
     41: ("not-the-provider", dict(offer=offer)),
     42: ("offer-withdrawn", dict(offer=offer)),
@@ -401,6 +403,8 @@ RECORDS = {
     18: ("bank booking", struct(party=party, amount=amount, currency=currency, minted=boolean)),
     19: ("validator set", validator_set),
     20: ("parameters", struct(quota=struct(count_max=u64, bytes_max=u64, state_bytes_max=u64))),
+    21: ("side body owner", struct(owner=party)),
+    22: ("anchored content", struct(number=u32)),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

@@ -1,4 +1,19 @@
 //! What somebody would try: each test is a way round the rules that is closed.
+//!
+//! Attacks by one kind of party are in a file of its own: as a [`buyer`], as a [`provider`], as a
+//! [`custodian`], as a settlement [`agent`], with [`keys`] that are no longer one's own, by a [`role`]
+//! that one does not hold, and through [`listing`]s that change under their offers. Here is the rest.
+//! Simple ones are cases of `refusals.rs`. What rules cannot see is no test but a limit, told in the
+//! README: two parties of one owner who trade with each other, a provider who changes one byte and
+//! calls it derived, a custodian who records a consent that nobody gave.
+
+mod agent;
+mod buyer;
+mod custodian;
+mod keys;
+mod listing;
+mod provider;
+mod role;
 
 use super::refusals::{basis, closed, deliver, limited, list, renew, revise, revise_offer, revoke, subscribe, suspend};
 use crate::{
@@ -212,7 +227,7 @@ fn the_largest_outcome_fits() {
     let mut parents: Vec<_> =
         (first..first + PARENTS_MAX as u32).map(|number| VersionId::of(&goods.dataset, number)).collect();
     parents.sort();
-    let content = Content { media_type: "x".repeat(255), ..content(1) };
+    let content = Content { media_type: "x".repeat(255), ..content(2) };
     let largest = AddVersion { parents, excludes: ids, content, ..add_version(goods.personal, 2) };
     let transaction = market.transaction(PROVIDER, largest);
     let done = market.send(transaction).unwrap();

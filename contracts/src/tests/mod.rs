@@ -7,6 +7,8 @@ mod determinism;
 mod golden;
 mod histories;
 mod inadmissible;
+mod json;
 mod money;
 mod refusals;
 mod samples;
+mod texts;

@@ -153,6 +153,18 @@ const DATASETS: &[Case] = &[
         derive(m, g.version)
     }),
     ("NoSideBody", |m, g| m.no(PROVIDER, TakeDown { dataset: g.dataset })),
+    ("SideBodyOfAnother", |m, g| {
+        let side = Some(SideId([6; 32]));
+        m.ok(PROVIDER, Revise { side, ..revise(g.dataset, 1, open()) });
+        m.ok(OTHER_PROVIDER, crate::dataset::Publish { side, ..publish("copied", open()) });
+        m.no(OTHER_PROVIDER, TakeDown { dataset: DatasetId::of(&party(OTHER_PROVIDER), "catalogue", "copied") })
+    }),
+    ("ContentClosed", |m, g| {
+        let consent = m.consent(CUSTODIAN, g.personal, 1);
+        m.ok(CUSTODIAN, crate::testing::withdraw(consent));
+        let same = AddVersion { content: content(1), excludes: vec![consent], ..add_version(g.personal, 2) };
+        m.no(PROVIDER, same)
+    }),
 ];
 
 const OFFERS: &[Case] = &[

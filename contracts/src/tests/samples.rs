@@ -23,12 +23,13 @@ use crate::{
     quote::{Quote, SignedQuote, UsedQuote},
     rejection::{Gap, Rejection},
     settlement::{Account, Booking, Burn, Supply},
+    side::SideOwner,
     state::{Record, Subject},
     takedown::TakeDown,
     terms::{Allowed, Onward, Terms},
     testing::*,
     validators::ValidatorSet,
-    version::{AddVersion, Version},
+    version::{AddVersion, Anchored, Version},
     vocabulary::*,
 };
 
@@ -329,6 +330,8 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     seen.see(record(Booking { party: party(BUYER), amount: amount(10), currency: eur(), minted: true }));
     seen.see(record::<ValidatorSet>(founding().validators));
     seen.see(record(Parameters::default()));
+    seen.see(record(SideOwner { owner: party(PROVIDER) }));
+    seen.see(record(Anchored { number: 2 }));
 }
 
 /// A record after three events.

@@ -21,10 +21,11 @@ use contracts::{
     quote::UsedQuote,
     rejection::Rejection,
     settlement::{Account, Booking, Supply},
+    side::SideOwner,
     state::{Key, Record, Subject},
     terms::{Allowed, Onward, Terms},
     validators::ValidatorSet,
-    version::{Content, Version},
+    version::{Anchored, Content, Version},
     vocabulary::*,
 };
 
@@ -282,5 +283,7 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Account>(9),
         zero::<Supply>(9),
         zero::<Parameters>(9),
+        zero::<SideOwner>(9),
+        zero::<Anchored>(9),
     ]
 }

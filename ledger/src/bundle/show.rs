@@ -14,9 +14,10 @@ use contracts::{
     quota::Quota,
     quote::UsedQuote,
     settlement::{Account, Booking, Supply},
+    side::SideOwner,
     state::{Key, Record, Subject},
     validators::ValidatorSet,
-    version::Version,
+    version::{Anchored, Version},
 };
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ macro_rules! kinds {
 kinds! {
     Party, Quota, Dataset, Jacket, Version, Offer, OfferRevision, UsedQuote, Agreement, Holding, Delivery,
     Consent, Scope, LegalBasis, Group, Account, Supply, Booking, ValidatorSet, Parameters,
+    SideOwner, Anchored,
 }
 
 fn shown<T: Subject + serde::Serialize>(bytes: &[u8]) -> Option<Value> {

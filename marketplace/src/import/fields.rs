@@ -109,8 +109,10 @@ pub(super) fn bounded(key: &str, items: usize) -> Result<(), String> {
     if items > ITEMS_MAX { Err(format!("{key}: {items} items, at most {ITEMS_MAX} are read")) } else { Ok(()) }
 }
 
+/// The rule by which texts of others become lines of a jacket: white space is one space, and what
+/// nobody sees is left out. Titles get it too; identifiers, on which identity hangs, never.
 pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    contracts::text::to_line(text)
 }
 
 pub(super) fn push_new(list: &mut Vec<String>, text: String) {

@@ -40,7 +40,10 @@ pub(super) fn identifier(record: &Value) -> Result<String, String> {
         bytes if bytes > IDENTIFIER_BYTES_MAX => {
             Err(format!("identifier: {bytes} bytes, {IDENTIFIER_BYTES_MAX} at most"))
         }
-        _ => Ok(text),
+        _ => match contracts::text::line("identifier", &text, 1, IDENTIFIER_BYTES_MAX) {
+            Ok(()) => Ok(text),
+            Err(malformed) => Err(malformed.to_string()),
+        },
     }
 }
 

@@ -101,8 +101,8 @@ pub enum ImportError {
     #[error("the catalogue is not JSON-LD")]
     NotLinked(#[source] oxjsonld::JsonLdSyntaxError),
     /// The name under which the catalogue is imported does not fit.
-    #[error("a catalogue's name has 1 to {IDENTIFIER_BYTES_MAX} bytes, this one {0}")]
-    CatalogueName(usize),
+    #[error("the catalogue's name does not fit: {0}")]
+    CatalogueName(contracts::rejection::Malformed),
 }
 
 /// What a file held.
@@ -212,9 +212,7 @@ pub struct Tally {
 /// # Errors
 /// [`ImportError`] if the file as a whole cannot be read. Faults of single records are in the report.
 pub fn read(bytes: &[u8], name: &str) -> Result<Catalogue, ImportError> {
-    if name.is_empty() || name.len() > IDENTIFIER_BYTES_MAX {
-        return Err(ImportError::CatalogueName(name.len()));
-    }
+    contracts::text::line("catalogue", name, 1, IDENTIFIER_BYTES_MAX).map_err(ImportError::CatalogueName)?;
     let document = strict::parse(bytes)?;
     let records = match document {
         Value::Object(mut top) if matches!(top.get("dataset"), Some(Value::Array(_))) => match top.remove("dataset") {

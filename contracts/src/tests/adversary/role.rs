@@ -1,0 +1,110 @@
+//! By a role that one does not hold: every action of the table is tried by every kind of party.
+
+use crate::{
+    action::Action,
+    agreement::RevocationReason,
+    dataset::{Listing, Publish},
+    id::*,
+    offer::{MakeOffer, Price, WithdrawOffer},
+    party::{Admit, KeyUse, Party, Role, Roles, Standing},
+    takedown::TakeDown,
+    testing::*,
+    tests::refusals::{
+        apply, basis, burn, deliver, group, list, mint, renew, revise, revise_offer, revoke, revoke_key, step,
+        subscribe, suspend,
+    },
+};
+
+const EVERYBODY: [u16; 10] =
+    [OPERATOR, AGENT, GATEWAY, PROVIDER, BUYER, CUSTODIAN, OTHER_PROVIDER, OTHER_CUSTODIAN, APPLICANT, STRANGER];
+/// Somebody who has applied and was not admitted.
+const APPLICANT: u16 = 98;
+const FOUNDERS: &[u16] = &[OPERATOR, AGENT, GATEWAY, PROVIDER, BUYER, CUSTODIAN, OTHER_PROVIDER, OTHER_CUSTODIAN];
+const WITH_A_KEY: &[u16] =
+    &[OPERATOR, AGENT, GATEWAY, PROVIDER, BUYER, CUSTODIAN, OTHER_PROVIDER, OTHER_CUSTODIAN, APPLICANT];
+
+/// What the goods are, with a subscription, a consent and a side body besides.
+struct Stand {
+    goods: Goods,
+    subscription: AgreementId,
+    consent: ConsentId,
+    with_side: DatasetId,
+}
+
+fn stand() -> (Market, Stand) {
+    let (mut market, goods) = Market::trading();
+    market.mint(OTHER_PROVIDER, 10_000);
+    let subscription = subscribe(&mut market, goods);
+    let consent = market.consent(CUSTODIAN, goods.personal, 1);
+    market.ok(PROVIDER, Publish { side: Some(SideId([6; 32])), ..publish("with side", open()) });
+    market.ok(APPLICANT, apply());
+    let with_side = DatasetId::of(&party(PROVIDER), "catalogue", "with side");
+    (market, Stand { goods, subscription, consent, with_side })
+}
+
+type Make = fn(u16, &Stand) -> Action;
+
+/// Each action as it would succeed, and who may do it. Keys are anybody's own.
+const TABLE: [(Make, &[u16]); 24] = [
+    (|_, _| apply().into(), &[STRANGER]),
+    (|_, _| Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer]) }.into(), &[OPERATOR]),
+    (|_, _| suspend(BUYER).into(), &[OPERATOR]),
+    (|seed, _| add_key(seed, 500, KeyUse::Sign).into(), WITH_A_KEY),
+    (|seed, _| revoke_key(seed + 100).into(), FOUNDERS),
+    (|_, _| group(None).into(), &[PROVIDER, OTHER_PROVIDER]),
+    (|_, _| publish("new", open()).into(), &[PROVIDER, OTHER_PROVIDER]),
+    (|_, s| revise(s.goods.dataset, 1, open()).into(), &[PROVIDER]),
+    (|_, s| list(s.goods.dataset, Listing::Suspended).into(), &[PROVIDER]),
+    (|_, s| add_version(s.goods.dataset, 2).into(), &[PROVIDER]),
+    (|_, s| step(s.goods.dataset, vec![s.goods.version]).into(), &[PROVIDER]),
+    (|_, s| TakeDown { dataset: s.with_side }.into(), &[PROVIDER, OPERATOR]),
+    (|_, s| MakeOffer { dataset: s.goods.dataset, terms: terms(), price: Price::Free }.into(), &[PROVIDER]),
+    (|_, s| revise_offer(s.goods.offer, 1).into(), &[PROVIDER]),
+    (|_, s| WithdrawOffer { offer: s.goods.offer }.into(), &[PROVIDER]),
+    (|_, s| buy(s.goods.offer, 500).into(), &[BUYER, OTHER_PROVIDER]),
+    (|_, s| renew(s.subscription, 10).into(), &[BUYER]),
+    (|_, s| revoke(s.goods.agreement, RevocationReason::Breach).into(), &[PROVIDER]),
+    (|_, s| deliver(s.goods.agreement, s.goods.version).into(), &[PROVIDER, GATEWAY]),
+    (|_, s| give(s.goods.personal, 9).into(), &[CUSTODIAN, OTHER_CUSTODIAN]),
+    (|_, s| withdraw(s.consent).into(), &[CUSTODIAN]),
+    (|_, s| basis(s.goods.personal, false).into(), &[PROVIDER]),
+    (|_, _| mint(BUYER, 1, 99).into(), &[AGENT]),
+    (|_, _| burn(BUYER, 1).into(), &[AGENT]),
+];
+
+/// Whether `seed` gets this through. Whoever is nobody may not even try.
+fn goes_through(market: &Market, seed: u16, action: Action) -> bool {
+    let mut market = market.clone();
+    let transaction = market.transaction(seed, action);
+    market.send(transaction).is_ok_and(|done| done.entry.outcome == crate::outcome::Outcome::Applied)
+}
+
+#[test]
+fn nobody_does_what_its_role_does_not_allow() {
+    let (market, stand) = stand();
+    for (make, entitled) in TABLE {
+        for seed in EVERYBODY {
+            let action = make(seed, &stand);
+            let slug = action.slug();
+            assert_eq!(goes_through(&market, seed, action), entitled.contains(&seed), "{slug} by {seed}");
+        }
+    }
+    let tried: Vec<_> = TABLE.iter().map(|(make, _)| make(BUYER, &stand).slug()).collect();
+    assert!(Action::TABLE.iter().map(|(_, slug)| *slug).eq(tried), "each action of the table is tried");
+}
+
+#[test]
+fn somebody_suspended_or_not_yet_admitted_does_nothing_but_change_its_keys() {
+    let (market, stand) = stand();
+    for standing in [Standing::Suspended, Standing::Applied] {
+        for (make, entitled) in TABLE {
+            for seed in entitled.iter().copied().filter(|seed| FOUNDERS.contains(seed)) {
+                let mut market = market.clone();
+                market.set(&Party::key(&party(seed)), |party: &mut Party| party.standing = standing);
+                let action = make(seed, &stand);
+                let (slug, of_keys) = (action.slug(), matches!(action, Action::AddKey(_) | Action::RevokeKey(_)));
+                assert_eq!(goes_through(&market, seed, action), of_keys, "{slug} by {seed}, {standing:?}");
+            }
+        }
+    }
+}
