@@ -129,11 +129,15 @@ fn options(access: Access) -> OpenOptions {
 /// Writes a file that must not exist yet, durably.
 ///
 /// # Errors
-/// [`FileError`], naming the file.
+/// [`FileError`], naming the file; there is none then, since half of one would stand in the way of the
+/// next attempt.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     let mut file = options(access).open(path).map_err(FileError::io("create", path))?;
-    file.write_all(bytes).map_err(FileError::io("write", path))?;
-    file.sync_all().map_err(FileError::io("write", path))?;
+    if let Err(error) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        // Best effort: the error that is told is the one that led here.
+        let _ = fs::remove_file(path);
+        return Err(FileError::io("write", path)(error));
+    }
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 
