@@ -5,6 +5,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/contacts.rs"]
+mod contacts;
+#[path = "command/damaged_files.rs"]
+mod damaged_files;
+#[path = "command/full_disk.rs"]
+mod full_disk;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]
