@@ -10,20 +10,23 @@ use crate::{
 };
 use contracts::key::Signer;
 use genesis::{
-    KeyName,
+    KeyName, Keyring,
     config::{Config, Service},
 };
 use ledger::{
     api::client::Client,
-    node::{self, Node, ValidatorKeys},
+    node::{self, Node, NodeError, ValidatorKeys},
 };
 use marketplace::keys::MasterKey;
 use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 /// How long a service may take until it is healthy.
 const HEALTHY_WAIT: Duration = Duration::from_secs(120);
+
+/// How long answers under way may take when the node stops.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A running service.
 pub struct Running {
@@ -152,35 +155,75 @@ pub async fn node(
     let listener = bind(&config.node, "--node-port", "node").await?;
     let address = listener.local_addr().map_err(|error| Problem::new("the socket has no address").because(error))?;
     let layout = context.layout();
+    // A founding document of another network would only show as keys that do not fit it.
+    layout.anchor()?;
     let document = layout.document()?;
-    let key = |what: &str| -> Result<Arc<dyn Signer>, Problem> {
-        let name: KeyName = format!("validator-0.{what}").parse()?;
-        Ok(Arc::new(context.open(&name)?))
-    };
+    let key = |what: &str| -> Result<Arc<dyn Signer>, Problem> { Ok(Arc::new(context.open(&validator_key(what)?)?)) };
     let keys = ValidatorKeys { consensus: key("consensus")?, log: key("log")?, cosigner: key("cosigner")? };
     let folder = layout.data_path(&config.node.data);
     let settings = node::Config { folder, document, keys, confirm_time };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,
-        Ok(Err(error)) => return Err(node_problem(&error)),
+        Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring())),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let task = tokio::spawn(async move {
-        let served = ledger::api::server::serve(listener, node.handle(), async move { stop.cancelled().await }).await;
-        // After the last answer: what waits is answered with "stopped", the block at work is finished.
-        let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
-        served.map_err(|error| Problem::new("the node's server failed").because(error))?;
-        stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string()))
-    });
+    let task = tokio::spawn(serve_node(node, listener, stop));
     let reached = Service { listen: address, ..config.node.clone() };
     Ok(Running::new(context, "node", reached.url(), task))
 }
 
-fn node_problem(error: &node::NodeError) -> Problem {
-    chain("the node does not start", error)
-        .help("nothing was changed; `lonja audit DIR` says more about a directory that was damaged")
-        .exits(Exit::File)
+/// Serves a node until `stop`, or until it stops by itself: a node that makes no blocks and answers all
+/// the same would be taken for one that works.
+async fn serve_node(node: Node, listener: TcpListener, stop: CancellationToken) -> Result<(), Problem> {
+    let handle = node.handle();
+    let over = async move {
+        tokio::select! {
+            () = stop.cancelled() => None,
+            reason = handle.ended() => Some(reason),
+        }
+    };
+    let (closed, closing) = oneshot::channel::<()>();
+    let server = ledger::api::server::serve(listener, node.handle(), async move { drop(closing.await) });
+    let mut server = tokio::spawn(server);
+    let ended = tokio::select! {
+        reason = over => reason.map_or(Ok(()), |reason| Err(node_stopped(reason))),
+        served = &mut server => Err(Problem::new("the node's server failed").because(format!("{served:?}"))),
+    };
+    drop(closed);
+    // Those who wait get their answer; a connection that never ends holds nothing up.
+    if !server.is_finished() && tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+        server.abort();
+    }
+    // After the last answer: the block at work is finished.
+    let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
+    ended.and(stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string())))
+}
+
+fn node_stopped(reason: String) -> Problem {
+    Problem::new("the node stopped").because(reason).help(
+        "what it acknowledged is durable: set right what is named above and start it again, then it finishes its \
+         newest block",
+    )
+}
+
+fn node_problem(error: &NodeError, keys: &Keyring) -> Problem {
+    let help = match error {
+        NodeError::WrongKey(what) => match validator_key(what) {
+            Ok(name) => format!("{} holds another key: put it back from a copy", keys.path(&name).display()),
+            Err(_) => "put the validator's keys back from a copy".into(),
+        },
+        error if error.is_disk_full() => "nothing was lost: enlarge the disk, delete what does not belong to the \
+             network, or copy the directory to a larger disk; then start again"
+            .into(),
+        _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
+    };
+    chain("the node does not start", error).help(help).exits(Exit::File)
+}
+
+/// The name of a key of the one validator.
+fn validator_key(what: &str) -> Result<KeyName, Problem> {
+    Ok(format!("validator-0.{what}").parse()?)
 }
 
 /// Starts the marketplace on the node that `client` speaks to.
@@ -205,8 +248,12 @@ pub async fn market(
         .clone()
         .zip(config.market.tls_key.clone())
         .map(|(cert, key)| marketplace::Tls { cert, key });
-    let running =
-        marketplace::start(settings, stop).await.map_err(|error| chain("the marketplace does not start", &error))?;
+    let running = marketplace::start(settings, stop).await.map_err(|error| match error {
+        marketplace::service::ServiceError::Listen { source, .. } => {
+            occupied(source, &config.market, "--market-port", "market")
+        }
+        error => chain("the marketplace does not start", &error).exits(Exit::File),
+    })?;
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),
@@ -236,8 +283,12 @@ pub async fn explorer(
         .clone()
         .zip(config.explorer.tls_key.clone())
         .map(|(cert, key)| explorer::Tls { cert, key });
-    let running =
-        explorer::start(settings, stop).await.map_err(|error| chain("the explorer does not start", &error))?;
+    let running = explorer::start(settings, stop).await.map_err(|error| match error {
+        explorer::ServiceError::Listen { source, .. } => {
+            occupied(source, &config.explorer, "--explorer-port", "explorer")
+        }
+        error => chain("the explorer does not start", &error).exits(Exit::File),
+    })?;
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),

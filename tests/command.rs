@@ -5,8 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/contacts.rs"]
+mod contacts;
+#[path = "command/damaged_files.rs"]
+mod damaged_files;
 #[path = "command/demo.rs"]
 mod demo;
+#[path = "command/full_disk.rs"]
+mod full_disk;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]

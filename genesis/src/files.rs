@@ -130,7 +130,8 @@ fn options(access: Access) -> OpenOptions {
 /// Writes a file that must not exist yet, durably: after a crash it is there whole, or not at all.
 ///
 /// # Errors
-/// [`FileError`], naming the file.
+/// [`FileError`], naming the file; there is none then, since half of one would stand in the way of the
+/// next attempt.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     if path.exists() {
         return Err(FileError::Exists { path: path.to_path_buf() });

@@ -153,7 +153,11 @@ impl LayoutError {
                 path.display()
             ),
             Self::Validators { .. } => format!("ask for 1 to {VALIDATORS_MAX}"),
-            Self::Stranger { path } => format!("put {} back from a copy", path.display()),
+            Self::Stranger { path } => format!(
+                "compare the network id in {} and in network.json beside it with what another member has, and put the \
+                 one that differs back from a copy",
+                path.display()
+            ),
             Self::File(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
             Self::Document(error) => error.remedy(),

@@ -4,14 +4,16 @@
 //! signed since. So before anything is signed, (height, size, root) is written here and fsynced; a
 //! store that is found below it is refused. This file is never restored from a backup.
 //!
-//! Two slots are written in turn, each with a checksum: a write that power loss cut short leaves
-//! the other slot whole, and nothing was signed for the one that was lost.
+//! Two slots are written in turn, each with a checksum: a write that power loss or a full disk cut
+//! short leaves the other slot whole, and nothing was signed for the one that was lost. Both slots
+//! have their room from the first moment on, so that raising the mark asks for none.
 
+use crate::whole::{self, Failed};
 use contracts::id::{Digest, Height};
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -55,6 +57,12 @@ pub enum HighWaterError {
         /// Where it is.
         path: PathBuf,
     },
+    /// There is no room for it.
+    #[error("the disk of {path} is full: make room and start again; nothing that was acknowledged is lost")]
+    DiskFull {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The file system said no.
     #[error("cannot {doing} {path}")]
     Io {
@@ -69,25 +77,18 @@ pub enum HighWaterError {
 }
 
 impl HighWater {
-    /// Makes the file for a new ledger whose log is empty.
+    /// Makes the file for a new ledger whose log is empty. It is there whole or not at all: half of one
+    /// would say that the directory is damaged, where only its making failed.
     ///
     /// # Errors
-    /// [`HighWaterError::Io`], also where the file is there already.
+    /// [`HighWaterError`], also where the file is there already.
     pub fn create(path: &Path) -> Result<Self, HighWaterError> {
-        let io = |doing| {
-            let path = path.to_path_buf();
-            move |source| HighWaterError::Io { doing, path, source }
-        };
-        let file =
-            OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(io("create"))?;
-        let mark = Mark { height: 0, size: 0, root: contracts::merkle::empty_root() };
-        let mut made = Self { file, path: path.to_path_buf(), mark, next_slot: 0 };
-        made.write(mark)?;
-        made.write(mark)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io("sync the folder of"))?;
+        if path.exists() {
+            return Err(Failed::to("create", path)(io::ErrorKind::AlreadyExists.into()).into());
         }
-        Ok(made)
+        let mark = Mark { height: 0, size: 0, root: contracts::merkle::empty_root() };
+        whole::put(&path.with_extension("new"), path, &[encode(0, &mark), encode(1, &mark)].concat())?;
+        Self::open(path)
     }
 
     /// Opens the file of a ledger that exists.
@@ -99,9 +100,7 @@ impl HighWater {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(HighWaterError::Missing { path: path.to_path_buf() });
             }
-            opened => {
-                opened.map_err(|source| HighWaterError::Io { doing: "open", path: path.to_path_buf(), source })?
-            }
+            opened => opened.map_err(Failed::to("open", path))?,
         };
         let slots = [0, 1].map(|slot| read_slot(&file, slot));
         let newest = slots.iter().flatten().max_by_key(|(sequence, _)| *sequence);
@@ -117,7 +116,7 @@ impl HighWater {
     /// Writes a higher mark. When this returns, it is durable and `mark` may be signed.
     ///
     /// # Errors
-    /// [`HighWaterError::Io`]; nothing may be signed then.
+    /// [`HighWaterError`]; nothing may be signed then, and the same mark may be raised again.
     ///
     /// # Panics
     /// When `mark` is lower than the last: whoever signs heights does so in order.
@@ -128,16 +127,28 @@ impl HighWater {
 
     fn write(&mut self, mark: Mark) -> Result<(), HighWaterError> {
         let bytes = encode(self.next_slot, &mark);
-        let io = |doing| {
-            let path = self.path.clone();
-            move |source| HighWaterError::Io { doing, path, source }
-        };
-        self.file.write_all_at(&bytes, (self.next_slot % 2) * SLOT_BYTES as u64).map_err(io("write"))?;
-        self.file.sync_data().map_err(io("sync"))?;
+        let at = (self.next_slot % 2) * SLOT_BYTES as u64;
+        self.file.write_all_at(&bytes, at).map_err(Failed::to("write", &self.path))?;
+        self.file.sync_data().map_err(Failed::to("sync", &self.path))?;
         self.mark = mark;
         self.next_slot += 1;
         Ok(())
     }
+}
+
+impl From<Failed> for HighWaterError {
+    fn from(failed: Failed) -> Self {
+        let full = failed.is_full();
+        let Failed { doing, path, source } = failed;
+        if full { Self::DiskFull { path } } else { Self::Io { doing, path, source } }
+    }
+}
+
+/// A file that opens and takes nothing: every write finds the disk full.
+#[cfg(test)]
+pub(crate) fn on_a_full_disk(mut file: HighWater) -> HighWater {
+    file.file = OpenOptions::new().read(true).write(true).open("/dev/full").expect("Linux has /dev/full");
+    file
 }
 
 fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
@@ -190,5 +201,46 @@ mod tests {
         }
         std::fs::write(&path, vec![0; whole.len()]).unwrap();
         assert!(matches!(HighWater::open(&path), Err(HighWaterError::Damaged { .. })));
+    }
+    #[test]
+    fn a_write_cut_short_at_any_byte_leaves_the_mark_before_or_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("highwater");
+        let mut file = HighWater::create(&path).unwrap();
+        (1..=4).for_each(|height| file.raise(mark(height)).unwrap());
+        let before = std::fs::read(&path).unwrap();
+        file.raise(mark(5)).unwrap();
+        let after = std::fs::read(&path).unwrap();
+        let changed: Vec<_> = (0..after.len()).filter(|&at| before[at] != after[at]).collect();
+        let slot = changed[0] / SLOT_BYTES * SLOT_BYTES..(changed[0] / SLOT_BYTES + 1) * SLOT_BYTES;
+        assert!(changed.iter().all(|at| slot.contains(at)), "the other slot is never touched");
+        for cut in slot.clone() {
+            let torn = [&after[..cut], &before[cut..]].concat();
+            std::fs::write(&path, &torn).unwrap();
+            let found = HighWater::open(&path).unwrap().mark();
+            assert!(found == mark(4) || (found == mark(5) && torn == after), "cut at {cut}: {found:?}");
+            // What a disk that lost the rest may give back instead of the old bytes.
+            std::fs::write(&path, [&after[..cut], &vec![0; slot.end - cut], &after[slot.end..]].concat()).unwrap();
+            let found = HighWater::open(&path).unwrap().mark();
+            assert!(found == mark(4) || found == mark(5), "zeros from {cut}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_mark_as_it_was_and_no_half_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("highwater");
+        let mut file = HighWater::create(&path).unwrap();
+        file.raise(mark(1)).unwrap();
+        let mut full = on_a_full_disk(file);
+        for _ in 0..2 {
+            let error = full.raise(mark(2)).unwrap_err();
+            assert!(matches!(&error, HighWaterError::DiskFull { path: named } if *named == path), "{error}");
+            assert_eq!(full.mark(), mark(1));
+        }
+        let mut file = HighWater::open(&path).unwrap();
+        assert_eq!(file.mark(), mark(1));
+        file.raise(mark(2)).unwrap();
+        assert_eq!(HighWater::open(&path).unwrap().mark(), mark(2));
     }
 }

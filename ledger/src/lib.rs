@@ -21,6 +21,7 @@ pub mod highwater;
 pub mod ordering;
 pub mod sides;
 pub mod store;
+mod whole;
 
 pub mod api;
 pub mod audit;

@@ -2,8 +2,10 @@
 //!
 //! Bodies are sealed with a key that lies outside this folder, so what a deleted file leaves on a
 //! disk is noise once the key is changed, and nobody finds a name by searching the folder. Names of
-//! files are commitments; nothing that anybody writes becomes a path.
+//! files are commitments; nothing that anybody writes becomes a path. Folder `new` holds what is being
+//! written; what a crash left there was never acknowledged.
 
+use crate::whole::{self, Failed};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead, KeyInit, Payload},
@@ -11,21 +13,30 @@ use chacha20poly1305::{
 use contracts::{id::SideId, side::SideBody};
 use std::{
     fs, io,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
+
+/// Where bodies are written before they get their name. No commitment is called so.
+const ASIDE: &str = "new";
 
 /// The folder of side bodies and the key that seals them.
 pub struct Sides {
     folder: PathBuf,
     cipher: XChaCha20Poly1305,
+    /// Held while a folder is made, so that who finds it there finds its name durable.
+    making: parking_lot::Mutex<()>,
 }
 
 /// Why a side body could not be kept or shown.
 #[derive(Debug, thiserror::Error)]
 pub enum SidesError {
+    /// There is no room for it.
+    #[error("the disk of {path} is full: make room and start again; nothing that was acknowledged is lost")]
+    DiskFull {
+        /// For which file.
+        path: PathBuf,
+    },
     /// The file system said no.
     #[error("cannot {doing} {path}")]
     Io {
@@ -43,6 +54,14 @@ pub enum SidesError {
         /// Which.
         id: SideId,
         /// Where.
+        path: PathBuf,
+    },
+    /// Bodies are there, and their key is not.
+    #[error(
+        "{path} is missing, and only it opens the side bodies that are there: put it back from a copy; without one they are lost, and moving the folder `sides` away lets the node start"
+    )]
+    KeyMissing {
+        /// Where it should be.
         path: PathBuf,
     },
     /// The key file has not 32 bytes.
@@ -63,15 +82,15 @@ impl Sides {
     /// # Errors
     /// [`SidesError`].
     pub fn open(folder: &Path, key_path: &Path) -> Result<Self, SidesError> {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        fs::create_dir_all(folder).map_err(Failed::to("create", folder))?;
         let key = match fs::read(key_path) {
             Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(key_path)?,
-            Err(error) => return Err(io("read", key_path)(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => make_key(folder, key_path)?,
+            Err(error) => return Err(Failed::to("read", key_path)(error).into()),
         };
         let bad = |_| SidesError::Key { path: key_path.to_path_buf() };
         let cipher = XChaCha20Poly1305::new_from_slice(&key).map_err(bad)?;
-        Ok(Self { folder: folder.to_path_buf(), cipher })
+        Ok(Self { folder: folder.to_path_buf(), cipher, making: parking_lot::Mutex::default() })
     }
 
     /// Keeps `body` durably. Keeping it again changes nothing.
@@ -80,11 +99,11 @@ impl Sides {
     /// [`SidesError`].
     pub fn keep(&self, body: &SideBody) -> Result<(), SidesError> {
         let (id, path) = (body.id(), self.path(&body.id()));
-        if path.exists() {
-            return Ok(());
-        }
         let parent = path.parent().expect("every body lies in a folder of the store");
-        fs::create_dir_all(parent).map_err(io("create", parent))?;
+        if path.exists() {
+            // Whoever put it there may not have come to this yet.
+            return Ok(whole::sync_folder(parent)?);
+        }
         let mut nonce = [0u8; 24];
         random(&mut nonce)?;
         let plain = Zeroizing::new(borsh::to_vec(body).expect("writing to memory does not fail"));
@@ -92,19 +111,34 @@ impl Sides {
             .cipher
             .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: &id.0 })
             .expect("a side body is far smaller than the cipher's limit");
-        // Written aside and renamed, so that a crash leaves the whole file or none.
-        let aside = path.with_extension("new");
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&aside)
-            .map_err(io("create", &aside))?;
-        file.write_all(&nonce).and_then(|()| file.write_all(&sealed)).map_err(io("write", &aside))?;
-        file.sync_data().map_err(io("sync", &aside))?;
-        fs::rename(&aside, &path).map_err(io("rename", &aside))?;
-        fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(io("sync", parent))
+        self.make_folder(parent)?;
+        let aside = self.folder.join(ASIDE);
+        self.make_folder(&aside)?;
+        // The nonce is a name that no other submission of the same body has.
+        whole::put(&aside.join(hex::encode(nonce)), &path, &[nonce.as_slice(), &sealed].concat())?;
+        Ok(())
+    }
+
+    /// Makes a folder of the store, with a durable name: a body is lost with the folder it lies in.
+    fn make_folder(&self, folder: &Path) -> Result<(), Failed> {
+        let _one_at_a_time = self.making.lock();
+        match fs::create_dir(folder) {
+            Ok(()) => whole::sync_folder(&self.folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(Failed::to("create", folder)(error)),
+        }
+    }
+
+    /// Clears away what a crash left half written. Nobody may be keeping anything meanwhile.
+    ///
+    /// # Errors
+    /// [`SidesError`].
+    pub fn clear_unfinished(&self) -> Result<(), SidesError> {
+        let aside = self.folder.join(ASIDE);
+        match fs::remove_dir_all(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failed::to("clear", &aside)(error).into()),
+            _ => Ok(()),
+        }
     }
 
     /// The body committed to by `id`, unless it was withheld or taken down.
@@ -116,7 +150,7 @@ impl Sides {
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io("read", &path)(error)),
+            Err(error) => return Err(Failed::to("read", &path)(error).into()),
         };
         let damaged = || SidesError::Damaged { id: *id, path: path.clone() };
         let (nonce, sealed) = bytes.split_first_chunk::<24>().ok_or_else(damaged)?;
@@ -133,7 +167,7 @@ impl Sides {
     pub fn delete(&self, id: &SideId) -> Result<(), SidesError> {
         let path = self.path(id);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("delete", &path)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failed::to("delete", &path)(error).into()),
             _ => Ok(()),
         }
     }
@@ -144,15 +178,15 @@ impl Sides {
     /// [`SidesError::Io`].
     pub fn list(&self) -> Result<Vec<(PathBuf, Option<SideId>)>, SidesError> {
         let mut files = Vec::new();
-        for folder in fs::read_dir(&self.folder).map_err(io("read", &self.folder))? {
-            let folder = folder.map_err(io("read", &self.folder))?.path();
-            for file in fs::read_dir(&folder).map_err(io("read", &folder))? {
-                let path = file.map_err(io("read", &folder))?.path();
+        for folder in fs::read_dir(&self.folder).map_err(Failed::to("read", &self.folder))? {
+            let folder = folder.map_err(Failed::to("read", &self.folder))?.path();
+            if folder.file_name().is_some_and(|name| name == ASIDE) {
+                continue;
+            }
+            for file in fs::read_dir(&folder).map_err(Failed::to("read", &folder))? {
+                let path = file.map_err(Failed::to("read", &folder))?.path();
                 let id = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-                // What a crash left half written was never acknowledged.
-                if path.extension().is_none_or(|extension| extension != "new") {
-                    files.push((path, id));
-                }
+                files.push((path, id));
             }
         }
         files.sort();
@@ -165,22 +199,28 @@ impl Sides {
     }
 }
 
-fn make_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, SidesError> {
+impl From<Failed> for SidesError {
+    fn from(failed: Failed) -> Self {
+        let full = failed.is_full();
+        let Failed { doing, path, source } = failed;
+        if full { Self::DiskFull { path } } else { Self::Io { doing, path, source } }
+    }
+}
+
+/// A new key, for a store that holds nothing yet.
+fn make_key(folder: &Path, path: &Path) -> Result<Zeroizing<Vec<u8>>, SidesError> {
+    let mut entries = fs::read_dir(folder).map_err(Failed::to("read", folder))?;
+    if entries.next().is_some() {
+        return Err(SidesError::KeyMissing { path: path.to_path_buf() });
+    }
     let mut key = Zeroizing::new(vec![0u8; 32]);
     random(&mut key)?;
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io("create", path))?;
-    file.write_all(&key).and_then(|()| file.sync_all()).map_err(io("write", path))?;
+    whole::put(&path.with_extension("key.new"), path, &key)?;
     Ok(key)
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), SidesError> {
     getrandom::fill(bytes).map_err(|error| SidesError::Random(error.to_string()))
-}
-
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SidesError {
-    let path = path.to_path_buf();
-    move |source| SidesError::Io { doing, path, source }
 }
 
 #[cfg(test)]
@@ -211,5 +251,31 @@ mod tests {
         sides.delete(&body.id()).unwrap();
         sides.delete(&body.id()).unwrap();
         assert_eq!(sides.get(&body.id()).unwrap(), None);
+    }
+    #[test]
+    fn a_store_whose_key_is_gone_is_not_given_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("sides.key");
+        let open = || Sides::open(&folder.path().join("sides"), &key);
+        let body = SideBody::new([9; 32], vec![SideField { name: "a".into(), value: "b".into() }]).unwrap();
+        open().unwrap().keep(&body).unwrap();
+        fs::remove_file(&key).unwrap();
+        assert!(matches!(open(), Err(SidesError::KeyMissing { .. })));
+        assert!(!key.exists());
+    }
+
+    #[test]
+    fn what_was_half_written_is_no_body_and_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let sides = Sides::open(&folder.path().join("sides"), &folder.path().join("sides.key")).unwrap();
+        let body = SideBody::new([9; 32], vec![SideField { name: "a".into(), value: "b".into() }]).unwrap();
+        sides.keep(&body).unwrap();
+        let half = folder.path().join("sides").join(ASIDE).join("half");
+        fs::write(&half, b"half").unwrap();
+        assert_eq!(sides.list().unwrap(), vec![(sides.path(&body.id()), Some(body.id()))]);
+        sides.clear_unfinished().unwrap();
+        sides.clear_unfinished().unwrap();
+        assert!(!half.exists());
+        assert_eq!(sides.get(&body.id()).unwrap(), Some(body));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     api,
     error::MarketError,
-    keys::MasterKey,
+    keys::{KeysError, MasterKey},
     limits::UPLOAD_BYTES_DEFAULT,
     market::{Market, Parts},
 };
@@ -191,6 +191,8 @@ async fn supervise(
     let ended = tokio::select! {
         followed = &mut follow => followed.map_or_else(|error| Err(ServiceError::Server(std::io::Error::other(error))), |done| done.map_err(ServiceError::from)),
         served = &mut server => served.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(ServiceError::Server),
+        // It would answer every question and keep nothing of what it is told.
+        error = stopping.0.own.broken() => Err(MarketError::from(KeysError::Store(error)).into()),
         () = stop.cancelled() => Ok(()),
     };
     stop.cancel();

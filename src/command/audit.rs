@@ -109,6 +109,7 @@ fn problem(error: &AuditError) -> Problem {
     let (help, exit) = match error {
         AuditError::Scratch(_) => ("choose another --scratch with enough room", Exit::File),
         AuditError::Anchor(_) => ("check the trust anchor", Exit::File),
+        AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
     };

@@ -2,8 +2,8 @@
 //! there twice.
 
 use super::{
-    harness::{Net, Service},
-    kills::{kills, moment, spawn},
+    harness::{Net, Service, seeds},
+    kills::{moment, spawn},
 };
 use ledger::api::{
     client::Client,
@@ -55,7 +55,7 @@ fn a_demonstration_killed_again_and_again_is_whole_and_made_once() {
 
     let net = Net::new();
     let mut at = 0;
-    for round in kills() {
+    for round in seeds(0..5) {
         let mut child = spawn(&net, &UP);
         // Further in each time, at another moment of a step.
         let goal = (steps_done(&net) + STEPS).min(all - 1);

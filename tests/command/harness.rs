@@ -130,6 +130,22 @@ impl Net {
         self.start(&["node", "run"])
     }
 
+    /// What its services said since the last time.
+    pub fn said(&self) -> String {
+        let path = self.path("log");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        text
+    }
+
+    /// The party and key that the key file `name` holds.
+    pub fn identity(&self, name: &str) -> ledger::api::client::Identity {
+        let layout = genesis::Layout::at(self.dir());
+        let passphrase = genesis::Passphrase::read(&layout.passphrase_path()).unwrap();
+        let signer = layout.keyring().open(&name.parse().unwrap(), &passphrase).unwrap();
+        ledger::api::client::Identity { party: signer.party().unwrap(), signer: std::sync::Arc::new(signer) }
+    }
+
     pub fn client(&self) -> ledger::api::client::Client {
         let anchor = genesis::TrustAnchor::read(&self.dir().join("anchor.json")).unwrap();
         let config = genesis::Layout::at(self.dir()).config().unwrap();
@@ -157,6 +173,23 @@ impl Service {
         panic!("it does not stop");
     }
 
+    /// Waits until it has ended by itself.
+    pub fn ended(mut self, within: Duration) -> std::process::ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < within, "it goes on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Has it ended?
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// `kill -9`: no warning, no goodbye.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -170,6 +203,19 @@ impl Drop for Service {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Does `said` hold `part`, however its lines are folded?
+pub fn says(said: &str, part: &str) -> bool {
+    let squeeze = |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect::<String>();
+    squeeze(said).contains(&squeeze(part))
+}
+
+/// The range in `LONJA_SEEDS`, or `otherwise`.
+pub fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("LONJA_SEEDS") else { return otherwise };
+    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
+    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
 }
 
 /// The public catalogues, unless they are not on this machine; then the runner is told.

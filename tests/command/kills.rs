@@ -1,6 +1,9 @@
 //! `kill -9` at any moment: an import and a purchase go on where the ledger says they are.
 
-use super::harness::{Net, catalogues, command};
+use super::{
+    contacts::{self, Contacts},
+    harness::{Net, catalogues, command, seeds},
+};
 use contracts::{
     agreement::Holding,
     id::{DatasetId, PartyId},
@@ -14,13 +17,6 @@ use std::{
     process::{Child, Stdio},
     time::Duration,
 };
-
-/// Kills of each kind: 0..5 in the suite; a campaign names others by LONJA_SEEDS=A..B.
-pub fn kills() -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("LONJA_SEEDS") else { return 0..5 };
-    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
-    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
-}
 
 /// A moment that differs from kill to kill, and is the same each time.
 pub fn moment(kill: u64, most_ms: u64) -> Duration {
@@ -47,7 +43,7 @@ fn an_import_survives_kills_and_holds_each_record_once() {
     let net = Net::created();
     let mut node = net.node();
     let importer = member(&net, "importer", "provider");
-    for round in kills() {
+    for round in seeds(0..5) {
         let (_, file) = &catalogues[(round % 2) as usize];
         let mut import = spawn(&net, &["listing", "import", file.to_str().unwrap(), "--as", "importer"]);
         std::thread::sleep(Duration::from_millis(200) + moment(round, 1_200));
@@ -68,21 +64,22 @@ fn an_import_survives_kills_and_holds_each_record_once() {
         published += first["published"].as_u64().unwrap();
     }
     assert_eq!(records, 895);
-    let seen = on_the_ledger(&net, &catalogues.iter().map(|(_, file)| file.as_path()).collect::<Vec<_>>());
+    let files: Vec<_> = catalogues.iter().map(|(_, file)| file.as_path()).collect();
+    let seen = on_the_ledger(&net, &files);
     assert_eq!(seen.len(), 895, "{published} of them after the last kill");
     for (name, file) in &catalogues {
         let catalogue = marketplace::import::read(&std::fs::read(file).unwrap(), name).unwrap();
         assert!(catalogue.records.iter().all(|record| seen.contains(&record.dataset(&importer))), "{name}");
     }
     node.stop();
+    contacts::none_in(&net.dir().join("node"), &files);
     assert_eq!(net.audit()["findings"].as_array().unwrap().len(), 0);
 }
 
 /// Every dataset that a transaction published, each once; and no contact's name or address in any
 /// byte that is ordered.
 fn on_the_ledger(net: &Net, files: &[&Path]) -> BTreeSet<DatasetId> {
-    let contacts = contacts(files);
-    assert!(contacts.len() > 100, "{} contacts", contacts.len());
+    let contacts = Contacts::read(files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = net.client();
@@ -93,9 +90,7 @@ fn on_the_ledger(net: &Net, files: &[&Path]) -> BTreeSet<DatasetId> {
             for block in follower.next(Duration::from_secs(5)).await.unwrap() {
                 height = block.height;
                 for item in block.items {
-                    let text = String::from_utf8_lossy(&item.transaction.bytes()).to_lowercase();
-                    let found = contacts.iter().find(|contact| text.contains(contact.as_str()));
-                    assert_eq!(found, None, "in transaction {}", item.id);
+                    assert_eq!(contacts.find(&item.transaction.bytes()), None, "in transaction {}", item.id);
                     for event in item.events {
                         if let contracts::event::Event::DatasetPublished { dataset, .. } = event {
                             assert!(seen.insert(dataset), "{dataset} was published twice");
@@ -106,28 +101,6 @@ fn on_the_ledger(net: &Net, files: &[&Path]) -> BTreeSet<DatasetId> {
         }
         seen
     })
-}
-
-/// Names and addresses of the contacts, but for those that are the name of an office.
-fn contacts(files: &[&Path]) -> BTreeSet<String> {
-    let mut contacts = BTreeSet::new();
-    for file in files {
-        let bytes = std::fs::read(file).unwrap();
-        let offices = marketplace::import::read(&bytes, "offices").unwrap().report.office_names;
-        let offices: BTreeSet<String> = offices.iter().map(|name| name.to_lowercase()).collect();
-        let catalogue: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-        for record in catalogue["dataset"].as_array().unwrap() {
-            for field in ["fn", "hasEmail"] {
-                let Some(text) = record["contactPoint"][field].as_str() else { continue };
-                let text = text.trim().trim_start_matches("mailto:").to_lowercase();
-                // Two words and more: a word alone ("Data") is no name of somebody.
-                if (text.contains('@') || text.contains(' ')) && !offices.contains(&text) {
-                    contacts.insert(text);
-                }
-            }
-        }
-    }
-    contacts
 }
 
 #[test]
@@ -145,7 +118,7 @@ fn a_purchase_that_is_killed_is_paid_and_granted_or_neither() {
     let dataset = net.ok(&publish)["dataset"].as_str().unwrap().to_owned();
     let offer = net.ok(&["offer", "make", &dataset, "--price", "EUR:1", "--as", "provider"])["offer"].clone();
     let offer = offer.as_str().unwrap();
-    for round in kills() {
+    for round in seeds(0..5) {
         let mut buy = spawn(&net, &["buy", offer, "--purpose", "maintenance", "--as", "buyer"]);
         std::thread::sleep(moment(round, 500));
         node.kill();

@@ -1,17 +1,15 @@
 //! Bad input gets a precise error and changes nothing.
 
-use super::harness::Net;
+use super::harness::{Net, says};
 use std::net::TcpListener;
 
 #[test]
 fn errors_say_what_and_what_to_try() {
     let net = Net::created();
     let say = |code, arguments: &[&str], expected: &[&str]| {
-        // Long lines are folded, with a bar in front of what follows.
-        let said = net.fails(code, arguments).replace('│', " ");
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = net.fails(code, arguments);
         for part in expected {
-            assert!(said.contains(part), "{arguments:?}: {said}");
+            assert!(says(&said, part), "{arguments:?}: {said}");
         }
     };
     // Nothing runs yet.
@@ -66,4 +64,31 @@ fn a_configuration_that_is_wrong_names_key_and_remedy() {
     std::fs::write(&path, wrong).unwrap();
     assert!(net.fails(6, &["node", "run"]).contains("behind_proxy"));
     drop(occupied);
+}
+
+#[test]
+fn a_second_process_and_an_occupied_port_are_named_for_each_service() {
+    let net = Net::created();
+    let node = net.node();
+    let services = ["market", "explorer"].map(|service| net.start(&[service, "run"]));
+    let fails = |code, arguments: &[&str], expected: &[&str]| {
+        let said = net.fails(code, arguments);
+        for part in expected {
+            assert!(says(&said, part), "{arguments:?}: no {part:?} in: {said}");
+        }
+    };
+    for (service, flag) in [("node", "--node-port"), ("market", "--market-port"), ("explorer", "--explorer-port")] {
+        let (choose, table) = (format!("choose another with {flag} N"), format!("[{service}] in lonja.toml"));
+        fails(5, &[service, "run"], &["is occupied", &choose, &table]);
+        // On a port of its own it finds that the folder is taken.
+        let folder = net.dir().join(service).display().to_string();
+        let taken = "is in use by another process: stop that one first";
+        fails(6, &[service, "run", flag, "0"], &[&folder, taken]);
+    }
+    fails(5, &["up"], &["is occupied", "--node-port"]);
+    fails(6, &["up", "--node-port", "0"], &["is in use by another process"]);
+    // Those that were there first never noticed.
+    net.ok(&["party", "show", "operator"]);
+    services.into_iter().for_each(super::harness::Service::stop);
+    node.stop();
 }

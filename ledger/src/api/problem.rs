@@ -96,6 +96,8 @@ impl From<Refused> for Problem {
             },
             Refused::Busy(Busy::Full | Busy::Share) => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "The node is busy"),
             Refused::Busy(Busy::Waiting) => of(StatusCode::CONFLICT, "waiting", "The transaction is waiting already"),
+            Refused::DiskFull(_) => of(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The node's disk is full"),
+            Refused::CutShort { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "cut-short", "The node stopped meanwhile"),
             Refused::Stopped(_) => of(StatusCode::SERVICE_UNAVAILABLE, "stopped", "The node makes no blocks"),
             Refused::Pending(_) => of(StatusCode::GATEWAY_TIMEOUT, "pending", "Not decided yet"),
             Refused::Faulty | Refused::Store(_) | Refused::Fault(_) | Refused::Sides(_) => Self::internal(detail),

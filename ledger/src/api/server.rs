@@ -59,7 +59,7 @@ pub fn router(handle: Handle) -> Router {
         .with_state(handle)
 }
 
-/// Serves on `listener` until `stop` is done.
+/// Serves on `listener` until `stop` is done. Whoever waits for the next block is then sent home.
 ///
 /// # Errors
 /// What the socket says.
@@ -68,6 +68,11 @@ pub async fn serve(
     handle: Handle,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let closing = handle.clone();
+    let stop = async move {
+        stop.await;
+        closing.close();
+    };
     axum::serve(listener, router(handle)).with_graceful_shutdown(stop).await
 }
 
@@ -240,7 +245,11 @@ async fn blocks(State(handle): State<Handle>, Query(query): Query<BlocksQuery>) 
     let wait = Duration::from_millis(query.wait_ms.min(FOLLOW_WAIT_MS_MAX));
     let mut watch = handle.watch();
     // A time-out is an empty answer, not an error: the follower asks again.
-    drop(tokio::time::timeout(wait, watch.wait_for(|tip| tip.height > query.after)).await);
+    let news = async { drop(tokio::time::timeout(wait, watch.wait_for(|tip| tip.height > query.after)).await) };
+    tokio::select! {
+        () = news => {}
+        () = handle.closing() => {}
+    }
     let limit = if query.limit == 0 { FOLLOW_BLOCKS_MAX } else { query.limit.min(FOLLOW_BLOCKS_MAX) };
     let pages = aside(move || block_pages(&handle, query.after, limit)).await?;
     Ok(binary(pages))

@@ -15,7 +15,7 @@ pub use report::{Finding, Report};
 
 use crate::{
     api::client::Client,
-    chain::Chain,
+    chain::{BlockError, Chain},
     highwater::HighWater,
     log::{self, proof::TreeHead},
     receipt::{Seal, Trust},
@@ -40,6 +40,9 @@ pub enum AuditError {
     /// Another process has the ledger open.
     #[error("{0}")]
     InUse(String),
+    /// Opening the ledger needs room that its disk does not have.
+    #[error("{0}")]
+    DiskFull(String),
     /// The node cannot be reached.
     #[error("{0}")]
     Unreachable(String),
@@ -73,6 +76,9 @@ pub fn folder(
         Ok(store) => store,
         Err(crate::store::StoreError::Kv(error @ crate::store::KvError::InUse { .. })) => {
             return Err(AuditError::InUse(error.to_string()));
+        }
+        Err(crate::store::StoreError::Kv(error @ crate::store::KvError::DiskFull { .. })) => {
+            return Err(AuditError::DiskFull(error.to_string()));
         }
         Err(error) => {
             report.find("db", error.to_string());
@@ -141,16 +147,42 @@ fn replay(
         }
     };
     for height in 1..=last {
-        if let Err(reason) = one(source, &trust, &mut chain, height, report) {
-            report.find(format!("block {height}"), reason);
-            break;
+        match one(source, &trust, &mut chain, height, report) {
+            Ok(()) => progress(height, last),
+            Err(Broken::Scratch(reason)) => return Err(AuditError::Scratch(reason)),
+            Err(Broken::Block(reason)) => {
+                report.find(format!("block {height}"), reason);
+                break;
+            }
         }
-        progress(height, last);
     }
     let tip = chain.tip();
     report.head(tip.height, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
     money::check(chain.store(), report);
     Ok(chain)
+}
+
+/// Why a block could not be taken up into the scratch store.
+enum Broken {
+    /// It is not what it must be.
+    Block(String),
+    /// The scratch store failed, which says nothing about the block.
+    Scratch(String),
+}
+
+impl From<String> for Broken {
+    fn from(reason: String) -> Self {
+        Self::Block(reason)
+    }
+}
+
+impl From<BlockError> for Broken {
+    fn from(error: BlockError) -> Self {
+        match error {
+            BlockError::Store(error) => Self::Scratch(error.to_string()),
+            error => Self::Block(error.to_string()),
+        }
+    }
 }
 
 /// Verifies one block and commits it to the scratch store.
@@ -160,22 +192,22 @@ fn one(
     chain: &mut Chain,
     height: Height,
     report: &mut Report,
-) -> Result<(), String> {
+) -> Result<(), Broken> {
     let page = source.block(height)?;
     let text = |error: &dyn std::error::Error| error.to_string();
-    let prepared = chain.verify(&page.block).map_err(|error| text(&error))?;
+    let prepared = chain.verify(&page.block)?;
     let head = TreeHead { size: page.block.header.log_size, root: page.block.header.log_root };
     page.certificate.verify(&trust.network(), trust.era(head.size)).map_err(|error| text(&error))?;
     if page.certificate.block != page.block.header.id() || page.certificate.height != height {
-        return Err("its certificate is of another block".into());
+        return Err(Broken::Block("its certificate is of another block".into()));
     }
     page.seal.verify(trust, &head).map_err(|error| format!("its seal: {error}"))?;
     let seal = borsh::to_vec(&page.seal).expect("writing to memory does not fail");
-    let committed = chain.commit(prepared, page.certificate).map_err(|error| text(&error))?;
+    let committed = chain.commit(prepared, page.certificate)?;
     if committed.results != page.results {
-        return Err("its results are not what executing it gives".into());
+        return Err(Broken::Block("its results are not what executing it gives".into()));
     }
-    chain.store().keep_seal(height, seal).map_err(|error| text(&error))?;
+    chain.store().keep_seal(height, seal).map_err(|error| Broken::Scratch(error.to_string()))?;
     report.block(committed.results.iter().map(|result| &result.entry));
     Ok(())
 }

@@ -23,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 /// A running node, for everybody but its own thread. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Why a submission was not taken in. Nothing of it is kept.
@@ -50,9 +50,22 @@ pub enum Refused {
     /// The side body cannot be kept.
     #[error("the side body cannot be kept: {0}")]
     Sides(String),
+    /// There is no room for the side body; the node stops.
+    #[error("the transaction was not taken in: {0}")]
+    DiskFull(String),
     /// The node makes no blocks.
     #[error("the node has stopped: {0}")]
     Stopped(String),
+    /// The node stopped while it was waited for; it may have been committed.
+    #[error(
+        "the node stopped before it knew what became of transaction {id} ({reason}): when it runs again, send the same bytes again, which never counts twice"
+    )]
+    CutShort {
+        /// Which.
+        id: TransactionId,
+        /// Why it stopped.
+        reason: String,
+    },
     /// It was left out of the block because executing it failed; our fault, reported in the log.
     #[error("executing the transaction failed in a way that is the node's fault; it was left out and nothing changed")]
     Faulty,
@@ -92,6 +105,28 @@ impl Handle {
     pub(super) fn ask_to_stop(&self) {
         self.shared.queue.lock().shutdown = true;
         self.shared.wake.notify_all();
+    }
+
+    /// Waits until the node makes no more blocks, because it was asked to stop or because it had to.
+    /// Returns why.
+    pub async fn ended(&self) -> String {
+        // An error means that the node is gone altogether, which is an end too.
+        drop(self.shared.ended.subscribe().wait_for(|ended| *ended).await);
+        self.why_stopped()
+    }
+
+    /// Sends those home who wait for the next block: the server stops.
+    pub fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+
+    /// Waits for [`Handle::close`].
+    pub async fn closing(&self) {
+        drop(self.shared.closing.subscribe().wait_for(|closing| *closing).await);
+    }
+
+    fn why_stopped(&self) -> String {
+        self.shared.stopped.lock().clone().unwrap_or_else(|| "it is stopping".into())
     }
 
     /// The network.
@@ -166,10 +201,13 @@ impl Handle {
         }
         self.check_admissible(&reader, &checked)?;
         if let Some(side) = &submission.side {
-            self.shared.sides.keep(side).map_err(|error: SidesError| Refused::Sides(error.to_string()))?;
+            self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
         }
         let (sender, receiver) = oneshot::channel();
         let mut queue = self.shared.queue.lock();
+        if queue.ended {
+            return Err(Refused::Stopped(self.why_stopped()));
+        }
         match queue.mempool.insert(checked) {
             // The same bytes again, while the first still wait: both learn the same fate.
             Ok(()) | Err(Busy::Waiting) => queue.waiters.entry(id).or_default().push(sender),
@@ -178,6 +216,18 @@ impl Handle {
         drop(queue);
         self.shared.wake.notify_one();
         Ok((id, Some(receiver)))
+    }
+
+    /// A side body that finds no room stops the node: it would go on taking in what has none, and
+    /// refuse what has one, until the store finds no room either.
+    fn not_kept(&self, error: SidesError) -> Refused {
+        let said = error.to_string();
+        if !matches!(error, SidesError::DiskFull { .. }) {
+            return Refused::Sides(said);
+        }
+        self.shared.queue.lock().halt.get_or_insert(error);
+        self.shared.wake.notify_all();
+        Refused::DiskFull(said)
     }
 
     fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<(), Refused> {
@@ -200,10 +250,7 @@ impl Handle {
     ) -> Result<Fate, Refused> {
         match tokio::time::timeout_at(deadline, receiver).await {
             Err(_) => Err(Refused::Pending(id)),
-            Ok(Err(_)) => {
-                let reason = self.shared.stopped.lock().clone();
-                Err(Refused::Stopped(reason.unwrap_or_else(|| "it is stopping".into())))
-            }
+            Ok(Err(_)) => Err(Refused::CutShort { id, reason: self.why_stopped() }),
             Ok(Ok(Fate::Dropped(reason))) => Err(reason.into()),
             Ok(Ok(Fate::Faulty)) => Err(Refused::Faulty),
             Ok(Ok(fate)) => Ok(fate),

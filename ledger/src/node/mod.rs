@@ -5,31 +5,30 @@
 //! takes submissions in, waits for their fate, and reads what is committed. The order in which a
 //! block becomes known is the safety argument: durable block, then high-water, then signature, then
 //! the answer to whoever waits.
+//!
+//! A node whose disk is full stops: what it has not answered may or may not be in the ledger, and
+//! only a start tells, which finishes the newest block. It never goes on with a part of its files.
 
+mod error;
 mod fate;
 mod handle;
 mod run;
 
+pub use error::NodeError;
 pub use fate::{Decided, Fate};
 pub use handle::{Handle, Refused, Status};
 
 use crate::{
-    chain::{BlockError, Chain, OpenError},
-    highwater::{HighWater, HighWaterError, Mark},
-    log::{self, LogError},
+    chain::Chain,
+    highwater::{HighWater, Mark},
+    log,
     mempool::Mempool,
-    ordering::{OrderingError, solo::Solo},
-    receipt::SealError,
+    ordering::solo::Solo,
     sides::{Sides, SidesError},
-    store::{Store, StoreError, Tip},
-    time::ClockJumped,
+    store::{Store, Tip},
 };
-use contracts::{
-    id::{Height, NetworkId},
-    key::{SignError, Signer},
-    validators::ValidatorSet,
-};
-use genesis::{SignedDocument, document::Untrue};
+use contracts::{id::NetworkId, key::Signer, validators::ValidatorSet};
+use genesis::SignedDocument;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::HashMap,
@@ -62,82 +61,6 @@ pub struct Config {
     pub confirm_time: bool,
 }
 
-/// Why a node could not start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// The founding document does not hold.
-    #[error("the founding document does not hold")]
-    Document(#[from] Untrue),
-    /// A solo node is for a network of one validator.
-    #[error("a solo node runs a network of one validator, this one has {0}")]
-    NotSolo(usize),
-    /// The keys are not those of the validator in the founding document.
-    #[error("the {0} key is not the one that the founding document gives the validator: open the right key file")]
-    WrongKey(&'static str),
-    /// The folder cannot be made.
-    #[error("cannot create {path}")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the file system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The high-water file says no.
-    #[error(transparent)]
-    HighWater(#[from] HighWaterError),
-    /// The store is older than what was signed.
-    #[error(
-        "{path} was rolled back: it ends at height {found}, but height {signed} was signed. Restore the newest copy of the store; never the high-water file"
-    )]
-    RolledBack {
-        /// The store.
-        path: PathBuf,
-        /// Its height.
-        found: Height,
-        /// The height that was signed.
-        signed: Height,
-    },
-    /// The store holds another history than the one that was signed.
-    #[error("{path} holds another history than the one that was signed at height {signed}")]
-    OtherHistory {
-        /// The store.
-        path: PathBuf,
-        /// The height that was signed.
-        signed: Height,
-    },
-    /// The chain cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The side store cannot be opened or written.
-    #[error(transparent)]
-    Sides(#[from] SidesError),
-    /// The store said no.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// A block could not be made or committed.
-    #[error(transparent)]
-    Block(#[from] BlockError),
-    /// Ordering failed.
-    #[error(transparent)]
-    Ordering(#[from] OrderingError),
-    /// A key could not sign.
-    #[error(transparent)]
-    Sign(#[from] SignError),
-    /// A seal could not be made.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The clock jumped.
-    #[error(transparent)]
-    Clock(#[from] ClockJumped),
-    /// The thread could not be started.
-    #[error("cannot start the node's thread: {0}")]
-    Thread(#[source] std::io::Error),
-}
-
 /// A running node.
 pub struct Node {
     handle: Handle,
@@ -155,8 +78,12 @@ pub(crate) struct Shared {
     pub queue: Mutex<Queue>,
     pub wake: Condvar,
     pub tip: watch::Sender<Tip>,
-    /// Why the node stopped, if it did.
+    /// Why the node makes no blocks, if it makes none: for now, or for good.
     pub stopped: Mutex<Option<String>>,
+    /// Has the node's thread ended?
+    pub ended: watch::Sender<bool>,
+    /// Are those who wait for the next block to be sent home, since the server stops?
+    pub closing: watch::Sender<bool>,
     pub keys: ValidatorKeys,
     pub confirm_time: bool,
     pub metrics: crate::metrics::Metrics,
@@ -168,6 +95,10 @@ pub(crate) struct Queue {
     pub mempool: Mempool,
     pub waiters: HashMap<contracts::id::TransactionId, Vec<tokio::sync::oneshot::Sender<Fate>>>,
     pub shutdown: bool,
+    /// What must stop the node, found by somebody who takes submissions in.
+    pub halt: Option<SidesError>,
+    /// No block comes any more: nobody may begin to wait.
+    pub ended: bool,
 }
 
 impl Node {
@@ -176,6 +107,11 @@ impl Node {
     /// # Errors
     /// [`NodeError`], naming file and remedy.
     pub fn start(config: Config) -> Result<Self, NodeError> {
+        Self::start_with(config, |opened| opened)
+    }
+
+    /// As [`Node::start`]; tests put another high-water file in the place of the one that was opened.
+    fn start_with(config: Config, replace: impl FnOnce(HighWater) -> HighWater) -> Result<Self, NodeError> {
         config.document.verify()?;
         let network = config.document.network;
         let set = check_keys(&config)?;
@@ -190,6 +126,7 @@ impl Node {
         let chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
         check_mark(&chain, highwater.mark(), &db)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
+        sides.clear_unfinished()?;
         let (tip, _) = watch::channel(chain.tip().clone());
         let shared = Arc::new(Shared {
             network,
@@ -200,13 +137,15 @@ impl Node {
             wake: Condvar::new(),
             tip,
             stopped: Mutex::new(None),
+            ended: watch::channel(false).0,
+            closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
             metrics: crate::metrics::Metrics::default(),
             keys: config.keys.clone(),
             document: config.document,
         });
         let ordering = Box::new(Solo::new(network, config.keys.consensus));
-        let mut owner = run::Owner::new(shared.clone(), chain, highwater, ordering);
+        let mut owner = run::Owner::new(shared.clone(), chain, replace(highwater), ordering);
         owner.recover()?;
         let thread = std::thread::Builder::new()
             .name("lonja-node".into())
@@ -267,3 +206,6 @@ fn check_mark(chain: &Chain, mark: Mark, path: &Path) -> Result<(), NodeError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use super::{
     fate::{Decided, Fate},
 };
 use crate::{
-    chain::{BlockError, Chain, Committed, Prepared},
+    chain::{Chain, Committed, Prepared},
     highwater::{HighWater, Mark},
     limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
     log::{
@@ -91,14 +91,17 @@ impl Owner {
             Err(_) => "an invariant of the ledger does not hold; see the log".to_string(),
         };
         *self.shared.stopped.lock() = Some(reason);
+        let mut queue = self.shared.queue.lock();
+        queue.ended = true;
         // Whoever waits learns from the closed channel that no answer comes.
-        self.shared.queue.lock().waiters.clear();
-        self.shared.tip.send_modify(|_| {});
+        queue.waiters.clear();
+        drop(queue);
+        self.shared.ended.send_replace(true);
     }
 
     fn blocks(&mut self) -> Result<(), NodeError> {
         loop {
-            let Some(candidates) = self.next_candidates() else { return Ok(()) };
+            let Some(candidates) = self.next_candidates()? else { return Ok(()) };
             let clock_ms = now_ms();
             let stamp_ms = stamp(self.chain.tip().time_ms, clock_ms);
             if let Err(jumped) = self.clock.check(stamp_ms, self.monotonic_ms()) {
@@ -123,22 +126,23 @@ impl Owner {
     }
 
     /// Waits for something to do. `None` when asked to stop.
-    fn next_candidates(&mut self) -> Option<Vec<Checked>> {
+    fn next_candidates(&mut self) -> Result<Option<Vec<Checked>>, NodeError> {
         let mut queue = self.shared.queue.lock();
-        if queue.shutdown {
-            return None;
-        }
-        if let Some(part) = self.suspects.pop_front() {
-            return Some(part);
-        }
         let idle_at = self.last_block + Duration::from_millis(IDLE_BLOCK_MS);
-        let first = self.chain.tip().height == 0;
-        while queue.mempool.is_empty() && !queue.shutdown && !first {
+        let at_once = !self.suspects.is_empty() || self.chain.tip().height == 0;
+        while !at_once && queue.mempool.is_empty() && !queue.shutdown && queue.halt.is_none() {
             if self.shared.wake.wait_until(&mut queue, idle_at).timed_out() {
                 break;
             }
         }
-        if queue.shutdown { None } else { Some(queue.mempool.drain(PROPOSAL_TRANSACTIONS_MAX, BLOCK_BYTES_MAX)) }
+        if let Some(error) = queue.halt.take() {
+            return Err(error.into());
+        }
+        if queue.shutdown {
+            return Ok(None);
+        }
+        let part = self.suspects.pop_front();
+        Ok(Some(part.unwrap_or_else(|| queue.mempool.drain(PROPOSAL_TRANSACTIONS_MAX, BLOCK_BYTES_MAX))))
     }
 
     /// Executes candidates. A panic is the fault of one of them: it is found by halving, and left out.
@@ -172,7 +176,7 @@ impl Owner {
         let (height, time_ms) = (prepared.header.entry.height, prepared.header.entry.time_ms);
         let head = TreeHead { size: prepared.header.log_size, root: prepared.header.log_root };
         let certificate = self.ordering.order(height, prepared.header.id())?;
-        let committed = self.chain.commit(prepared, certificate).map_err(stop_on_store)?;
+        let committed = self.chain.commit(prepared, certificate)?;
         // The block is durable. A crash from here on is finished by `recover`.
         self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
         let seal = self.seal(height, time_ms, &head)?;
@@ -234,10 +238,6 @@ impl Owner {
 fn reachable(new: &[SubtreeHash], before: &Frontier) -> HashMap<(u8, u64), contracts::id::Digest> {
     let old = peaks(0, before.count()).zip(before.peaks().iter().copied());
     old.chain(new.iter().map(|hash| ((hash.level, hash.index), hash.hash))).collect()
-}
-
-fn stop_on_store(error: BlockError) -> NodeError {
-    NodeError::Block(error)
 }
 
 fn explain(error: &dyn std::error::Error) -> String {

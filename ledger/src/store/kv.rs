@@ -3,7 +3,16 @@
 //! The only file besides this folder's own that names RocksDB. Services use it for read models and
 //! vault; the ledger's typed floor in [`super`] stands on it. Every write is one batch and fsynced
 //! before it returns, so what was acknowledged survives `kill -9` and power loss.
+//!
+//! A store that failed to write takes no further write until it is opened anew. What of the failed
+//! batch lies on the disk is not known before, and RocksDB may go on by itself once there is room:
+//! without this, a later write could stand on one that its caller believes was refused.
 
+mod error;
+
+pub use error::KvError;
+
+use error::explain;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
     ReadOptions, WriteBatch, WriteOptions,
@@ -12,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use tokio::sync::watch;
 
 /// Bytes of decompressed blocks kept in memory for one store.
 const CACHE_BYTES: usize = 192 * 1024 * 1024;
@@ -26,41 +36,8 @@ pub struct Kv {
     db: Arc<DB>,
     path: Arc<PathBuf>,
     families: Arc<[&'static str]>,
-}
-
-/// Why the store could not do something.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum KvError {
-    /// Another process has it open.
-    #[error("{path} is in use by another process: stop that one first, or choose another directory")]
-    InUse {
-        /// Which store.
-        path: PathBuf,
-    },
-    /// Its files do not fit together or cannot be read.
-    #[error("{path} is damaged: {reason}")]
-    Damaged {
-        /// Which store.
-        path: PathBuf,
-        /// What RocksDB says.
-        reason: String,
-    },
-    /// No space is left.
-    #[error("the disk of {path} is full: make room and start again; nothing that was acknowledged is lost")]
-    DiskFull {
-        /// Which store.
-        path: PathBuf,
-    },
-    /// Anything else.
-    #[error("cannot {doing} {path}: {reason}")]
-    Other {
-        /// What was tried.
-        doing: &'static str,
-        /// Which store.
-        path: PathBuf,
-        /// What RocksDB says.
-        reason: String,
-    },
+    /// The first write that failed.
+    broken: Arc<watch::Sender<Option<KvError>>>,
 }
 
 /// Family, key, and the value; none to remove what is there.
@@ -115,7 +92,13 @@ impl Kv {
         let cache = Cache::new_lru_cache(CACHE_BYTES);
         let descriptors = families.iter().map(|family| ColumnFamilyDescriptor::new(*family, family_options(&cache)));
         let db = DB::open_cf_descriptors(&options, path, descriptors).map_err(|error| explain("open", path, &error))?;
-        Ok(Self { db: Arc::new(db), path: Arc::new(path.to_path_buf()), families: families.into() })
+        let (broken, _) = watch::channel(None);
+        Ok(Self {
+            db: Arc::new(db),
+            path: Arc::new(path.to_path_buf()),
+            families: families.into(),
+            broken: Arc::new(broken),
+        })
     }
 
     /// The value under `key`.
@@ -146,9 +129,12 @@ impl Kv {
     /// Writes a batch. When this returns, it is durable.
     ///
     /// # Errors
-    /// [`KvError`]; then nothing of it was written, or, after [`KvError::Other`], the store must be
-    /// opened anew to know.
+    /// [`KvError`]; whether the batch is there is known when the store is opened anew, and until then
+    /// every further write fails with the same error.
     pub fn write(&self, batch: Batch) -> Result<(), KvError> {
+        if let Some(error) = self.broken.borrow().clone() {
+            return Err(error);
+        }
         let mut writes = WriteBatch::default();
         for (family, key, value) in batch.writes {
             match value {
@@ -158,7 +144,29 @@ impl Kv {
         }
         let mut options = WriteOptions::default();
         options.set_sync(true);
-        self.db.write_opt(writes, &options).map_err(|error| explain("write", &self.path, &error))
+        self.db.write_opt(writes, &options).map_err(|error| self.break_by(explain("write", &self.path, &error)))
+    }
+
+    /// Waits until a write has failed, which may never be. Whoever serves from this store has to stop
+    /// then: it can be read still, and looks healthy.
+    pub async fn broken(&self) -> KvError {
+        let mut broken = self.broken.subscribe();
+        match broken.wait_for(Option::is_some).await.map(|error| error.clone()) {
+            Ok(Some(error)) => error,
+            // The sender lives as long as this clone of the store.
+            _ => std::future::pending().await,
+        }
+    }
+
+    fn break_by(&self, error: KvError) -> KvError {
+        self.broken.send_if_modified(|broken| match broken {
+            Some(_) => false,
+            None => {
+                *broken = Some(error.clone());
+                true
+            }
+        });
+        error
     }
 
     /// A view that does not change while it is read.
@@ -293,17 +301,6 @@ fn family_options(cache: &Cache) -> Options {
     options.set_bottommost_compression_type(DBCompressionType::Zstd);
     options.set_level_compaction_dynamic_level_bytes(true);
     options
-}
-
-fn explain(doing: &'static str, path: &Path, error: &rocksdb::Error) -> KvError {
-    use rocksdb::ErrorKind;
-    let (path, reason) = (path.to_path_buf(), error.to_string());
-    match error.kind() {
-        ErrorKind::IOError if reason.contains("lock") || reason.contains("LOCK") => KvError::InUse { path },
-        _ if reason.contains("No space left") => KvError::DiskFull { path },
-        ErrorKind::Corruption => KvError::Damaged { path, reason },
-        _ => KvError::Other { doing, path, reason },
-    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Market(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub client: Client,
     pub gateway: Identity,
+    /// Keys, orders and vault, which are nowhere else.
+    pub own: Kv,
     pub rows: Rows,
     pub search: Search,
     pub keys: Keys,
@@ -88,10 +90,11 @@ impl Market {
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
         let objects = Objects::open(&dir.join("objects"), parts.upload_bytes_max)?;
-        let vault = Vault::open(own, &dir.join("subjects"), parts.master)?;
+        let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
             gateway: parts.gateway,
+            own,
             rows,
             search,
             keys,

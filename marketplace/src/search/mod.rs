@@ -43,7 +43,9 @@ pub enum SearchError {
         source: std::io::Error,
     },
     /// Writing a batch. Rows and cursor are as before.
-    #[error("writing a batch to the search index failed")]
+    #[error(
+        "the search index cannot be written: make room on its disk if that is full, and start again; it follows the ledger, so nothing is lost"
+    )]
     Write(#[source] tantivy::TantivyError),
     /// Reading.
     #[error("reading the search index failed")]

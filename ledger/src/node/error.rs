@@ -1,0 +1,107 @@
+//! Why a node could not start, or had to stop.
+
+use crate::{
+    chain::{BlockError, OpenError},
+    highwater::HighWaterError,
+    log::LogError,
+    ordering::OrderingError,
+    receipt::SealError,
+    sides::SidesError,
+    store::{KvError, StoreError},
+    time::ClockJumped,
+};
+use contracts::{id::Height, key::SignError};
+use genesis::document::Untrue;
+use std::path::PathBuf;
+
+/// Why a node could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The founding document does not hold.
+    #[error("the founding document does not hold")]
+    Document(#[from] Untrue),
+    /// A solo node is for a network of one validator.
+    #[error("a solo node runs a network of one validator, this one has {0}")]
+    NotSolo(usize),
+    /// The keys are not those of the validator in the founding document.
+    #[error("the {0} key is not the one that the founding document gives the validator: open the right key file")]
+    WrongKey(&'static str),
+    /// The folder cannot be made.
+    #[error("cannot create {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the file system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The high-water file says no.
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
+    /// The store is older than what was signed.
+    #[error(
+        "{path} was rolled back: it ends at height {found}, but height {signed} was signed. Restore the newest copy of the store; never the high-water file"
+    )]
+    RolledBack {
+        /// The store.
+        path: PathBuf,
+        /// Its height.
+        found: Height,
+        /// The height that was signed.
+        signed: Height,
+    },
+    /// The store holds another history than the one that was signed.
+    #[error("{path} holds another history than the one that was signed at height {signed}")]
+    OtherHistory {
+        /// The store.
+        path: PathBuf,
+        /// The height that was signed.
+        signed: Height,
+    },
+    /// The chain cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The side store cannot be opened or written.
+    #[error(transparent)]
+    Sides(#[from] SidesError),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A block could not be made or committed.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// Ordering failed.
+    #[error(transparent)]
+    Ordering(#[from] OrderingError),
+    /// A key could not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A seal could not be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The clock jumped.
+    #[error(transparent)]
+    Clock(#[from] ClockJumped),
+    /// The thread could not be started.
+    #[error("cannot start the node's thread: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+impl NodeError {
+    /// Is it only that a disk has no room? Then nothing is damaged, and room is all that is needed.
+    pub fn is_disk_full(&self) -> bool {
+        let full = |error: &StoreError| matches!(error, StoreError::Kv(KvError::DiskFull { .. }));
+        match self {
+            Self::Store(error) | Self::Open(OpenError::Store(error)) | Self::Block(BlockError::Store(error)) => {
+                full(error)
+            }
+            Self::HighWater(error) => matches!(error, HighWaterError::DiskFull { .. }),
+            Self::Sides(error) => matches!(error, SidesError::DiskFull { .. }),
+            Self::Folder { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use super::*;
+use crate::{highwater, store::Reader, submission::Submission, testing};
+use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
+use std::time::Duration;
+
+fn config(folder: &Path) -> Config {
+    let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn Signer>;
+    let keys = ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) };
+    Config { folder: folder.to_path_buf(), document: testing::document(), keys, confirm_time: false }
+}
+
+async fn ended(node: &Node) -> String {
+    tokio::time::timeout(Duration::from_secs(20), node.handle().ended()).await.expect("the node stops")
+}
+
+fn sealed(reader: &Reader, height: u64) -> bool {
+    reader.seal(height).unwrap().is_some()
+}
+
+#[tokio::test]
+async fn a_mark_that_finds_no_room_stops_the_node_before_anything_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start_with(config(folder.path()), highwater::on_a_full_disk).unwrap();
+    let reason = ended(&node).await;
+    assert!(reason.contains("highwater") && reason.contains("make room and start again"), "{reason}");
+    let handle = node.handle();
+    assert!(!handle.status().healthy);
+    assert_eq!(handle.status().height, 0, "a block without its mark is shown to nobody");
+    let reader = handle.store().reader();
+    assert_eq!(reader.tip().unwrap().unwrap().height, 1, "the block is durable");
+    assert!(!sealed(&reader, 1), "and not signed");
+    drop(reader);
+    drop(handle);
+    node.stop();
+
+    let node = Node::start(config(folder.path())).unwrap();
+    assert_eq!(HighWater::open(&folder.path().join("highwater")).unwrap().mark().height, 1);
+    assert!(sealed(&node.handle().store().reader(), 1));
+    assert!(node.handle().status().healthy);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(config(folder.path())).unwrap();
+    let handle = node.handle();
+    let mut tip = handle.watch();
+    tip.wait_for(|tip| tip.height > 0).await.unwrap();
+    let network = handle.network();
+    let submission = |nonce: u8| {
+        let mint = Mint {
+            party: testing::buyer().party,
+            amount: Amount::new(1).unwrap(),
+            currency: "EUR".parse().unwrap(),
+            reference: BankReference([nonce; 32]),
+        };
+        let agent = testing::settlement();
+        let body = Body {
+            network,
+            sender: agent.party,
+            key: agent.signer.public(),
+            nonce: [nonce; 16],
+            last_valid: 100,
+            action: Action::Mint(mint),
+        };
+        Submission { transaction: body.sign(&*agent.signer).unwrap(), side: None }
+    };
+    // Whoever takes a submission in found the disk full: the node stops with what waits.
+    handle.shared.queue.lock().halt = Some(SidesError::DiskFull { path: folder.path().join("sides") });
+    let (id, receiver) = handle.take(submission(1)).unwrap();
+    let refused = handle.fate(id, receiver.unwrap()).await.err().unwrap();
+    let said = refused.to_string();
+    assert!(matches!(refused, Refused::CutShort { .. }) && said.contains(&id.to_string()), "{said}");
+    assert!(said.contains("make room") && said.contains("send the same bytes again"), "{said}");
+    ended(&node).await;
+    let refused = handle.take(submission(2)).err().unwrap();
+    assert!(matches!(refused, Refused::Stopped(_)), "{refused}");
+    drop((handle, tip));
+    node.stop();
+    let node = Node::start(config(folder.path())).unwrap();
+    let (id_again, receiver) = node.handle().take(submission(1)).unwrap();
+    assert_eq!(id_again, id);
+    assert!(matches!(node.handle().fate(id, receiver.unwrap()).await, Ok(Fate::Committed(..))));
+}

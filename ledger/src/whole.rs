@@ -1,0 +1,57 @@
+//! Files that are there whole or not at all, whatever fails on the way.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// What could not be done, to which file, and what the system said.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub doing: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl Failed {
+    /// Names what was being done to `path`.
+    pub fn to(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self { doing, path, source }
+    }
+
+    /// Is there no room, so that the same may succeed once there is?
+    pub fn is_full(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
+/// Puts a file with `bytes` at `path`, readable by its owner only, replacing what is there. It is
+/// written at `aside` (on the same file system) and renamed: a crash leaves the whole file or none.
+/// When this returns, bytes and name are durable.
+///
+/// # Errors
+/// [`Failed`]; nothing is left at `aside` then, since on a full disk every byte counts.
+pub(crate) fn put(aside: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let placed = write(aside, bytes).and_then(|()| fs::rename(aside, path).map_err(Failed::to("rename", aside)));
+    if placed.is_err() {
+        // Best effort: what stays is overwritten or cleared away the next time.
+        let _ = fs::remove_file(aside);
+    }
+    placed?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in `folder` durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Failed> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Failed::to("sync", folder))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let mut file = opened.map_err(Failed::to("create", path))?;
+    file.write_all(bytes).map_err(Failed::to("write", path))?;
+    file.sync_all().map_err(Failed::to("sync", path))
+}
