@@ -5,10 +5,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/erasure.rs"]
+mod erasure;
+#[path = "command/flips.rs"]
+mod flips;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]
 mod kills;
+#[path = "command/laid.rs"]
+mod laid;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/refusals.rs"]

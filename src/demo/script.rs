@@ -150,8 +150,6 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let notice = notice.to_string_lossy().into_owned();
     let dataset = id(demo, "hearing-tests: publish", "dataset");
     for subject in SUBJECTS {
-        // A name of its own for each attempt: a record that was written is never overwritten.
-        let record = demo.asset(&format!("consent-{subject}-{}.json", demo.done.len()));
         let give = [
             "consent",
             "give",
@@ -164,8 +162,8 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
             &notice,
             "--subject",
             subject,
-            "--record",
-            &record,
+            "--field",
+            "method=signature",
         ];
         demo.run(&format!("consent of {subject}"), "registry", &give).await?;
     }
