@@ -180,7 +180,7 @@ impl Found {
     pub fn add_up(&self) -> Result<Tally, KvError> {
         let mut tally = Tally { batches: self.tally.unwrap_or_default().batches, ..Tally::default() };
         for family in families() {
-            each(&self.kv, family, &mut |key, value| {
+            each(&self.kv, family, |key, value| {
                 if self.kv.get(family, key)?.as_deref() != Some(value) {
                     let reason = format!("row {} of {family} is not found by its key", hex::encode(key));
                     return Err(KvError::Damaged { path: self.kv.path().into(), reason });
@@ -197,7 +197,7 @@ impl Found {
 pub(crate) fn each(
     kv: &Kv,
     family: &'static str,
-    with: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), KvError>,
+    mut with: impl FnMut(&[u8], &[u8]) -> Result<(), KvError>,
 ) -> Result<(), KvError> {
     let mut from = Vec::new();
     loop {
@@ -217,9 +217,9 @@ pub(crate) fn walk(
     kv: &Kv,
     family: &'static str,
     findings: &mut Findings,
-    with: &mut dyn FnMut(&[u8], &[u8], &mut Findings),
+    mut with: impl FnMut(&[u8], &[u8], &mut Findings),
 ) {
-    let walked = each(kv, family, &mut |name, value| {
+    let walked = each(kv, family, |name, value| {
         with(name, value, findings);
         Ok(())
     });
@@ -340,7 +340,7 @@ impl Own {
     fn adopted(&self) -> Result<Tally, KvError> {
         let mut tally = Tally::default();
         for family in families() {
-            each(&self.0.kv, family, &mut |key, value| {
+            each(&self.0.kv, family, |key, value| {
                 tally.add(family, key, value);
                 Ok(())
             })?;

@@ -37,7 +37,7 @@ pub(crate) fn is_managed(kv: &Kv, party: &PartyId) -> Result<bool, KvError> {
 pub(crate) fn audit(kv: &Kv, master: Option<&MasterKey>, findings: &mut Findings) -> Audited {
     let mut audited = Audited::default();
     let sealer = master.map(|master| Sealer::new(master, SEAL_KEY));
-    walk(kv, KEYS, findings, &mut |name, value, findings| {
+    walk(kv, KEYS, findings, |name, value, findings| {
         let place = format!("own {KEYS} {}", hex::encode(name));
         let held = match name {
             CHECK => None,
@@ -67,14 +67,14 @@ pub(crate) fn audit(kv: &Kv, master: Option<&MasterKey>, findings: &mut Findings
         audited.opened += 1;
     });
     for family in [LINKS, SESSIONS] {
-        walk(kv, family, findings, &mut |name, value, findings| {
+        walk(kv, family, findings, |name, value, findings| {
             audited.entries += 1;
             if !entry::is_row(name, value) {
                 findings.find(format!("own {family} {}", hex::encode(name)), "is no sign-in link or session");
             }
         });
     }
-    walk(kv, CREDENTIALS, findings, &mut |name, value, findings| {
+    walk(kv, CREDENTIALS, findings, |name, value, findings| {
         audited.entries += 1;
         let row = CredentialRow::try_from_slice(value).ok();
         if row.is_none_or(|row| super::credentials::name(&row.party, &row.id) != name) {

@@ -22,19 +22,19 @@ pub struct Audited {
 /// Audits the rows in `kv`.
 pub(crate) fn audit(kv: &Kv, ledger: &Replayed, findings: &mut Findings) -> Audited {
     let mut audited = Audited::default();
-    walk(kv, ORDERS, findings, &mut |name, value, findings| {
+    walk(kv, ORDERS, findings, |name, value, findings| {
         audited.orders += 1;
         if let Err(reason) = one(kv, ledger, name, value, &mut audited.open) {
             findings.find(format!("own {ORDERS} {}", hex::encode(name)), reason);
         }
     });
     let mut open = 0;
-    walk(kv, OPEN, findings, &mut |_, _, _| open += 1);
+    walk(kv, OPEN, findings, |_, _, _| open += 1);
     if open != audited.open {
         findings.find(format!("own {OPEN}"), format!("lists {open} orders, {} are open", audited.open));
     }
     let mut listed = 0;
-    walk(kv, BY_PARTY, findings, &mut |name, _, findings| {
+    walk(kv, BY_PARTY, findings, |name, _, findings| {
         listed += 1;
         let order = name.get(40..).and_then(|id| order(kv, id));
         let key = order.map(|order| by_party(&order));
@@ -45,7 +45,7 @@ pub(crate) fn audit(kv: &Kv, ledger: &Replayed, findings: &mut Findings) -> Audi
     if listed != audited.orders {
         findings.find(format!("own {BY_PARTY}"), format!("lists {listed} orders, there are {}", audited.orders));
     }
-    walk(kv, ONCE, findings, &mut |name, value, findings| {
+    walk(kv, ONCE, findings, |name, value, findings| {
         let known = OnceRow::try_from_slice(value).ok().and_then(|row| order(kv, &row.id.0));
         if known.is_none_or(|order| !name.starts_with(&order.party.0)) {
             findings.find(format!("own {ONCE} {}", hex::encode(name)), "leads to no order of this party");
@@ -57,7 +57,7 @@ pub(crate) fn audit(kv: &Kv, ledger: &Replayed, findings: &mut Findings) -> Audi
 /// Orders that do `action` and were applied: whose, and which transaction.
 pub(crate) fn applied(kv: &Kv, action: &str, findings: &mut Findings) -> Vec<(PartyId, TransactionId)> {
     let mut found = Vec::new();
-    walk(kv, ORDERS, findings, &mut |_, value, _| {
+    walk(kv, ORDERS, findings, |_, value, _| {
         if let Ok(Row { order, .. }) = Row::try_from_slice(value)
             && order.action == action
             && matches!(order.state, OrderState::Applied { .. })

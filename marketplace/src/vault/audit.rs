@@ -72,7 +72,7 @@ pub(crate) fn audit(
         findings.find(path, "this subject was erased, and its key is still here: remove the file");
     }
     let mut opener = master.map(|master| Opener::new(kv, folder, master, findings));
-    walk(kv, RECORDS, findings, &mut |name, value, findings| {
+    walk(kv, RECORDS, findings, |name, value, findings| {
         audited.records += 1;
         let place = || format!("own {RECORDS} {}", hex::encode(name));
         let (Ok(id), Ok(row)) = (<[u8; 16]>::try_from(name), Row::try_from_slice(value)) else {
@@ -158,7 +158,7 @@ fn subject_keys(folder: &Path, audited: &mut Audited, findings: &mut Findings) -
 /// The ids of all keys that were destroyed.
 fn erasures(kv: &Kv, audited: &mut Audited, findings: &mut Findings) -> BTreeSet<SubjectKeyId> {
     let mut erased = BTreeSet::new();
-    walk(kv, ERASURES, findings, &mut |name, value, findings| {
+    walk(kv, ERASURES, findings, |name, value, findings| {
         audited.erasures += 1;
         match Erasure::try_from_slice(value) {
             Ok(erasure) if erasure.id.as_bytes() == name => {
@@ -183,7 +183,7 @@ impl Opener {
             links: Sealer::new(master, LINK_KEY),
             linked: BTreeMap::new(),
         };
-        walk(kv, LINKS, findings, &mut |name, value, findings| {
+        walk(kv, LINKS, findings, |name, value, findings| {
             let place = || format!("own {LINKS} {}", hex::encode(name));
             let plain = opener.links.open(value, name).ok();
             let Some(link) = plain.and_then(|plain| Link::try_from_slice(&plain).ok()) else {
