@@ -186,6 +186,14 @@ impl Context {
         self.passphrase_or(|| prompt("Passphrase: "))
     }
 
+    /// The passphrase if it lies in a file; nobody is asked.
+    pub fn passphrase_at_hand(&self) -> Result<Option<Passphrase>, Problem> {
+        let beside = self.layout().passphrase_path();
+        let path =
+            std::env::var_os("LONJA_PASSPHRASE_FILE").map(PathBuf::from).or_else(|| beside.exists().then_some(beside));
+        path.map(|path| Ok(Passphrase::read(&path)?)).transpose()
+    }
+
     /// The passphrase for new keys; typed twice where it is typed.
     pub fn new_passphrase(&self) -> Result<Passphrase, Problem> {
         self.passphrase_or(|| {

@@ -3,6 +3,8 @@
 //! What it says is shown, not believed: contents are checked against the ledger by whoever fetches.
 //! It signs in with a credential that it gets by proving a key, and gives it back afterwards.
 
+mod consents;
+
 use crate::{
     context::Context,
     output,

@@ -11,12 +11,18 @@ mod contacts;
 mod damaged_files;
 #[path = "command/demo.rs"]
 mod demo;
+#[path = "command/erasure.rs"]
+mod erasure;
+#[path = "command/flips.rs"]
+mod flips;
 #[path = "command/full_disk.rs"]
 mod full_disk;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]
 mod kills;
+#[path = "command/laid.rs"]
+mod laid;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/refusals.rs"]

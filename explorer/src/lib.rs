@@ -6,8 +6,9 @@
 //! checks. It signs nothing, changes nothing and holds no key.
 //!
 //! Read in this order: [`index`] (the read model), [`view`] (what each page says), `web` (how it is
-//! said over HTTP), and `follow` (the task between node and read model).
+//! said over HTTP), `follow` (the task between node and read model), and [`audit`].
 
+pub mod audit;
 mod follow;
 pub mod index;
 mod limits;

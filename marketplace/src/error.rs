@@ -1,8 +1,8 @@
 //! Why the market did not do what it was asked to, said so that somebody can act on it.
 
 use crate::{
-    delivery::DeliveryError, keys::KeysError, objects::ObjectsError, orders::OrderError, rows::RowsError,
-    vault::VaultError,
+    delivery::DeliveryError, keys::KeysError, objects::ObjectsError, orders::OrderError, own::OwnError,
+    rows::RowsError, vault::VaultError,
 };
 use contracts::{
     id::TransactionId,
@@ -70,6 +70,9 @@ pub enum MarketError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The store of what is the market's own.
+    #[error(transparent)]
+    Own(#[from] OwnError),
     /// The read model.
     #[error(transparent)]
     Rows(#[from] RowsError),

@@ -6,7 +6,8 @@
 //! here. It never runs a node and never opens a key file.
 //!
 //! Read in this order: [`market`] (everything that can be asked of it), [`rows`] (the read model),
-//! [`orders`], [`keys`], [`objects`], [`delivery`], [`vault`], then [`api`] and [`service`].
+//! [`own`], [`orders`], [`keys`], [`objects`], [`delivery`], [`vault`], then [`api`] and [`service`], and
+//! [`audit`] (what the folder of a stopped market holds, checked).
 
 pub mod import;
 pub mod limits;
@@ -20,7 +21,10 @@ pub mod delivery;
 pub mod keys;
 pub mod objects;
 pub mod orders;
+pub mod own;
 pub mod vault;
+
+pub mod audit;
 
 pub mod api;
 pub mod service;

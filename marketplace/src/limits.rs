@@ -75,6 +75,9 @@ pub const CONSENT_FIELD_BYTES_MAX: usize = 4 * 1024;
 /// Consents of one subject at one custodian.
 pub const CONSENTS_PER_SUBJECT_MAX: usize = 1_000;
 
+/// Rows of a store that are read at once where all of them are walked through.
+pub const SCAN_ROWS: usize = 4_096;
+
 /// Wait for a new block before asking again.
 pub const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 /// Pause after the node could not be reached.

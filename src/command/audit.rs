@@ -1,29 +1,35 @@
 //! `lonja audit`: everything again from the founding, with nothing believed but the trust anchor.
 
+mod directory;
+
 use crate::{
     context::Context,
     output,
-    problem::{Exit, Problem, file},
+    problem::{Exit, Problem},
     progress,
     scratch::Scratch,
 };
 use clap::Args;
 use contracts::money::{Amount, Currency};
-use genesis::{Layout, SignedDocument, TrustAnchor};
+use directory::Services;
+use genesis::{Layout, TrustAnchor};
 use ledger::{
     api::client::Client,
     audit::{self, AuditError, Report},
 };
-use marketplace::objects;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Verify a whole ledger again, from its founding. Exits 0 only when everything holds.
+/// Verify a whole ledger again, from its founding; of a directory, also its key files, and all that
+/// marketplace and explorer hold. Exits 0 only when everything holds.
+///
+/// What the marketplace keeps sealed is opened as well where the passphrase lies in a file
+/// (LONJA_PASSPHRASE_FILE, or DIR/passphrase); nobody is asked for it.
 #[derive(Args)]
 pub struct Audit {
-    /// A network's directory (its node stopped), or the URL of a running node; --dir where it is left out
+    /// A network's directory (its services stopped), or the URL of a running node; --dir where it is left out
     target: Option<String>,
-    /// Where to build the ledger anew; it needs as much room as the ledger itself
+    /// Where to build the ledger anew; it needs as much room as what is audited
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
 }
@@ -33,68 +39,47 @@ impl Audit {
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let scratch = Scratch::new(self.scratch.as_deref(), "audit")?;
         let target = self.target.unwrap_or_else(|| context.layout().root().display().to_string());
-        let mut contents = None;
-        let report = if target.starts_with("http://") || target.starts_with("https://") {
+        let (report, services) = if target.starts_with("http://") || target.starts_with("https://") {
             let client = Client::new(&target, context.anchor()?)?;
-            by_url(client, context.anchor()?, scratch).await?
+            (by_url(client, context.anchor()?, scratch).await?, None)
         } else {
             let layout = Layout::at(&target);
             let anchor = if context.has_anchor() { context.anchor()? } else { layout.anchor()? };
-            contents = contents_of(&layout).await?;
-            by_folder(&layout, anchor, scratch).await?
+            let (report, services) = directory::audit(context, &layout, anchor, scratch.path()).await?;
+            (report, Some(services))
         };
-        let audited = Audited { ledger: &report, contents: contents.as_ref() };
+        let audited = Audited { ledger: &report, services: services.as_ref() };
         context.print(&audited, || people(&target, &audited));
-        let damaged = contents.as_ref().map_or(0, |contents| contents.findings.len() as u64);
-        let count = report.findings.len() as u64 + report.more_findings + damaged;
-        if count == 0 {
+        if report.is_clean() {
             return Ok(());
         }
+        let count = report.findings.len() as u64 + report.more_findings;
         Err(Problem::new(format!("{target} does not hold: {count} findings"))
             .help("each finding above says where; restore that part from a copy, never the high-water file")
             .exits(Exit::Untrue))
     }
 }
 
-/// What was audited: the ledger, and the contents where a directory holds them.
+/// What was audited: the ledger, and what else a directory holds.
 #[derive(Serialize)]
 struct Audited<'a> {
     #[serde(flatten)]
     ledger: &'a Report,
-    contents: Option<&'a objects::Audited>,
+    #[serde(flatten)]
+    services: Option<&'a Services>,
 }
 
-/// The marketplace's contents in the directory: each is read again and compared with its name.
-async fn contents_of(layout: &Layout) -> Result<Option<objects::Audited>, Problem> {
-    let folder = layout.data_path(&layout.config()?.market.data).join("objects");
-    let at = folder.clone();
-    let done = tokio::task::spawn_blocking(move || objects::audit(&at)).await;
-    let done = done.map_err(|error| Problem::new("the audit broke down").because(error.to_string()))?;
-    Ok(Some(done.map_err(file("list", &folder))?))
-}
-
+/// Audits what a node serves, on a thread of its own, since it computes for minutes.
 async fn by_url(client: Client, anchor: TrustAnchor, scratch: Scratch) -> Result<Report, Problem> {
     let document = client.document().await?;
     let runtime = tokio::runtime::Handle::current();
-    aside(move |progress| audit::url(client, &document, &anchor, scratch.path(), &runtime, progress)).await
-}
-
-async fn by_folder(layout: &Layout, anchor: TrustAnchor, scratch: Scratch) -> Result<Report, Problem> {
-    let document: SignedDocument = layout.document()?;
-    let folder = layout.data_path(&layout.config()?.node.data);
-    aside(move |progress| audit::folder(&folder, &document, &anchor, scratch.path(), progress)).await
-}
-
-/// Runs an audit on a thread of its own, since it computes for minutes.
-async fn aside(
-    work: impl FnOnce(&dyn Fn(u64, u64)) -> Result<Report, AuditError> + Send + 'static,
-) -> Result<Report, Problem> {
     let done = tokio::task::spawn_blocking(move || {
         let bar = progress::bar("verifying blocks", 0);
-        let outcome = work(&|height, last| {
+        let told = |height, last| {
             bar.set_length(last);
             bar.set_position(height);
-        });
+        };
+        let outcome = audit::url(client, &document, &anchor, scratch.path(), &runtime, &told);
         bar.finish_and_clear();
         outcome
     });
@@ -118,18 +103,12 @@ fn problem(error: &AuditError) -> Problem {
 
 fn people(target: &str, audited: &Audited) -> String {
     let report = audited.ledger;
-    let damaged = audited.contents.map_or(&[][..], |contents| &contents.findings);
-    let clean = report.is_clean() && damaged.is_empty();
-    let contents = match audited.contents {
-        Some(contents) => format!("{} of {} bytes", contents.contents, contents.bytes),
-        None => "not audited by URL".into(),
-    };
     let amount = |(code, minor): (&String, &u64)| match (code.parse::<Currency>(), Amount::new(*minor)) {
         (Ok(currency), Ok(amount)) => amount.display(currency),
         _ => format!("{minor} minor units of {code}"),
     };
     let money: Vec<String> = report.money.iter().map(amount).collect();
-    let head = output::lines(&[
+    let mut lines = vec![
         ("audited", target.to_owned()),
         ("network", report.network.to_string()),
         ("blocks", report.height.to_string()),
@@ -139,11 +118,33 @@ fn people(target: &str, audited: &Audited) -> String {
         ("money", if money.is_empty() { "none".into() } else { money.join(", ") }),
         ("records", report.rows.to_string()),
         ("side bodies", report.sides.to_string()),
-        ("contents", contents),
-        ("audit digest", report.digest.to_string()),
-        ("verdict", if clean { "everything holds".into() } else { "does not hold".into() }),
-    ]);
+    ];
+    lines.extend(audited.services.map(of_services).unwrap_or_else(|| vec![("services", "not audited by URL".into())]));
+    lines.push(("audit digest", report.digest.to_string()));
+    lines.extend(audited.services.map(|services| ("directory digest", services.directory_digest.to_string())));
+    lines.push(("verdict", if report.is_clean() { "everything holds".into() } else { "does not hold".into() }));
+    let head = output::lines(&lines);
+    if report.is_clean() {
+        return head;
+    }
     let rows = report.findings.iter().map(|finding| [finding.place.clone(), finding.what.clone()]);
-    let rows = rows.chain(damaged.iter().map(|(path, what)| [path.display().to_string(), what.clone()]));
-    if clean { head } else { format!("{head}\n{}", output::table(["where", "what"], rows)) }
+    format!("{head}\n{}", output::table(["where", "what"], rows))
+}
+
+fn of_services(services: &Services) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("key files", services.keys.to_string())];
+    if let Some(market) = &services.market {
+        let sealed = if services.opened { "opened" } else { "not opened, for lack of the passphrase" };
+        lines.extend([
+            ("marketplace", format!("{} rows of its own; what is sealed was {sealed}", market.rows)),
+            ("vault", format!("{} records, {} erasures", market.vault.records, market.vault.erasures)),
+            ("orders", format!("{}, {} open", market.orders.orders, market.orders.open)),
+            ("contents", format!("{} of {} bytes", market.contents, market.content_bytes)),
+            ("its read models", format!("up to block {}, {} listings found", market.rows_height, market.listings)),
+        ]);
+    }
+    if let Some(explorer) = &services.explorer {
+        lines.push(("explorer", format!("up to block {}, {} rows", explorer.height, explorer.rows)));
+    }
+    lines
 }

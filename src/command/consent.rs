@@ -1,8 +1,13 @@
 //! `lonja consent`: grounds on which personal data may be shared.
 //!
 //! Nothing about a person goes on the ledger: a consent is a random id, a dataset, purposes, a day,
-//! and two digests. The record itself (whose consent, under which notice) stays with the custodian;
-//! this command writes it, with its blinding, into a file that only its owner may read.
+//! and two digests. The record itself (whose consent, under which notice) lies in the marketplace's
+//! vault, under a key of its own that is wrapped by its subject's, so that it can be erased; that
+//! holds also for custodians who keep their own signing key. See [`give`] for those who have a vault
+//! of their own.
+
+mod give;
+mod subject;
 
 use crate::{
     context::{Context, Done},
@@ -13,13 +18,11 @@ use clap::{Args, Subcommand};
 use contracts::{
     action::Action,
     basis::{BasisKind, StateBasis},
-    commitment,
-    consent::{Consent as Record, ConsentState, End, Give, Scope},
-    id::{ConsentId, DatasetId, Digest},
+    consent::{Consent as Record, ConsentState, End, Scope},
+    id::{ConsentId, DatasetId},
     party::Country,
     vocabulary::Purpose,
 };
-use genesis::files::{self, Access};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -27,7 +30,7 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum Consent {
     /// Record that a subject has consented (a custodian)
-    Give(GiveArgs),
+    Give(give::GiveArgs),
     /// End a consent: the next delivery is refused (the custodian that recorded it)
     End {
         /// Which
@@ -44,6 +47,23 @@ pub enum Consent {
         #[arg(long, value_name = "FILE")]
         bundle: Option<PathBuf>,
     },
+    /// Show the vault's record of a consent (the custodian that recorded it)
+    Record {
+        /// Which
+        consent: ConsentId,
+    },
+    /// Show everything that the vault has of a subject, for access and portability (its custodian)
+    Access {
+        /// The subject as the custodian knows them
+        #[arg(long)]
+        subject: String,
+    },
+    /// Withdraw all consents of a subject and erase what the vault has of it (its custodian)
+    Erase {
+        /// The subject as the custodian knows them
+        #[arg(long)]
+        subject: String,
+    },
     /// Show how the consents for a dataset stand, for each purpose
     Scope {
         /// Which dataset
@@ -51,31 +71,6 @@ pub enum Consent {
     },
     /// State a legal basis other than consent, or end it (the dataset's publisher)
     Basis(BasisArgs),
-}
-
-/// Record that a subject has consented.
-#[derive(Args)]
-pub struct GiveArgs {
-    /// For which dataset
-    dataset: DatasetId,
-    /// What for
-    #[arg(long = "purpose", required = true, value_delimiter = ',', value_parser = parse::purpose)]
-    purposes: Vec<Purpose>,
-    /// For how many days from today
-    #[arg(long, default_value_t = 365, value_name = "N")]
-    days: u32,
-    /// From which version on; the next one where it is left out and there is none yet
-    #[arg(long, value_name = "N")]
-    since_version: Option<u32>,
-    /// The notice that the subject saw; its digest goes on the ledger
-    #[arg(long, value_name = "FILE")]
-    notice: PathBuf,
-    /// The subject as the custodian knows them; only a blinded commitment goes on the ledger
-    #[arg(long)]
-    subject: String,
-    /// Where the record is kept (new file, mode 600)
-    #[arg(long, value_name = "FILE")]
-    record: PathBuf,
 }
 
 /// State a legal basis other than consent.
@@ -125,17 +120,6 @@ struct Line {
     scope: Scope,
 }
 
-/// What the custodian keeps: opens the commitment on the ledger.
-#[derive(Serialize)]
-struct Kept<'a> {
-    consent: ConsentId,
-    dataset: DatasetId,
-    subject: &'a str,
-    notice: Digest,
-    blinding: String,
-    commitment: Digest,
-}
-
 impl Consent {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
@@ -152,51 +136,12 @@ impl Consent {
                 context.keep_bundle(&Record::key(&consent), bundle.as_deref()).await?;
                 show(context, consent).await
             }
+            Self::Record { consent } => subject::record(context, consent).await,
+            Self::Access { subject } => subject::access(context, &subject).await,
+            Self::Erase { subject } => subject::erase(context, &subject).await,
             Self::Scope { dataset } => scope(context, dataset).await,
             Self::Basis(basis) => basis.run(context).await,
         }
-    }
-}
-
-impl GiveArgs {
-    async fn run(self, context: &Context) -> Result<(), Problem> {
-        let dataset: contracts::dataset::Dataset =
-            context.known(&contracts::dataset::Dataset::key(&self.dataset), &self.dataset).await?;
-        let notice = std::fs::read(&self.notice).map_err(crate::problem::file("read the notice", &self.notice))?;
-        let notice = Digest::of(&[&notice]);
-        let (consent, blinding) = (ConsentId(rand::random()), rand::random());
-        let id = consent.to_string();
-        let fields = [("consent", id.as_str()), ("subject", self.subject.as_str())];
-        let record = commitment::root(b"lonja/consent/v0\0", &blinding, fields.into_iter());
-        let kept = Kept {
-            consent,
-            dataset: self.dataset,
-            subject: &self.subject,
-            notice,
-            blinding: hex::encode(blinding),
-            commitment: record,
-        };
-        let mut purposes = self.purposes;
-        purposes.sort();
-        purposes.dedup();
-        let today = u32::try_from(jiff::Timestamp::now().as_second() / 86_400).unwrap_or(0);
-        let give = Give {
-            consent,
-            dataset: self.dataset,
-            since_version: self.since_version.unwrap_or(dataset.versions.max(1)),
-            purposes,
-            notice,
-            until_day: today.saturating_add(self.days),
-            record,
-        };
-        // Kept before it is sent: a commitment that nobody can open would prove nothing.
-        let text = serde_json::to_vec_pretty(&kept).expect("plain data has a JSON form");
-        files::write_new(&self.record, &text, Access::Private)?;
-        let committed = context.act(None, Action::GiveConsent(give), None).await?;
-        context.print(&Done::new(&committed, WithConsent { consent }), || {
-            format!("consent {consent}\nrecorded in block {}; {} opens it", committed.height, self.record.display())
-        });
-        Ok(())
     }
 }
 

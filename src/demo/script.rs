@@ -22,8 +22,6 @@ const PARTIES: [(&str, &str, &str, &str); 7] = [
 
 /// Subjects whose consent is recorded, by the numbers in the file.
 const SUBJECTS: [&str; 3] = ["H0001", "H0007", "H0042"];
-/// Attempts of one step that are told apart; each was stopped in the middle.
-const ATTEMPTS_MAX: usize = 10_000;
 /// The one who withdraws it.
 const WITHDRAWS: &str = "H0007";
 
@@ -153,9 +151,6 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
     let notice = notice.to_string_lossy().into_owned();
     let dataset = id(demo, "hearing-tests: publish", "dataset");
     for subject in SUBJECTS {
-        // A name of its own for each attempt: a record that was written is never overwritten.
-        let record = (1..).map(|attempt| demo.asset(&format!("consent-{subject}-{attempt}.json")));
-        let record = record.take(ATTEMPTS_MAX).find(|path| !Path::new(path).exists()).unwrap_or_default();
         let give = [
             "consent",
             "give",
@@ -168,8 +163,8 @@ async fn personal(demo: &mut Demo<'_>) -> Result<(), Problem> {
             &notice,
             "--subject",
             subject,
-            "--record",
-            &record,
+            "--field",
+            "method=signature",
         ];
         demo.run(&format!("consent of {subject}"), "registry", &give).await?;
     }

@@ -101,28 +101,7 @@ impl Net {
 
     /// Starts a service and waits until it has printed where it is.
     pub fn start(&self, arguments: &[&str]) -> Service {
-        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = command();
-        command.arg("--dir").arg(self.dir()).arg("--json").args(arguments);
-        let child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        // From here on whatever fails drops the service, which ends its process.
-        let mut service = Service { child, urls: serde_json::Value::Null };
-        let mut stdout = service.child.stdout.take().unwrap();
-        let (begun, mut text) = (Instant::now(), Vec::new());
-        loop {
-            let mut byte = [0; 4096];
-            let read = stdout.read(&mut byte).unwrap();
-            text.extend_from_slice(&byte[..read]);
-            if let Ok(urls) = serde_json::from_slice::<serde_json::Value>(&text) {
-                // What it prints later is read by nobody; the pipe stays open with the child.
-                std::mem::forget(stdout);
-                service.urls = urls;
-                return service;
-            }
-            let log = || std::fs::read_to_string(self.path("log")).unwrap_or_default();
-            assert!(read > 0, "lonja {arguments:?} ended: {}", log());
-            assert!(begun.elapsed() < START_MAX, "lonja {arguments:?} does not start: {}", log());
-        }
+        start(&self.dir(), &self.path("log"), arguments)
     }
 
     /// A node on this network.
@@ -155,6 +134,32 @@ impl Net {
     /// The whole ledger holds; its node is stopped.
     pub fn audit(&self) -> Value {
         self.ok(&["audit"])
+    }
+}
+
+/// Starts a service on the directory `dir`; what it logs is added to the file `log`.
+pub fn start(dir: &Path, log: &Path, arguments: &[&str]) -> Service {
+    let logs = std::fs::File::options().create(true).append(true).open(log).unwrap();
+    let mut command = command();
+    command.arg("--dir").arg(dir).arg("--json").args(arguments);
+    let child = command.stdout(Stdio::piped()).stderr(logs).spawn().unwrap();
+    // From here on whatever fails drops the service, which ends its process.
+    let mut service = Service { child, urls: serde_json::Value::Null };
+    let mut stdout = service.child.stdout.take().unwrap();
+    let (begun, mut text) = (Instant::now(), Vec::new());
+    loop {
+        let mut byte = [0; 4096];
+        let read = stdout.read(&mut byte).unwrap();
+        text.extend_from_slice(&byte[..read]);
+        if let Ok(urls) = serde_json::from_slice::<serde_json::Value>(&text) {
+            // What it prints later is read by nobody; the pipe stays open with the child.
+            std::mem::forget(stdout);
+            service.urls = urls;
+            return service;
+        }
+        let said = || std::fs::read_to_string(log).unwrap_or_default();
+        assert!(read > 0, "lonja {arguments:?} ended: {}", said());
+        assert!(begun.elapsed() < START_MAX, "lonja {arguments:?} does not start: {}", said());
     }
 }
 

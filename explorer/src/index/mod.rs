@@ -64,6 +64,21 @@ const META_FORMAT: &[u8] = b"format";
 const META_CURSOR: &[u8] = b"cursor";
 const META_NETWORK: &[u8] = b"network";
 
+/// Are the rows of `kv` of this release? For an audit, which opens what may be damaged by itself.
+pub(crate) fn format_of(kv: &Kv) -> Result<(), String> {
+    match kv.get(family::META, META_FORMAT) {
+        Ok(Some(format)) if format == FORMAT => Ok(()),
+        Ok(Some(_)) => Err("its rows are of another form".into()),
+        Ok(None) => Err("its rows have no form".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A block's row, as it is stored.
+pub(crate) fn decode_block(bytes: &[u8]) -> Result<BlockRow, IndexError> {
+    rows::decode("block", bytes)
+}
+
 /// Why the read model stopped or could not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {

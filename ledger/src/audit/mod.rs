@@ -4,14 +4,18 @@
 //! signatures, certificates, seals, order, time, replays, execution, log, state tree, histories and
 //! money. For a data directory every row of every family is then compared with the scratch store's,
 //! so whatever differs is *located*: by family and key, by height, or by file. A URL is audited from
-//! the blocks that its node serves. The audit reads; it never repairs.
+//! the blocks that its node serves. The audit reads; it never repairs. What it made anew it hands on
+//! ([`Replayed`]), so that services can compare what they made of the ledger.
 
 mod compare;
 mod money;
+mod replayed;
 mod report;
 mod source;
 
-pub use report::{Finding, Report};
+pub use compare::rows as compare_rows;
+pub use replayed::Replayed;
+pub use report::{Finding, Findings, Report};
 
 use crate::{
     api::client::Client,
@@ -20,7 +24,7 @@ use crate::{
     log::{self, proof::TreeHead},
     receipt::{Seal, Trust},
     sides::Sides,
-    store::Store,
+    store::{FAMILIES, Store},
 };
 use borsh::BorshDeserialize;
 use contracts::id::Height;
@@ -62,6 +66,21 @@ pub fn folder(
     scratch: &Path,
     progress: &dyn Fn(Height, Height),
 ) -> Result<Report, AuditError> {
+    folder_and_ledger(folder, document, anchor, scratch, progress).map(|(report, _)| report)
+}
+
+/// As [`folder`], and hands on the ledger as it was made anew; nothing where not every block could be
+/// verified, since what services made of the rest could not be compared with anything.
+///
+/// # Errors
+/// [`AuditError`].
+pub fn folder_and_ledger(
+    folder: &Path,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    scratch: &Path,
+    progress: &dyn Fn(Height, Height),
+) -> Result<(Report, Option<Replayed>), AuditError> {
     let mut report = Report::new(anchor.network);
     // Opening makes what is missing, and an audit makes nothing.
     for name in ["db", "highwater", "sides", "sides.key"] {
@@ -70,7 +89,7 @@ pub fn folder(
         }
     }
     if !report.is_clean() {
-        return Ok(report);
+        return Ok((report, None));
     }
     let store = match Store::open(&folder.join("db")) {
         Ok(store) => store,
@@ -82,18 +101,23 @@ pub fn folder(
         }
         Err(error) => {
             report.find("db", error.to_string());
-            return Ok(report);
+            return Ok((report, None));
         }
     };
     let source = source::Folder::new(store.clone());
     let scratch = replay(&source, document, anchor, scratch, &mut report, progress)?;
-    if report.is_clean() {
-        compare::families(store.kv(), scratch.store().kv(), &mut report);
+    let whole = report.is_clean();
+    if whole {
+        let mut found = Findings::default();
+        report.rows =
+            compare::rows(store.kv(), scratch.store().kv(), FAMILIES, &mut |place, what| found.find(place, what));
+        report.also(found);
     }
     check_highwater(folder, &store, &mut report);
     check_sides(folder, &scratch, &mut report);
     report.finish();
-    Ok(report)
+    let replayed = whole.then(|| Replayed::new(scratch, document.document.founding.clone()));
+    Ok((report, replayed))
 }
 
 /// Audits what the node at `client` serves.

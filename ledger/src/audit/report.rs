@@ -20,6 +20,38 @@ pub struct Finding {
     pub what: String,
 }
 
+/// Findings in the order in which they were made, with an end: a store that is damaged all over is
+/// described by its first thousand rows as well as by all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Those that are listed.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those listed.
+    pub more_findings: u64,
+}
+
+impl Findings {
+    /// Adds one.
+    pub fn find(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { place: place.into(), what: what.into() });
+        } else {
+            self.more_findings += 1;
+        }
+    }
+
+    /// Adds those of another part.
+    pub fn extend(&mut self, other: Self) {
+        self.more_findings += other.more_findings;
+        other.findings.into_iter().for_each(|finding| self.find(finding.place, finding.what));
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
 /// The result of an audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -45,7 +77,8 @@ pub struct Report {
     pub sides: u64,
     /// Side bodies of submissions that never came into a block.
     pub orphans: u64,
-    /// SHA-256 over everything above: two audits of one ledger give the same.
+    /// SHA-256 over everything above but the number of rows: two audits of one ledger give the same,
+    /// from a directory or from a URL.
     pub digest: Digest,
     /// What is not as it must be. Empty means that everything holds.
     pub findings: Vec<Finding>,
@@ -76,6 +109,12 @@ impl Report {
     /// Does everything hold?
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()
+    }
+
+    /// Adds what was found beside the ledger. The digest stays that of the ledger.
+    pub fn also(&mut self, findings: Findings) {
+        self.more_findings += findings.more_findings;
+        findings.findings.into_iter().for_each(|finding| self.find(finding.place, finding.what));
     }
 
     pub(super) fn find(&mut self, place: impl Into<String>, what: impl Into<String>) {

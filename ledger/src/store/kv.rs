@@ -60,6 +60,11 @@ impl Batch {
         self.writes.push((family, key.into(), None));
     }
 
+    /// Its writes in order: family, key, and the value; none where what is there is removed.
+    pub fn writes(&self) -> impl Iterator<Item = (&'static str, &[u8], Option<&[u8]>)> {
+        self.writes.iter().map(|(family, key, value)| (*family, key.as_slice(), value.as_deref()))
+    }
+
     /// How many writes it has.
     pub fn len(&self) -> usize {
         self.writes.len()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::MarketError,
-    market::{GiveRequest, Market},
+    market::{GiveRequest, KeepRequest, Market},
 };
 use axum::{
     extract::{Path, State},
@@ -38,7 +38,7 @@ pub struct ConsentRequest {
     until: String,
     /// The subject, as its custodian names it. Never leaves the vault.
     subject: String,
-    /// Fields of the record (ISO/IEC TS 27560), at most 16. Never leave the vault.
+    /// Fields of the record (ISO/IEC TS 27560), 1 to 15; the subject is added. Never leave the vault.
     record: BTreeMap<String, String>,
 }
 
@@ -54,6 +54,55 @@ pub async fn give(
 ) -> Result<Answer, MarketError> {
     let once = caller::once(&headers, digest)?;
     Ok(Answer::created(market.give_consent(&caller.party, body, once.as_ref()).await?))
+}
+
+/// A record whose consent its custodian puts on the ledger by itself, as JSON.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes `KeepRequest` in the API's document")]
+pub struct RecordRequest {
+    /// For which dataset.
+    dataset: String,
+    /// The subject, as its custodian names it. Never leaves the vault.
+    subject: String,
+    /// Fields of the record (ISO/IEC TS 27560), 1 to 15; the subject is added. Never leave the vault.
+    record: BTreeMap<String, String>,
+}
+
+/// Keeps a record in the vault for a custodian that signs by itself. The answer names the consent's id
+/// and the root that the caller's `consent.give` must carry as `consent` and `record`.
+#[utoipa::path(post, path = "/api/v1/consents/records", tag = "consents", request_body = RecordRequest, security(("bearer" = []), ("session" = [])),
+    responses((status = 201, description = "the record, with its blinding", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn keep(
+    State(market): State<Market>,
+    caller: Caller,
+    Strict { body, .. }: Strict<KeepRequest>,
+) -> Result<Answer, MarketError> {
+    Ok(Answer::created(json!({ "record": market.keep_record(&caller.party, body)? })))
+}
+
+/// Takes back a record whose consent did not come on the ledger.
+#[utoipa::path(delete, path = "/api/v1/consents/{consent}/record", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "gone", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn discard(
+    State(market): State<Market>,
+    Path(consent): Path<String>,
+    caller: Caller,
+) -> Result<Answer, MarketError> {
+    let consent: ConsentId = id("consent", &consent)?;
+    market.discard_record(&caller.party, &consent).await?;
+    Ok(Answer::ok(json!({})))
+}
+
+/// The record of an erasure that the caller asked for, also signed by the market (PASETO v4.public).
+#[utoipa::path(get, path = "/api/v1/erasures/{erasure}", tag = "consents", params(("erasure" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "what was erased, in counts and random ids", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn erasure(
+    State(market): State<Market>,
+    Path(erasure): Path<String>,
+    caller: Caller,
+) -> Result<Answer, MarketError> {
+    let (erasure, attestation) = market.erasure(&caller.party, &erasure)?;
+    Ok(Answer::ok(json!({ "erasure": erasure, "attestation": attestation })))
 }
 
 /// Consents that the caller recorded, newest first: as they stand on the ledger, without any person.

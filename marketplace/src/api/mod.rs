@@ -126,10 +126,13 @@ fn documented(guard: &Guard) -> OpenApiRouter<Market> {
         .routes(routes!(contents::deliver))
         .routes(routes!(consents::give))
         .routes(routes!(consents::list))
+        .routes(routes!(consents::keep))
         .routes(routes!(consents::record))
+        .routes(routes!(consents::discard))
         .routes(routes!(consents::end))
         .routes(routes!(consents::access))
         .routes(routes!(consents::erase))
+        .routes(routes!(consents::erasure))
         .merge(entry)
         .layer(middleware::from_fn(guard::in_time));
     // Transfers take as long as they take; each bounds itself.

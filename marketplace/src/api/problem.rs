@@ -140,7 +140,7 @@ impl From<&MarketError> for Problem {
             MarketError::Search(SearchError::TooFar { .. } | SearchError::TooManyFilters { .. }) => {
                 Self::bad_request(chain(error))
             }
-            MarketError::Rows(_) | MarketError::Search(_) => Self::internal(error),
+            MarketError::Own(_) | MarketError::Rows(_) | MarketError::Search(_) => Self::internal(error),
             MarketError::Node(error) => node(error),
             MarketError::Busy(_) => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         }
@@ -217,6 +217,10 @@ fn vault(error: &VaultError) -> Problem {
         VaultError::Invalid { field, reason } => invalid(error.to_string(), field, reason),
         VaultError::TooMany => Problem::new(StatusCode::CONFLICT, "too-many", "Too many", error.to_string()),
         VaultError::Unknown => Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", error.to_string()),
+        VaultError::Changed => Problem {
+            retryable: true,
+            ..Problem::new(StatusCode::CONFLICT, "changed", "Changed meanwhile", error.to_string())
+        },
         VaultError::Keys(error) => keys(error),
         VaultError::Store(_) | VaultError::Io(_) | VaultError::Sealed => Problem::internal(error),
     }

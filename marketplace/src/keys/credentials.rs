@@ -122,7 +122,7 @@ impl Keys {
         for old in self.credentials(party)?.into_iter().filter(|row| row.expires_ms <= now_ms) {
             batch.delete(CREDENTIALS, name(party, &old.id));
         }
-        self.kv.write(batch)?;
+        self.own.write(batch)?;
         Ok((token, row))
     }
 
@@ -140,7 +140,7 @@ impl Keys {
         if claims.exp.as_millisecond() <= now_ms as i64 {
             return Err(not_valid());
         }
-        self.kv.get(CREDENTIALS, &name(&claims.sub, &claims.jti))?.ok_or_else(not_valid)?;
+        self.own.get(CREDENTIALS, &name(&claims.sub, &claims.jti))?.ok_or_else(not_valid)?;
         Ok(claims.sub)
     }
 
@@ -149,7 +149,7 @@ impl Keys {
     /// # Errors
     /// [`KeysError`].
     pub fn credentials(&self, party: &PartyId) -> Result<Vec<CredentialRow>, KeysError> {
-        let rows = self.kv.scan(CREDENTIALS, &party.0, &party.0, 10 * ENTRIES_PER_PARTY_MAX)?;
+        let rows = self.own.scan(CREDENTIALS, &party.0, &party.0, 10 * ENTRIES_PER_PARTY_MAX)?;
         rows.iter().map(|(_, value)| CredentialRow::try_from_slice(value).map_err(|_| KeysError::Sealed)).collect()
     }
 
@@ -160,7 +160,7 @@ impl Keys {
     pub fn withdraw_credential(&self, party: &PartyId, id: &str) -> Result<(), KeysError> {
         let mut batch = Batch::default();
         batch.delete(CREDENTIALS, name(party, id));
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     /// Signs a statement of the market (such as an erasure receipt) as a PASETO v4.public token.
@@ -213,6 +213,6 @@ pub struct KeyProof {
     pub signature: Signature,
 }
 
-fn name(party: &PartyId, id: &str) -> Vec<u8> {
+pub(super) fn name(party: &PartyId, id: &str) -> Vec<u8> {
     [party.0.as_slice(), id.as_bytes()].concat()
 }

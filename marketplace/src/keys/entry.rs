@@ -65,12 +65,12 @@ impl Keys {
         // Spent before anything is given for it: a crash in between costs a link, never a second use.
         // Two at once: the lock of the one writer decides, the other finds nothing.
         let _one_at_a_time = REDEEMING.lock();
-        if self.kv.get(LINKS, &name)?.is_none() {
+        if self.own.get(LINKS, &name)?.is_none() {
             return Err(KeysError::NotValid(NOT_A_LINK));
         }
         let mut batch = Batch::default();
         batch.delete(LINKS, name);
-        self.kv.write(batch)?;
+        self.own.write(batch)?;
         let expires_ms = now_ms + SESSION_VALID.as_millis() as u64;
         let (cookie, row) = self.enter(SESSIONS, "sessions", &row.party, expires_ms, now_ms)?;
         Ok((cookie, session(&row)))
@@ -94,7 +94,7 @@ impl Keys {
         if let Some(hash) = hash(cookie) {
             batch.delete(SESSIONS, hash.0);
         }
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     /// Is `given` the token of this session's forms?
@@ -109,13 +109,13 @@ impl Keys {
     pub(crate) fn sweep(&self, now_ms: TimeMs) -> Result<(), KeysError> {
         let mut batch = Batch::default();
         for family in [LINKS, SESSIONS] {
-            for (name, value) in self.kv.scan(family, &[], &[], 100_000)? {
+            for (name, value) in self.own.scan(family, &[], &[], 100_000)? {
                 if Row::try_from_slice(&value).is_ok_and(|row| row.expires_ms <= now_ms) {
                     batch.delete(family, name);
                 }
             }
         }
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     fn enter(
@@ -126,7 +126,7 @@ impl Keys {
         expires_ms: TimeMs,
         now_ms: TimeMs,
     ) -> Result<(String, Row), KeysError> {
-        let rows = self.kv.scan(family, &[], &[], 100_000)?;
+        let rows = self.own.scan(family, &[], &[], 100_000)?;
         let live = |(_, value): &&(Vec<u8>, Vec<u8>)| {
             Row::try_from_slice(value).is_ok_and(|row| row.party == *party && row.expires_ms > now_ms)
         };
@@ -139,17 +139,22 @@ impl Keys {
         let row = Row { party: *party, hash, csrf: random()?, expires_ms };
         let mut batch = Batch::default();
         batch.put(family, hash.0, borsh::to_vec(&row).expect("writing to memory does not fail"));
-        self.kv.write(batch)?;
+        self.own.write(batch)?;
         Ok((token, row))
     }
 
     fn find(&self, family: &str, token: &str, now_ms: TimeMs) -> Result<Option<(Vec<u8>, Row)>, KeysError> {
         let Some(hash) = hash(token) else { return Ok(None) };
-        let Some(value) = self.kv.get(family, &hash.0)? else { return Ok(None) };
+        let Some(value) = self.own.get(family, &hash.0)? else { return Ok(None) };
         let row = Row::try_from_slice(&value).map_err(|_| KeysError::Sealed)?;
         let same: bool = row.hash.0.ct_eq(&hash.0).into();
         Ok((same && row.expires_ms > now_ms).then(|| (hash.0.to_vec(), row)))
     }
+}
+
+/// Is it a link or session under its own name?
+pub(super) fn is_row(name: &[u8], value: &[u8]) -> bool {
+    Row::try_from_slice(value).is_ok_and(|row| row.hash.0 == name)
 }
 
 static REDEEMING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());

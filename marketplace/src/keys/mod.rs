@@ -6,18 +6,21 @@
 //! so that one can be withdrawn. It never shows a secret key, never logs a secret, and never signs
 //! anything by itself: [`Keys::identity`] is asked by whoever has checked that the party wants it.
 
+mod audit;
 mod credentials;
 mod entry;
 mod sealed;
 #[cfg(test)]
 mod tests;
 
+pub use audit::Audited;
+pub(crate) use audit::{audit, is_managed};
 pub use credentials::{CredentialRow, KeyProof};
 pub use entry::{Link, Session};
 pub use sealed::MasterKey;
 pub(crate) use sealed::{Sealer, random};
 
-use crate::limits::MANAGED_KEYS_MAX;
+use crate::{limits::MANAGED_KEYS_MAX, own::Own};
 use contracts::{
     id::{NetworkId, PartyId},
     key::{PublicKey, SignError, Signature, Signer},
@@ -26,7 +29,7 @@ use contracts::{
 use ed25519_dalek::{Signer as _, SigningKey};
 use ledger::{
     api::client::Identity,
-    store::kv::{Batch, Kv, KvError},
+    store::kv::{Batch, KvError},
 };
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -37,10 +40,14 @@ const KEYS: &str = "keys";
 const LINKS: &str = "links";
 const SESSIONS: &str = "sessions";
 const CREDENTIALS: &str = "credentials";
+/// Purpose of the key that seals managed keys.
+const SEAL_KEY: &str = "lonja market keystore v0";
+/// Name of a sealed row with known content.
+const CHECK: &[u8] = b"check";
 
 /// Managed keys and proofs of identity.
 pub struct Keys {
-    kv: Kv,
+    own: Own,
     network: NetworkId,
     sealer: Sealer,
     tokens: credentials::Tokens,
@@ -83,25 +90,25 @@ pub enum KeysError {
 }
 
 impl Keys {
-    /// Keys in `kv` (which has [`FAMILIES`]), sealed under `master`.
+    /// Keys in `own`, sealed under `master`.
     ///
     /// # Errors
     /// [`KeysError::Sealed`] where the store was made with another master key.
-    pub(crate) fn open(kv: Kv, network: NetworkId, master: &MasterKey) -> Result<Self, KeysError> {
-        let sealer = Sealer::new(master, "lonja market keystore v0");
+    pub(crate) fn open(own: Own, network: NetworkId, master: &MasterKey) -> Result<Self, KeysError> {
+        let sealer = Sealer::new(master, SEAL_KEY);
         // One sealed row with known content tells a wrong master key at once, not at the first sale.
-        match kv.get(KEYS, b"check")? {
+        match own.get(KEYS, CHECK)? {
             Some(sealed) => {
-                sealer.open(&sealed, b"check").map_err(|_| KeysError::Sealed)?;
+                sealer.open(&sealed, CHECK).map_err(|_| KeysError::Sealed)?;
             }
             None => {
                 let mut batch = Batch::default();
-                batch.put(KEYS, b"check".as_slice(), sealer.seal(b"lonja", b"check")?);
-                kv.write(batch)?;
+                batch.put(KEYS, CHECK, sealer.seal(b"lonja", CHECK)?);
+                own.write(batch)?;
             }
         }
         let tokens = credentials::Tokens::new(master, network)?;
-        Ok(Self { kv, network, sealer, tokens })
+        Ok(Self { own, network, sealer, tokens })
     }
 
     /// Makes a key for a party that is about to apply; the party is named by it.
@@ -110,7 +117,7 @@ impl Keys {
     /// [`KeysError`].
     pub fn create(&self) -> Result<Identity, KeysError> {
         let prefix = [b'k', KeyUse::Sign as u8];
-        if self.kv.scan(KEYS, &prefix, &prefix, MANAGED_KEYS_MAX)?.len() >= MANAGED_KEYS_MAX {
+        if self.own.scan(KEYS, &prefix, &prefix, MANAGED_KEYS_MAX)?.len() >= MANAGED_KEYS_MAX {
             return Err(KeysError::TooMany { what: "managed keys", most: MANAGED_KEYS_MAX });
         }
         let seed = Zeroizing::new(random::<32>()?);
@@ -139,7 +146,7 @@ impl Keys {
         for usage in [KeyUse::Sign, KeyUse::Price] {
             batch.delete(KEYS, row(party, usage));
         }
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     /// Who signs for `party` with a managed key.
@@ -163,7 +170,7 @@ impl Keys {
     /// # Errors
     /// [`KeysError::Store`].
     pub fn is_managed(&self, party: &PartyId) -> Result<bool, KeysError> {
-        Ok(self.kv.get(KEYS, &row(party, KeyUse::Sign))?.is_some())
+        Ok(self.own.get(KEYS, &row(party, KeyUse::Sign))?.is_some())
     }
 
     fn store(&self, party: &PartyId, usage: KeyUse, seed: &[u8; 32]) -> Result<(), KeysError> {
@@ -171,12 +178,12 @@ impl Keys {
         let sealed = self.sealer.seal(seed, &name)?;
         let mut batch = Batch::default();
         batch.put(KEYS, name, sealed);
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     fn signer(&self, party: &PartyId, usage: KeyUse) -> Result<Arc<dyn Signer>, KeysError> {
         let name = row(party, usage);
-        let sealed = self.kv.get(KEYS, &name)?.ok_or(KeysError::NotManaged { party: *party, usage })?;
+        let sealed = self.own.get(KEYS, &name)?.ok_or(KeysError::NotManaged { party: *party, usage })?;
         let seed = self.sealer.open(&sealed, &name).map_err(|_| KeysError::Sealed)?;
         let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| KeysError::Sealed)?;
         Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(seed))))

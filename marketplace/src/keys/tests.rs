@@ -4,7 +4,7 @@ use contracts::key::{Domain, TestSigner};
 const NOW: u64 = 1_800_000_000_000;
 
 fn keys(folder: &std::path::Path, seed: u8) -> Result<Keys, KeysError> {
-    Keys::open(Kv::open(folder, &FAMILIES).unwrap(), NetworkId([1; 32]), &MasterKey::new([seed; 32]))
+    Keys::open(Own::open(folder).unwrap(), NetworkId([1; 32]), &MasterKey::new([seed; 32]))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn no_secret_lies_open_in_the_files() {
     let link = keys.issue_link(&party, NOW).unwrap();
     let secret = data_encoding::BASE64URL_NOPAD.decode(link.token.as_bytes()).unwrap();
     drop(keys);
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
+    for entry in std::fs::read_dir(folder.path().join("own")).unwrap() {
         let path = entry.unwrap().path();
         let bytes = if path.is_file() { std::fs::read(&path).unwrap() } else { continue };
         assert!(!bytes.windows(32).any(|window| window == secret), "{}", path.display());

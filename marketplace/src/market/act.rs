@@ -50,7 +50,9 @@ impl Market {
     /// Does `action` as `party`, whose key is held here, and waits until it can be seen.
     ///
     /// # Errors
-    /// [`MarketError::Refused`] where the rules say no, and everything that an order may meet.
+    /// [`MarketError::Refused`] where the rules say no, and everything that an order may meet;
+    /// [`MarketError::Invalid`] for a consent, which [`Market::give_consent`] gives together with its
+    /// record: nobody could show for what another one stands.
     pub async fn act(
         &self,
         party: &PartyId,
@@ -58,6 +60,10 @@ impl Market {
         side: Option<SideBody>,
         once: Option<&Once>,
     ) -> Result<Order, MarketError> {
+        if matches!(action, Action::GiveConsent(_)) {
+            let text = "a consent goes on the ledger with its record in the vault: ask for it at /api/v1/consents";
+            return Err(MarketError::invalid("action", text));
+        }
         self.act_with(party, once, || async { Ok((action, side)) }).await
     }
 

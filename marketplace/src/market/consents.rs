@@ -4,11 +4,11 @@ use super::{Market, clock_ms};
 use crate::{
     error::MarketError,
     orders::{Once, Order, OrderState},
-    vault::{ConsentReceipt, Erasure, VaultError},
+    vault::{ConsentReceipt, Erasure, Record},
 };
 use contracts::{
     action::Action,
-    consent::{ConsentState, End, Give},
+    consent::{Consent, ConsentState, End, Give},
     id::{ConsentId, DatasetId, Digest, PartyId},
     party::Role,
     vocabulary::Purpose,
@@ -37,7 +37,56 @@ pub struct GiveRequest {
     pub record: BTreeMap<String, String>,
 }
 
+/// A record whose consent its custodian puts on the ledger by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeepRequest {
+    /// For which dataset.
+    pub dataset: DatasetId,
+    /// The subject, as the custodian names it. Never leaves the vault.
+    pub subject: String,
+    /// Fields of the record (ISO/IEC TS 27560). Never leave the vault.
+    pub record: BTreeMap<String, String>,
+}
+
 impl Market {
+    /// Keeps a record for a custodian that signs by itself: it puts the consent on the ledger under the
+    /// record's id and root.
+    ///
+    /// # Errors
+    /// [`MarketError::Forbidden`] without the role of a custodian; [`VaultError`](crate::vault::VaultError).
+    pub fn keep_record(&self, custodian: &PartyId, request: KeepRequest) -> Result<Record, MarketError> {
+        self.require(custodian, Role::Custodian)?;
+        self.rows().dataset(&request.dataset)?.ok_or(MarketError::NotFound("dataset"))?;
+        Ok(self.0.vault.keep(custodian, &request.dataset, &request.subject, request.record, clock_ms())?)
+    }
+
+    /// Takes back a record whose consent the ledger did not take, for a custodian that signs by itself.
+    ///
+    /// # Errors
+    /// [`MarketError::Forbidden`] once the consent is on the ledger, as far as the node proves;
+    /// [`VaultError::Unknown`](crate::vault::VaultError::Unknown).
+    pub async fn discard_record(&self, custodian: &PartyId, consent: &ConsentId) -> Result<(), MarketError> {
+        let record = self.0.vault.record(custodian, consent)?;
+        let proven = self.client().record::<Consent>(&Consent::key(consent)).await?;
+        if proven.record.is_some() {
+            let text = "the consent is on the ledger, and its record has to be shown: it goes by the subject's erasure";
+            return Err(MarketError::Forbidden(text.into()));
+        }
+        Ok(self.0.vault.discard(&record)?)
+    }
+
+    /// The record of an erasure, for the custodian that erased.
+    ///
+    /// # Errors
+    /// [`MarketError::NotFound`], also for anybody else.
+    pub fn erasure(&self, custodian: &PartyId, id: &str) -> Result<(Erasure, String), MarketError> {
+        let erasure = self.0.vault.erasure(id)?.filter(|erasure| erasure.controller == *custodian);
+        let erasure = erasure.ok_or(MarketError::NotFound("erasure"))?;
+        let signed = self.keys().attest(&serde_json::json!({ "erasure": erasure }))?;
+        Ok((erasure, signed))
+    }
+
     /// Records a consent with the custodian's managed key, and gives the subject's receipt.
     ///
     /// # Errors
@@ -54,6 +103,15 @@ impl Market {
         let mut purposes = request.purposes;
         purposes.sort_unstable();
         purposes.dedup();
+        // A bare digest of the request would outlive the subject's erasure, and a person can be guessed
+        // from one: it is keyed by the subject's key, which goes with the rest.
+        let once = match once {
+            Some(once) => {
+                Some(Once { request: self.0.vault.veil(custodian, &request.subject, &once.request)?, ..once.clone() })
+            }
+            None => None,
+        };
+        let once = once.as_ref();
         let kept = parking_lot::Mutex::new(None);
         let given = self
             .act_with(custodian, once, || async {
@@ -115,12 +173,8 @@ impl Market {
     /// The vault's record of a consent, for its custodian.
     ///
     /// # Errors
-    /// [`VaultError::Unknown`].
-    pub fn consent_record(
-        &self,
-        custodian: &PartyId,
-        consent: &ConsentId,
-    ) -> Result<crate::vault::Record, MarketError> {
+    /// [`VaultError::Unknown`](crate::vault::VaultError::Unknown).
+    pub fn consent_record(&self, custodian: &PartyId, consent: &ConsentId) -> Result<Record, MarketError> {
         Ok(self.0.vault.record(custodian, consent)?)
     }
 
@@ -133,26 +187,37 @@ impl Market {
     }
 
     /// Ends every consent of a subject that is still in force, then destroys what the vault has of
-    /// it. Returns what remains to be told, and the same signed by the market (PASETO v4.public).
+    /// it. A custodian that signs by itself has ended them before. Returns what remains to be told, and
+    /// the same signed by the market (PASETO v4.public).
     ///
     /// # Errors
     /// As [`Market::act`]; nothing is destroyed before all its consents have ended on the ledger.
+    /// [`VaultError::Unknown`](crate::vault::VaultError::Unknown) where there is nothing of the subject.
     pub async fn erase_subject(&self, custodian: &PartyId, subject: &str) -> Result<(Erasure, String), MarketError> {
         self.require(custodian, Role::Custodian)?;
-        let consents = self.0.vault.consents_of(custodian, subject)?;
-        if consents.is_empty() {
-            return Err(VaultError::Unknown.into());
+        // Rows that lag behind could take a consent that is in force for one that is not on the ledger.
+        let height = self.client().status().await?.height;
+        if !self.caught_up(height).await {
+            return Err(MarketError::Busy("the market has not read the newest blocks yet"));
         }
-        for consent in consents {
-            let given = self.rows().consent(&consent)?.is_some_and(|held| held.state == ConsentState::Given);
+        let consents = self.0.vault.consents_of(custodian, subject)?;
+        for consent in &consents {
+            let given = self.rows().consent(consent)?.is_some_and(|held| held.state == ConsentState::Given);
+            if given && !self.keys().is_managed(custodian)? {
+                let text = format!(
+                    "consent {consent} is in force, and you sign by yourself: end it on the ledger, then erase"
+                );
+                return Err(MarketError::Forbidden(text));
+            }
             if given {
-                let order = self.end_consent(custodian, &consent, ConsentState::Withdrawn, None).await?;
+                let order = self.end_consent(custodian, consent, ConsentState::Withdrawn, None).await?;
                 debug_assert!(matches!(order.state, OrderState::Applied { .. }), "a refusal is an error");
             }
         }
         let market = self.clone();
         let (custodian, subject) = (*custodian, subject.to_string());
-        let erased = tokio::task::spawn_blocking(move || market.0.vault.erase(&custodian, &subject, clock_ms()));
+        let erased =
+            tokio::task::spawn_blocking(move || market.0.vault.erase(&custodian, &subject, &consents, clock_ms()));
         let erasure = erased.await.map_err(|_| MarketError::Busy("the vault stopped"))??;
         let signed = self.keys().attest(&serde_json::json!({ "erasure": erasure }))?;
         Ok((erasure, signed))

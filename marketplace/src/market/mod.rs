@@ -11,7 +11,7 @@ mod trade;
 mod view;
 
 pub use act::{Prepared, SignedAction};
-pub use consents::GiveRequest;
+pub use consents::{GiveRequest, KeepRequest};
 pub use trade::{Bought, BuyRequest, QuoteView};
 pub use view::{DatasetView, VersionView};
 
@@ -19,19 +19,17 @@ use crate::{
     error::MarketError,
     keys::{Keys, MasterKey},
     objects::Objects,
-    orders::{self, Orders},
+    orders::Orders,
+    own::Own,
     rows::{Rows, Tip},
     search::Search,
-    vault::{self, Vault},
+    vault::Vault,
 };
 use contracts::{
     id::{Height, PartyId, TimeMs},
     party::{Party, Role},
 };
-use ledger::{
-    api::client::{Client, Identity},
-    store::kv::Kv,
-};
+use ledger::api::client::{Client, Identity};
 use std::{path::Path, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 
@@ -83,8 +81,7 @@ impl Market {
         let network = parts.client.network();
         let dir = parts.dir;
         std::fs::create_dir_all(dir).map_err(crate::objects::ObjectsError::Io)?;
-        let families = [&crate::keys::FAMILIES[..], &orders::FAMILIES, &vault::FAMILIES].concat();
-        let own = Kv::open(&dir.join("own"), &families).map_err(crate::rows::RowsError::Store)?;
+        let own = Own::open(dir)?;
         let rows = Rows::open(&dir.join("rows"), network)?;
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;

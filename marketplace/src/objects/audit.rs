@@ -5,7 +5,7 @@
 use super::BLOCK;
 use bao_tree::io::sync::CreateOutboard;
 use bao_tree::{BaoTree, io::outboard::PreOrderOutboard};
-use contracts::id::Blake3;
+use contracts::id::{Blake3, Digest};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -20,6 +20,8 @@ pub struct Audited {
     pub contents: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// SHA-256 over the names of those contents, ascending.
+    pub names: Digest,
     /// Files that do not hold, each with what is wrong.
     pub findings: Vec<(PathBuf, String)>,
 }
@@ -30,6 +32,7 @@ pub struct Audited {
 /// When the folder cannot be listed. A file that cannot be read is a finding.
 pub fn audit(folder: &Path) -> io::Result<Audited> {
     let mut audited = Audited::default();
+    let mut names = Vec::new();
     let whole = folder.join("whole");
     if !whole.exists() {
         return Ok(audited);
@@ -44,7 +47,11 @@ pub fn audit(folder: &Path) -> io::Result<Audited> {
             let content = name.strip_suffix(OUTBOARD).unwrap_or(&name);
             let shelved = shelf.file_name().and_then(|shelf| shelf.to_str()) == content.get(..2);
             match content.parse::<Blake3>() {
-                Ok(blake3) if shelved && content == name => audited.content(&path, blake3),
+                Ok(blake3) if shelved && content == name => {
+                    if audited.content(&path, blake3) {
+                        names.extend_from_slice(&blake3.0);
+                    }
+                }
                 // An outboard is looked at with its content; alone it vouches for nothing.
                 Ok(_) if shelved => {
                     if !path.with_file_name(content).exists() {
@@ -55,6 +62,7 @@ pub fn audit(folder: &Path) -> io::Result<Audited> {
             }
         }
     }
+    audited.names = Digest::of(&[b"lonja/contents/v0\0", &names]);
     Ok(audited)
 }
 
@@ -66,13 +74,17 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 impl Audited {
-    fn content(&mut self, path: &Path, blake3: Blake3) {
+    fn content(&mut self, path: &Path, blake3: Blake3) -> bool {
         match check(path, blake3) {
             Ok(bytes) => {
                 self.contents += 1;
                 self.bytes += bytes;
+                true
             }
-            Err(what) => self.findings.push((path.to_path_buf(), what)),
+            Err(what) => {
+                self.findings.push((path.to_path_buf(), what));
+                false
+            }
         }
     }
 }

@@ -7,7 +7,15 @@
 //! the ledger takes them once. Buying is one transaction there, so there is neither payment without
 //! licence nor licence without payment. This module never signs and never decides what to buy.
 
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX};
+mod audit;
+
+pub use audit::Audited;
+pub(crate) use audit::{applied, audit};
+
+use crate::{
+    limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX},
+    own::Own,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     event::Event,
@@ -20,7 +28,7 @@ use ledger::{
         Problem,
         client::{Client, ClientError, Committed},
     },
-    store::kv::{Batch, Kv, KvError},
+    store::kv::{Batch, KvError},
     submission::Submission,
 };
 use parking_lot::Mutex;
@@ -162,7 +170,7 @@ impl Once {
 pub struct Orders(Arc<Inner>);
 
 struct Inner {
-    kv: Kv,
+    own: Own,
     client: Client,
     /// Under way in this process. What is open in the store but not here is nobody's: it is taken up.
     running: Mutex<HashSet<TransactionId>>,
@@ -185,10 +193,10 @@ struct OnceRow {
 }
 
 impl Orders {
-    /// Orders in `kv`, which has [`FAMILIES`].
-    pub(crate) fn open(kv: Kv, client: Client) -> Self {
+    /// Orders in `own`.
+    pub(crate) fn open(own: Own, client: Client) -> Self {
         let (running, taking, tasks, stop) = Default::default();
-        Self(Arc::new(Inner { kv, client, running, taking, tasks, stop }))
+        Self(Arc::new(Inner { own, client, running, taking, tasks, stop }))
     }
 
     /// Takes an order of `party` at most once, and waits until the ledger has decided it.
@@ -234,7 +242,7 @@ impl Orders {
         limit: usize,
     ) -> Result<(Vec<Order>, Option<Vec<u8>>), OrderError> {
         let from = [party.0.as_slice(), before.unwrap_or(&[0xff; 41])].concat();
-        let mut rows = self.0.kv.scan_back(BY_PARTY, &from, &party.0, limit.saturating_add(1))?;
+        let mut rows = self.0.own.scan_back(BY_PARTY, &from, &party.0, limit.saturating_add(1))?;
         let next = (rows.len() > limit).then(|| rows[limit].0[32..].to_vec());
         rows.truncate(limit);
         let one = |(key, _): &(Vec<u8>, Vec<u8>)| {
@@ -249,7 +257,7 @@ impl Orders {
     /// # Errors
     /// [`OrderError`].
     pub fn open_count(&self) -> Result<usize, OrderError> {
-        Ok(self.0.kv.scan(OPEN, &[], &[], 1_000_000)?.len())
+        Ok(self.0.own.scan(OPEN, &[], &[], 1_000_000)?.len())
     }
 
     /// Hands in again what a restart or a lost node left open. Returns how many are still open.
@@ -258,7 +266,7 @@ impl Orders {
     /// [`OrderError::Store`]; what one order meets does not stop the others.
     pub async fn take_up(&self) -> Result<usize, OrderError> {
         let mut left = 0;
-        for (key, _) in self.0.kv.scan(OPEN, &[], &[], ORDERS_RUNNING_MAX)? {
+        for (key, _) in self.0.own.scan(OPEN, &[], &[], ORDERS_RUNNING_MAX)? {
             let id = TransactionId(key.as_slice().try_into().map_err(|_| OrderError::Damaged)?);
             if self.0.running.lock().contains(&id) {
                 left += 1;
@@ -286,7 +294,7 @@ impl Orders {
     }
 
     fn recall(&self, party: &PartyId, once: &Once) -> Result<Option<Order>, OrderError> {
-        let Some(bytes) = self.0.kv.get(ONCE, &once.row(party))? else { return Ok(None) };
+        let Some(bytes) = self.0.own.get(ONCE, &once.row(party))? else { return Ok(None) };
         let row = OnceRow::try_from_slice(&bytes).map_err(|_| OrderError::Damaged)?;
         if row.request != once.request {
             return Err(OrderError::KeyReused);
@@ -330,7 +338,7 @@ impl Orders {
             batch.put(ONCE, once.row(party), bytes(&OnceRow { request: once.request, id }));
         }
         // If the power fails before this line, nothing was handed in; after it, everything is.
-        self.0.kv.write(batch)?;
+        self.0.own.write(batch)?;
         self.0.running.lock().insert(id);
         Ok(Taken::New(order))
     }
@@ -408,11 +416,11 @@ impl Orders {
         let mut batch = Batch::default();
         batch.delete(OPEN, order.id.0);
         batch.put(ORDERS, order.id.0, bytes(&Row { order, submission: Vec::new() }));
-        Ok(self.0.kv.write(batch)?)
+        Ok(self.0.own.write(batch)?)
     }
 
     fn row(&self, id: &TransactionId) -> Result<Option<Row>, OrderError> {
-        let Some(bytes) = self.0.kv.get(ORDERS, &id.0)? else { return Ok(None) };
+        let Some(bytes) = self.0.own.get(ORDERS, &id.0)? else { return Ok(None) };
         Row::try_from_slice(&bytes).map(Some).map_err(|_| OrderError::Damaged)
     }
 }

@@ -7,10 +7,12 @@
 //! does not, and never writes to the ledger.
 
 mod apply;
+mod audit;
 mod index;
 mod read;
 
 pub use apply::Touched;
+pub(crate) use audit::audit;
 pub use index::{Posting, PostingKind, RefusalRow};
 pub use read::{AgreementSide, OfferRow, Page, PageStart};
 

@@ -3,7 +3,7 @@
 use super::{
     SearchError,
     document::{Document, Facet},
-    schema::{self, FACET, Fields, SEPARATOR, exact_key, facet_key},
+    schema::{self, FACET, Fields, SEPARATOR, UPDATED, exact_key, facet_key},
 };
 use contracts::id::{DatasetId, Height};
 use parking_lot::{Mutex, RwLock};
@@ -54,6 +54,11 @@ impl Search {
 
     fn over(index: Index) -> tantivy::Result<Self> {
         schema::register_tokenizers(&index);
+        // Parsers of damaged files may stumble; a checksum of all of them costs less than one search
+        // for each ten thousand listings.
+        if let Some(damaged) = index.validate_checksum()?.into_iter().next() {
+            return Err(TantivyError::InternalError(format!("{} has another checksum", damaged.display())));
+        }
         let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let search = Self {
@@ -213,6 +218,11 @@ impl Search {
 impl Column {
     fn load(segment: &SegmentReader) -> tantivy::Result<Self> {
         let mut column = Self { starts: vec![0], ords: Vec::new(), values: Vec::new() };
+        let rows = segment.fast_fields().u64(UPDATED)?.num_docs();
+        if rows != segment.max_doc() {
+            let text = format!("a segment of {rows} documents is said to have {}", segment.max_doc());
+            return Err(TantivyError::InternalError(text));
+        }
         let Some(stored) = segment.fast_fields().str(FACET)? else {
             column.starts.resize(segment.max_doc() as usize + 1, 0);
             return Ok(column);

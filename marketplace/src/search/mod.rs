@@ -7,6 +7,7 @@
 //! [`Search::compact`], which leaves no trace of the old one in the files.
 
 mod ask;
+mod audit;
 mod count;
 mod document;
 mod index;
@@ -17,6 +18,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use audit::{Expected, audit};
 pub use document::{Document, Facet, access_of, facets_of};
 pub use index::Search;
 pub use query::{FACET_VALUES_MAX, FILTERS_MAX, FacetCount, Filter, Hit, LIMIT_MAX, Query, REACH_MAX, Results, Sort};

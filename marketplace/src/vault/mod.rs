@@ -6,13 +6,18 @@
 //! blinding, key and link: four independent things, each of which is enough. The vault never puts a
 //! person, or anything derived from one, on the ledger; consent ids are random.
 
+mod audit;
 mod subjects;
 #[cfg(test)]
 mod tests;
 
+pub use audit::Audited;
+pub(crate) use audit::{audit, holds};
+
 use crate::{
     keys::{KeysError, MasterKey, Sealer, random},
     limits::{CONSENT_FIELD_BYTES_MAX, CONSENTS_PER_SUBJECT_MAX, SUBJECT_BYTES_MAX},
+    own::Own,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
@@ -20,7 +25,7 @@ use contracts::{
     id::{ConsentId, DatasetId, Digest, PartyId, TimeMs, TransactionId},
     limits::{SIDE_FIELDS, SIDE_NAME_BYTES_MAX},
 };
-use ledger::store::kv::{Batch, Kv, KvError};
+use ledger::store::kv::{Batch, KvError};
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path};
 use subjects::{SubjectKeyId, Subjects};
@@ -31,12 +36,17 @@ pub(crate) const FAMILIES: [&str; 3] = [RECORDS, LINKS, ERASURES];
 const RECORDS: &str = "vault-records";
 const LINKS: &str = "vault-links";
 const ERASURES: &str = "vault-erasures";
+/// The field of a record that says whose consent it is.
+const SUBJECT: &str = "subject";
+/// Purposes of keys that are derived from the master key.
+const INDEX_KEY: &str = "lonja market vault index v0";
+const LINK_KEY: &str = "lonja market vault links v0";
 /// Separates these commitments from all others.
 pub const TAG: &[u8] = b"lonja/consent/v0\0";
 
 /// Consent records.
 pub struct Vault {
-    kv: Kv,
+    own: Own,
     subjects: Subjects,
     /// Makes a subject's reference a name that only this vault can make.
     index_key: Zeroizing<[u8; 32]>,
@@ -70,6 +80,9 @@ pub enum VaultError {
     /// More than one subject may have.
     #[error("a subject has at most {CONSENTS_PER_SUBJECT_MAX} consents at one custodian")]
     TooMany,
+    /// Something was recorded between ending the consents and erasing.
+    #[error("a consent of this subject was recorded meanwhile: ask for the erasure again")]
+    Changed,
     /// No such record, or it was erased.
     #[error("the vault has no record of this consent: it was never here, or was erased")]
     Unknown,
@@ -88,7 +101,7 @@ pub struct Record {
     pub recorded_ms: TimeMs,
     /// The subject as its custodian names it.
     pub subject: String,
-    /// Fields of the record (ISO/IEC TS 27560), names ascending.
+    /// Fields of the record (ISO/IEC TS 27560), names ascending; `subject` among them.
     pub fields: BTreeMap<String, String>,
     /// Hides the fields behind the root that is on the ledger.
     #[serde(serialize_with = "as_hex")]
@@ -132,6 +145,27 @@ struct Row {
     sealed: Vec<u8>,
 }
 
+impl Row {
+    /// The record, if it is the one that was sealed for `consent` under this row's root.
+    fn open(&self, subject_key: &[u8; 32], consent: &ConsentId) -> Result<Record, VaultError> {
+        let key = Sealer::with(subject_key).open(&self.wrapped, &consent.0).map_err(|_| VaultError::Sealed)?;
+        let key: [u8; 32] = key.as_slice().try_into().map_err(|_| VaultError::Sealed)?;
+        let name = [consent.0.as_slice(), &self.root.0].concat();
+        let plain = Sealer::with(&key).open(&self.sealed, &name).map_err(|_| VaultError::Sealed)?;
+        let record = Record::try_from_slice(&plain).map_err(|_| VaultError::Sealed)?;
+        let same = record.root == self.root && record.consent == *consent && record.controller == self.controller;
+        if same { Ok(record) } else { Err(VaultError::Sealed) }
+    }
+}
+
+impl Record {
+    /// What the fields and their blinding come to: the root that is on the ledger.
+    fn computed_root(&self) -> Digest {
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        commitment::root(TAG, &self.blinding, fields)
+    }
+}
+
 /// What leads from a subject to its records. Sealed under the master key.
 #[derive(Clone, Default, BorshSerialize, BorshDeserialize)]
 struct Link {
@@ -140,17 +174,17 @@ struct Link {
 }
 
 impl Vault {
-    pub(crate) fn open(kv: Kv, subjects: &Path, master: &MasterKey) -> Result<Self, VaultError> {
+    pub(crate) fn open(own: Own, subjects: &Path, master: &MasterKey) -> Result<Self, VaultError> {
         Ok(Self {
-            kv,
+            own,
             subjects: Subjects::open(subjects, master)?,
-            index_key: master.derive("lonja market vault index v0"),
-            links: Sealer::new(master, "lonja market vault links v0"),
+            index_key: master.derive(INDEX_KEY),
+            links: Sealer::new(master, LINK_KEY),
             changing: parking_lot::Mutex::default(),
         })
     }
 
-    /// Keeps a record under a fresh consent id and blinding. It is in the vault before it is on the
+    /// Keeps a record under a fresh consent id and blinding, with the subject as one of its fields. It is in the vault before it is on the
     /// ledger: a consent that nobody can show the record of would be worth nothing.
     ///
     /// # Errors
@@ -160,10 +194,16 @@ impl Vault {
         controller: &PartyId,
         dataset: &DatasetId,
         subject: &str,
-        fields: BTreeMap<String, String>,
+        mut fields: BTreeMap<String, String>,
         now_ms: TimeMs,
     ) -> Result<Record, VaultError> {
-        check(subject, &fields)?;
+        check_subject(subject)?;
+        // Committed to with the rest: a record that does not say whose consent it is proves nobody's.
+        if fields.insert(SUBJECT.into(), subject.into()).is_some_and(|given| given != subject) {
+            let reason = "names another subject than the request: leave it out".to_string();
+            return Err(VaultError::Invalid { field: SUBJECT.into(), reason });
+        }
+        check(&fields)?;
         let (consent, blinding) = (ConsentId(random()?), random()?);
         let root = commitment::root(TAG, &blinding, fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let record = Record {
@@ -190,7 +230,7 @@ impl Vault {
         let mut batch = Batch::default();
         batch.put(RECORDS, consent.0, bytes(&row));
         batch.put(LINKS, name.clone(), self.links.seal(&bytes(&link), &name)?);
-        self.kv.write(batch)?;
+        self.own.write(batch)?;
         Ok(record)
     }
 
@@ -201,15 +241,7 @@ impl Vault {
     pub fn record(&self, controller: &PartyId, consent: &ConsentId) -> Result<Record, VaultError> {
         let row = self.row(consent)?.filter(|row| row.controller == *controller).ok_or(VaultError::Unknown)?;
         let subject_key = self.subjects.read(&row.subject_key)?.ok_or(VaultError::Unknown)?;
-        let key = Sealer::with(&subject_key).open(&row.wrapped, &consent.0).map_err(|_| VaultError::Sealed)?;
-        let key: [u8; 32] = key.as_slice().try_into().map_err(|_| VaultError::Sealed)?;
-        let name = [consent.0.as_slice(), &row.root.0].concat();
-        let plain = Sealer::with(&key).open(&row.sealed, &name).map_err(|_| VaultError::Sealed)?;
-        let record = Record::try_from_slice(&plain).map_err(|_| VaultError::Sealed)?;
-        if record.root != row.root || record.consent != *consent {
-            return Err(VaultError::Sealed);
-        }
-        Ok(record)
+        row.open(&subject_key, consent)
     }
 
     /// Consents of a subject at one custodian, oldest first.
@@ -221,17 +253,26 @@ impl Vault {
     }
 
     /// Destroys everything that the vault has of a subject at one custodian. The caller has ended the
-    /// consents on the ledger. Repeating it finds nothing and says so.
+    /// consents `ended` on the ledger, which must be all of them. Repeating it finds nothing and says so.
     ///
     /// Order: the subject's key first. If the power fails after that, the records cannot be read any
     /// more, and a repetition removes the rest.
     ///
     /// # Errors
-    /// [`VaultError::Unknown`] where there is nothing of the subject.
-    pub fn erase(&self, controller: &PartyId, subject: &str, now_ms: TimeMs) -> Result<Erasure, VaultError> {
+    /// [`VaultError::Unknown`] where there is nothing of the subject; [`VaultError::Changed`].
+    pub fn erase(
+        &self,
+        controller: &PartyId,
+        subject: &str,
+        ended: &[ConsentId],
+        now_ms: TimeMs,
+    ) -> Result<Erasure, VaultError> {
         let _one_at_a_time = self.changing.lock();
         let name = self.link_name(controller, subject);
         let link = self.link(&name)?.ok_or(VaultError::Unknown)?;
+        if link.consents.iter().any(|consent| !ended.contains(consent)) {
+            return Err(VaultError::Changed);
+        }
         self.subjects.destroy(&link.subject_key)?;
         let mut roots = Vec::new();
         let mut batch = Batch::default();
@@ -255,9 +296,33 @@ impl Vault {
             residue: "blinded commitments and random ids on the ledger, which nobody can open or link any more; copies that others made before are theirs to erase; backups of the operator until they are purged".into(),
         };
         batch.put(ERASURES, erasure.id.as_bytes(), bytes(&erasure));
-        self.kv.write(batch)?;
-        self.kv.scrub(&[RECORDS, LINKS])?;
+        self.own.write(batch)?;
+        self.own.scrub(&[RECORDS, LINKS])?;
         Ok(erasure)
+    }
+
+    /// `digest` of a request about a subject, keyed by the subject's key: equal requests give equal
+    /// digests until the subject is erased, and nothing can be guessed from one afterwards.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub(crate) fn veil(&self, controller: &PartyId, subject: &str, digest: &Digest) -> Result<Digest, VaultError> {
+        check_subject(subject)?;
+        let _one_at_a_time = self.changing.lock();
+        let name = self.link_name(controller, subject);
+        let subject_key = match self.link(&name)? {
+            Some(link) => link.subject_key,
+            None => {
+                let link = Link { subject_key: self.subjects.create()?, consents: Vec::new() };
+                let mut batch = Batch::default();
+                batch.put(LINKS, name.clone(), self.links.seal(&bytes(&link), &name)?);
+                self.own.write(batch)?;
+                link.subject_key
+            }
+        };
+        let key = self.subjects.read(&subject_key)?.ok_or(VaultError::Sealed)?;
+        let key = Zeroizing::new(blake3::derive_key("lonja market vault requests v0", key.as_slice()));
+        Ok(Digest(*blake3::keyed_hash(&key, &digest.0).as_bytes()))
     }
 
     /// An erasure's record.
@@ -265,7 +330,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn erasure(&self, id: &str) -> Result<Option<Erasure>, VaultError> {
-        let Some(bytes) = self.kv.get(ERASURES, id.as_bytes())? else { return Ok(None) };
+        let Some(bytes) = self.own.get(ERASURES, id.as_bytes())? else { return Ok(None) };
         Erasure::try_from_slice(&bytes).map(Some).map_err(|_| VaultError::Sealed)
     }
 
@@ -279,7 +344,7 @@ impl Vault {
             link.consents.retain(|consent| *consent != record.consent);
             batch.put(LINKS, name.clone(), self.links.seal(&bytes(&link), &name)?);
         }
-        Ok(self.kv.write(batch)?)
+        Ok(self.own.write(batch)?)
     }
 
     fn seal(&self, record: &Record, subject_key: &SubjectKeyId) -> Result<Row, VaultError> {
@@ -297,31 +362,40 @@ impl Vault {
     }
 
     fn row(&self, consent: &ConsentId) -> Result<Option<Row>, VaultError> {
-        let Some(bytes) = self.kv.get(RECORDS, &consent.0)? else { return Ok(None) };
+        let Some(bytes) = self.own.get(RECORDS, &consent.0)? else { return Ok(None) };
         Row::try_from_slice(&bytes).map(Some).map_err(|_| VaultError::Sealed)
     }
 
     fn link(&self, name: &[u8]) -> Result<Option<Link>, VaultError> {
-        let Some(sealed) = self.kv.get(LINKS, name)? else { return Ok(None) };
+        let Some(sealed) = self.own.get(LINKS, name)? else { return Ok(None) };
         let plain = self.links.open(&sealed, name).map_err(|_| VaultError::Sealed)?;
         Link::try_from_slice(&plain).map(Some).map_err(|_| VaultError::Sealed)
     }
 
     fn link_name(&self, controller: &PartyId, subject: &str) -> Vec<u8> {
-        let mut hasher = blake3::Hasher::new_keyed(&self.index_key);
-        hasher.update(&controller.0);
-        hasher.update(subject.as_bytes());
-        hasher.finalize().as_bytes().to_vec()
+        link_name(&self.index_key, controller, subject)
     }
 }
 
-fn check(subject: &str, fields: &BTreeMap<String, String>) -> Result<(), VaultError> {
-    let invalid = |field: &str, reason: String| Err(VaultError::Invalid { field: field.into(), reason });
+fn link_name(index_key: &[u8; 32], controller: &PartyId, subject: &str) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new_keyed(index_key);
+    hasher.update(&controller.0);
+    hasher.update(subject.as_bytes());
+    hasher.finalize().as_bytes().to_vec()
+}
+
+fn check_subject(subject: &str) -> Result<(), VaultError> {
     if subject.is_empty() || subject.len() > SUBJECT_BYTES_MAX {
-        return invalid("subject", format!("1 to {SUBJECT_BYTES_MAX} bytes"));
+        let reason = format!("1 to {SUBJECT_BYTES_MAX} bytes");
+        return Err(VaultError::Invalid { field: "subject".into(), reason });
     }
-    if fields.is_empty() || fields.len() > SIDE_FIELDS {
-        return invalid("record", format!("1 to {SIDE_FIELDS} fields"));
+    Ok(())
+}
+
+fn check(fields: &BTreeMap<String, String>) -> Result<(), VaultError> {
+    let invalid = |field: &str, reason: String| Err(VaultError::Invalid { field: field.into(), reason });
+    if fields.len() < 2 || fields.len() > SIDE_FIELDS {
+        return invalid("record", format!("1 to {} fields, besides the subject", SIDE_FIELDS - 1));
     }
     for (name, value) in fields {
         if name.is_empty() || name.len() > SIDE_NAME_BYTES_MAX {

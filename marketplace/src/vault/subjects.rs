@@ -1,4 +1,7 @@
 //! Keys of subjects: one sealed file each, outside of the database, so that destroying one destroys it.
+//!
+//! A file is `nonce ‖ sealed key ‖ BLAKE3 of both`. The checksum tells damage to somebody who has not
+//! the master key; it hides and protects nothing, and goes with the file.
 
 use super::VaultError;
 use crate::keys::{KeysError, MasterKey, Sealer, random};
@@ -12,8 +15,11 @@ use std::{
 use zeroize::Zeroizing;
 
 /// Random name of a subject's key. Never used again after erasure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub(super) struct SubjectKeyId(pub [u8; 16]);
+
+/// Bytes of a sealed key: nonce, key, tag.
+const SEALED_BYTES: usize = 24 + 32 + 16;
 
 /// The folder of subject keys.
 pub(super) struct Subjects {
@@ -24,7 +30,12 @@ pub(super) struct Subjects {
 impl Subjects {
     pub(super) fn open(folder: &Path, master: &MasterKey) -> Result<Self, VaultError> {
         fs::create_dir_all(folder)?;
-        Ok(Self { folder: folder.into(), sealer: Sealer::new(master, "lonja market vault subjects v0") })
+        Ok(Self::at(folder, master))
+    }
+
+    /// The folder as it is, which may be none.
+    pub(super) fn at(folder: &Path, master: &MasterKey) -> Self {
+        Self { folder: folder.into(), sealer: Sealer::new(master, "lonja market vault subjects v0") }
     }
 
     /// Makes a key, durably.
@@ -34,7 +45,7 @@ impl Subjects {
         let sealed = self.sealer.seal(key.as_slice(), &id.0)?;
         let path = self.path(&id);
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        file.write_all(&sealed)?;
+        file.write_all(&[sealed.as_slice(), blake3::hash(&sealed).as_bytes()].concat())?;
         file.sync_all()?;
         self.sync_folder()?;
         Ok(id)
@@ -42,12 +53,13 @@ impl Subjects {
 
     /// The key, unless it was destroyed.
     pub(super) fn read(&self, id: &SubjectKeyId) -> Result<Option<Zeroizing<[u8; 32]>>, VaultError> {
-        let sealed = match fs::read(self.path(id)) {
-            Ok(sealed) => sealed,
+        let file = match fs::read(self.path(id)) {
+            Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let plain = self.sealer.open(&sealed, &id.0).map_err(|_| VaultError::Sealed)?;
+        let sealed = whole(&file).ok_or(VaultError::Sealed)?;
+        let plain = self.sealer.open(sealed, &id.0).map_err(|_| VaultError::Sealed)?;
         let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| VaultError::Sealed)?;
         Ok(Some(Zeroizing::new(key)))
     }
@@ -78,4 +90,10 @@ impl Subjects {
     fn path(&self, id: &SubjectKeyId) -> PathBuf {
         self.folder.join(hex::encode(id.0))
     }
+}
+
+/// The sealed key in a file that is what was written.
+pub(super) fn whole(file: &[u8]) -> Option<&[u8]> {
+    let (sealed, sum) = file.split_at_checked(SEALED_BYTES)?;
+    (blake3::hash(sealed).as_bytes().as_slice() == sum).then_some(sealed)
 }

@@ -1,8 +1,7 @@
 use super::*;
 
 fn vault(folder: &Path) -> Vault {
-    let kv = Kv::open(&folder.join("own"), &FAMILIES).unwrap();
-    Vault::open(kv, &folder.join("subjects"), &MasterKey::new([5; 32])).unwrap()
+    Vault::open(Own::open(folder).unwrap(), &folder.join("subjects"), &MasterKey::new([5; 32])).unwrap()
 }
 
 fn fields() -> BTreeMap<String, String> {
@@ -38,11 +37,13 @@ fn after_erasure_nothing_of_the_subject_is_in_any_file() {
     let stays = vault.keep(&CONTROLLER, &DATASET, "card 4712", fields(), 9).unwrap();
     let sealed = vault.row(&gone.consent).unwrap().unwrap().sealed;
     let key = vault.row(&gone.consent).unwrap().unwrap().subject_key;
-    let erasure = vault.erase(&CONTROLLER, "card 4711", 10).unwrap();
+    assert!(matches!(vault.erase(&CONTROLLER, "card 4711", &[], 10), Err(VaultError::Changed)));
+    assert_eq!(vault.record(&CONTROLLER, &gone.consent).unwrap(), gone, "nothing is destroyed by halves");
+    let erasure = vault.erase(&CONTROLLER, "card 4711", &[gone.consent], 10).unwrap();
     assert_eq!((erasure.records, erasure.keys.len()), (1, 1));
     assert_eq!(vault.erasure(&erasure.id).unwrap(), Some(erasure));
     assert!(matches!(vault.record(&CONTROLLER, &gone.consent), Err(VaultError::Unknown)));
-    assert!(matches!(vault.erase(&CONTROLLER, "card 4711", 11), Err(VaultError::Unknown)));
+    assert!(matches!(vault.erase(&CONTROLLER, "card 4711", &[gone.consent], 11), Err(VaultError::Unknown)));
     assert_eq!(vault.record(&CONTROLLER, &stays.consent).unwrap(), stays);
     assert!(!folder.path().join("subjects").join(hex::encode(key.0)).exists());
     drop(vault);
@@ -74,9 +75,23 @@ fn every_flip_in_a_subjects_key_is_noticed_and_bounds_hold() {
     for (subject, fields) in [
         ("", fields()),
         ("x", BTreeMap::new()),
-        ("x", (0..17).map(|n| (format!("{n}"), String::new())).collect()),
+        ("x", [("subject".to_string(), "another".to_string())].into()),
+        ("x", (0..16).map(|n| (format!("{n}"), String::new())).collect()),
         ("x", [("a".to_string(), "v".repeat(CONSENT_FIELD_BYTES_MAX + 1))].into()),
     ] {
         assert!(matches!(vault.keep(&CONTROLLER, &DATASET, subject, fields, 9), Err(VaultError::Invalid { .. })));
     }
+}
+
+#[test]
+fn a_veiled_request_is_known_again_until_its_subject_is_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(folder.path());
+    let request = Digest([7; 32]);
+    let veiled = vault.veil(&CONTROLLER, "card 4711", &request).unwrap();
+    assert_eq!(vault.veil(&CONTROLLER, "card 4711", &request).unwrap(), veiled);
+    assert_ne!(vault.veil(&CONTROLLER, "card 4711", &Digest([8; 32])).unwrap(), veiled);
+    assert_ne!(vault.veil(&CONTROLLER, "card 4712", &request).unwrap(), veiled);
+    vault.erase(&CONTROLLER, "card 4711", &[], 10).unwrap();
+    assert_ne!(vault.veil(&CONTROLLER, "card 4711", &request).unwrap(), veiled, "under another key");
 }

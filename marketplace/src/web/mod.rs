@@ -66,6 +66,7 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/provide/{dataset}/standing", post(listing::standing))
         .route("/provide/offers/{offer}/withdraw", post(listing::withdraw))
         .route("/consents", get(consent::consents).post(consent::give))
+        .route("/consents/erase", post(consent::erase))
         .route("/consents/{consent}/withdraw", post(consent::withdraw))
         .route("/operate", get(operate::operate))
         .route("/operate/{party}/admit", post(operate::admit))

@@ -1,12 +1,14 @@
-//! The custodian's desk: record a consent, withdraw it.
+//! The custodian's desk: record a consent, withdraw it, erase what is on record of a person.
 
 use super::{Asked, ROWS, asked, fresh_once, go, id, once, start, title_of};
 use crate::{
     error::MarketError,
     market::GiveRequest,
+    vault::{Erasure, VaultError},
     web::{
         form::{Faults, Field, Form, Part, Sent, choices},
         page::{ConsentRow, ConsentsPage, Pager},
+        show::capital,
         visit::Visit,
     },
 };
@@ -24,10 +26,10 @@ const FIELD_BYTES_MAX: usize = crate::limits::CONSENT_FIELD_BYTES_MAX;
 
 /// The custodian's page.
 pub async fn consents(visit: Visit, query: Asked) -> Response {
-    visit.answer(draw(&visit, asked(query), &Sent::default(), Faults::default()))
+    visit.answer(draw(&visit, asked(query), form(&visit), erase_form(&visit)))
 }
 
-fn draw(visit: &Visit, asked: Sent, sent: &Sent, faults: Faults) -> Result<Response, MarketError> {
+fn draw(visit: &Visit, asked: Sent, form: Form, erase: Form) -> Result<Response, MarketError> {
     let custodian = visit.viewer_as(Role::Custodian)?.party;
     let page = visit.market.rows().consents_of(&custodian, start(&asked, "cursor")?.as_ref(), ROWS)?;
     let mut rows = Vec::new();
@@ -36,18 +38,49 @@ fn draw(visit: &Visit, asked: Sent, sent: &Sent, faults: Faults) -> Result<Respo
     }
     let next = page.next.as_ref().map(ToString::to_string);
     let done = match asked.get("done") {
-        "given" => Some("The consent is in the vault and on the ledger."),
-        "withdrawn" => Some("The consent is withdrawn. From this moment nothing that rests on it is delivered."),
+        "given" => Some("The consent is in the vault and on the ledger.".to_string()),
+        "withdrawn" => {
+            Some("The consent is withdrawn. From this moment nothing that rests on it is delivered.".to_string())
+        }
+        "erased" => Some(erased(&visit.market.erasure(&custodian, asked.get("erasure"))?.0)),
         _ => None,
     };
     let page = ConsentsPage {
         frame: visit.frame("consents"),
-        done: done.map(str::to_string),
+        done,
         rows,
         pager: Pager::of("/consents", "cursor", asked.some("cursor").as_deref(), next, "Older consents"),
-        form: form(visit).again(sent, faults),
+        form,
+        erase,
     };
     Ok(visit.show(&page))
+}
+
+/// An erasure, as its custodian tells the person about it.
+fn erased(erasure: &Erasure) -> String {
+    let records = match erasure.records {
+        1 => "1 record".to_string(),
+        many => format!("{many} records"),
+    };
+    format!(
+        "Erased: {records}. Receipt {}. {}. What remains: {}.",
+        erasure.id,
+        capital(&erasure.method),
+        erasure.residue
+    )
+}
+
+fn erase_form(visit: &Visit) -> Form {
+    let subject = Field::line("subject", "The person, as you named them").hint("Letter by letter as it was recorded.");
+    let form = Form {
+        action: "/consents/erase".into(),
+        token: visit.token(),
+        submit: "Withdraw all and erase".into(),
+        look: "grave",
+        parts: vec![Part::under("", "", vec![subject])],
+        ..Form::default()
+    };
+    form.prefixed("erase")
 }
 
 fn form(visit: &Visit) -> Form {
@@ -110,7 +143,7 @@ async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
         _ => faults.number(&sent, "since", "the version", 1..=u32::MAX),
     };
     let (true, Some(dataset)) = (faults.none(), dataset) else {
-        return draw(visit, Sent::default(), &sent, faults);
+        return draw(visit, Sent::default(), form(visit).again(&sent, faults), erase_form(visit));
     };
     let mut record = BTreeMap::from([
         ("method".to_string(), sent.get("method").to_string()),
@@ -121,12 +154,12 @@ async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
     match visit.market.give_consent(&custodian, request, Some(&once(&sent)?)).await {
         Ok(_) => Ok(go("/consents?done=given")),
         Err(MarketError::Invalid { field, reason }) => {
-            faults.add(&field, crate::web::show::capital(&reason));
-            draw(visit, Sent::default(), &sent, faults)
+            faults.add(&field, capital(&reason));
+            draw(visit, Sent::default(), form(visit).again(&sent, faults), erase_form(visit))
         }
         Err(MarketError::NotFound("dataset")) => {
             faults.add("dataset", "There is no such dataset: copy its id from its page");
-            draw(visit, Sent::default(), &sent, faults)
+            draw(visit, Sent::default(), form(visit).again(&sent, faults), erase_form(visit))
         }
         Err(error) => Err(error),
     }
@@ -147,4 +180,27 @@ pub async fn withdraw(
         Ok(go("/consents?done=withdrawn"))
     };
     visit.answer(done.await)
+}
+
+/// Withdraws all consents of a person, then erases what is on record.
+pub async fn erase(visit: Visit, Posted(sent): Posted<Vec<(String, String)>>) -> Response {
+    visit.answer(destroy(&visit, &Sent(sent)).await)
+}
+
+async fn destroy(visit: &Visit, sent: &Sent) -> Result<Response, MarketError> {
+    visit.check_form(sent)?;
+    let custodian = visit.viewer_as(Role::Custodian)?.party;
+    let mut faults = Faults::default();
+    let subject = faults.text(sent, "subject", "whom it is about", crate::limits::SUBJECT_BYTES_MAX);
+    if faults.none() {
+        match visit.market.erase_subject(&custodian, &subject).await {
+            Ok((erasure, _)) => return Ok(go(&format!("/consents?done=erased&erasure={}", erasure.id))),
+            Err(MarketError::Vault(VaultError::Unknown)) => {
+                faults
+                    .add("subject", "There is nothing on record of this person: it was named otherwise, or is erased");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    draw(visit, Sent::default(), form(visit), erase_form(visit).again(sent, faults))
 }

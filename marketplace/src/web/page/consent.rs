@@ -22,6 +22,8 @@ pub struct ConsentsPage {
     pub pager: Pager,
     /// Records one.
     pub form: Form,
+    /// Erases what is on record of a person.
+    pub erase: Form,
 }
 
 /// One consent.

@@ -468,7 +468,14 @@ fn consents(frame: Frame) -> ConsentsPage {
         excluded: None,
     };
     let ended = ConsentRow { state: ("bad", "withdrawn".into()), given: false, excluded: Some(2), ..row.clone() };
-    ConsentsPage { frame, done: None, rows: vec![row, ended], pager: Pager::default(), form: application() }
+    ConsentsPage {
+        frame,
+        done: None,
+        rows: vec![row, ended],
+        pager: Pager::default(),
+        form: application(),
+        erase: application().prefixed("erase"),
+    }
 }
 
 fn operate(frame: Frame) -> OperatePage {

@@ -1,0 +1,177 @@
+//! Auditing a whole directory: ledger, key files, marketplace and explorer.
+
+use super::problem;
+use crate::{
+    context::Context,
+    problem::{Exit, Problem, file},
+    progress,
+};
+use contracts::id::Digest;
+use genesis::{Keyring, Layout, Passphrase, TrustAnchor};
+use ledger::audit::{self, Findings, Replayed, Report};
+use marketplace::keys::MasterKey;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The services' folders and the key files.
+#[derive(Serialize)]
+pub struct Services {
+    /// Key files that are whole.
+    pub keys: u64,
+    /// Was what the marketplace keeps sealed opened as well? That takes the passphrase.
+    pub opened: bool,
+    /// The marketplace; nothing where the ledger does not hold, so that there is nothing to compare with.
+    pub market: Option<marketplace::audit::Audited>,
+    /// The explorer, likewise.
+    pub explorer: Option<explorer::audit::Audited>,
+    /// SHA-256 over the audit digest, the key files, and what the marketplace alone holds: two audits
+    /// of one directory give the same, however far the read models are.
+    pub directory_digest: Digest,
+}
+
+/// Where everything lies.
+struct Places {
+    node: PathBuf,
+    market: PathBuf,
+    explorer: PathBuf,
+    scratch: PathBuf,
+}
+
+/// Audits the network's directory `layout`, working in `scratch`.
+///
+/// # Errors
+/// When it cannot be audited at all. What is wrong in it is a finding of the report.
+pub async fn audit(
+    context: &Context,
+    layout: &Layout,
+    anchor: TrustAnchor,
+    scratch: &Path,
+) -> Result<(Report, Services), Problem> {
+    let (document, config) = (layout.document()?, layout.config()?);
+    let places = Places {
+        node: layout.data_path(&config.node.data),
+        market: layout.data_path(&config.market.data),
+        explorer: layout.data_path(&config.explorer.data),
+        scratch: scratch.to_path_buf(),
+    };
+    let mut findings = Findings::default();
+    let (ring, keys_path) = (layout.keyring(), layout.keys_path());
+    let (keys, keys_digest) = key_files(&ring, &keys_path, &mut findings);
+    let master = match context.passphrase_at_hand() {
+        Ok(passphrase) => passphrase.and_then(|passphrase| master(&ring, &passphrase, &mut findings)),
+        Err(problem) => {
+            findings.find("passphrase", problem.to_string());
+            None
+        }
+    };
+    let opened = master.is_some();
+    let work = move || -> Result<(Report, Findings, Parts), Problem> {
+        let in_scratch = |name: &str| {
+            let path = places.scratch.join(name);
+            std::fs::create_dir_all(&path).map_err(file("create", &path)).map(|()| path)
+        };
+        let (ledger, bar) = (in_scratch("ledger")?, progress::bar("verifying blocks", 0));
+        let told = |height: u64, last: u64| {
+            bar.set_length(last);
+            bar.set_position(height);
+        };
+        let audited = audit::folder_and_ledger(&places.node, &document, &anchor, &ledger, &told);
+        bar.finish_and_clear();
+        let (report, replayed) = audited.map_err(|error| problem(&error))?;
+        let mut findings = Findings::default();
+        let parts = match &replayed {
+            Some(replayed) => services(
+                &places,
+                replayed,
+                master.as_ref(),
+                (&in_scratch("market")?, &in_scratch("explorer")?),
+                &mut findings,
+            )?,
+            None => (None, None),
+        };
+        Ok((report, findings, parts))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    let done = done.map_err(|error| Problem::new("the audit broke down").because(error.to_string()))?;
+    let (mut report, found, (market, explorer)) = done?;
+    findings.extend(found);
+    report.also(findings);
+    let market_digest = market.as_ref().map(|market| market.digest).unwrap_or_default();
+    let directory_digest =
+        Digest::of(&[b"lonja/directory-audit/v0\0", &report.digest.0, &keys_digest.0, &market_digest.0]);
+    Ok((report, Services { keys, opened, market, explorer, directory_digest }))
+}
+
+/// Marketplace and explorer, each as far as it could be audited.
+type Parts = (Option<marketplace::audit::Audited>, Option<explorer::audit::Audited>);
+
+fn services(
+    places: &Places,
+    replayed: &Replayed,
+    master: Option<&MasterKey>,
+    (market_scratch, explorer_scratch): (&Path, &Path),
+    findings: &mut Findings,
+) -> Result<Parts, Problem> {
+    let in_use = |error: &dyn std::error::Error| {
+        Problem::new(format!("cannot audit: {error}")).help("stop marketplace and explorer first").exits(Exit::File)
+    };
+    let mut market =
+        marketplace::audit::folder(&places.market, replayed, master, market_scratch).map_err(|error| in_use(&error))?;
+    findings.extend(within(&places.market, std::mem::take(&mut market.findings)));
+    let mut explorer =
+        explorer::audit::folder(&places.explorer, replayed, explorer_scratch).map_err(|error| in_use(&error))?;
+    findings.extend(std::mem::take(&mut explorer.findings));
+    Ok((Some(market), Some(explorer)))
+}
+
+/// Families of the marketplace's own store are named within its folder.
+fn within(folder: &Path, found: Findings) -> Findings {
+    let mut findings = Findings { more_findings: found.more_findings, ..Findings::default() };
+    for finding in found.findings {
+        let place = match finding.place.strip_prefix("own ") {
+            Some(row) => format!("{} {row}", folder.join("own").display()),
+            None => finding.place,
+        };
+        findings.find(place, finding.what);
+    }
+    findings
+}
+
+/// Every key file against its own digest, which takes no passphrase. Returns how many are whole, and a
+/// digest over what they show.
+fn key_files(ring: &Keyring, folder: &Path, findings: &mut Findings) -> (u64, Digest) {
+    let names = match ring.names() {
+        Ok(names) => names,
+        Err(error) => {
+            findings.find(folder.display().to_string(), format!("{error}; {}", error.remedy()));
+            return (0, Digest::default());
+        }
+    };
+    let mut shown = Vec::new();
+    let mut whole = 0;
+    for name in names {
+        match ring.inspect(&name) {
+            Ok(part) => {
+                whole += 1;
+                let part = serde_json::to_string(&part).expect("plain data has a JSON form");
+                shown.push(format!("{name} {part}\n"));
+            }
+            Err(error) => {
+                findings.find(ring.path(&name).display().to_string(), format!("{error}; {}", error.remedy()));
+            }
+        }
+    }
+    (whole, Digest::of(&[b"lonja/key-files/v0\0", shown.concat().as_bytes()]))
+}
+
+/// The key that opens what the marketplace keeps sealed.
+fn master(ring: &Keyring, passphrase: &Passphrase, findings: &mut Findings) -> Option<MasterKey> {
+    let name = "market.vault".parse().expect("a fixed name is a key's name");
+    match ring.open(&name, passphrase) {
+        Ok(key) => Some(MasterKey::new(*key.derive("marketplace"))),
+        Err(error) => {
+            findings.find(ring.path(&name).display().to_string(), format!("{error}; {}", error.remedy()));
+            None
+        }
+    }
+}
