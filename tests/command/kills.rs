@@ -16,20 +16,20 @@ use std::{
 };
 
 /// Kills of each kind: 0..5 in the suite; a campaign names others by LONJA_SEEDS=A..B.
-fn kills() -> std::ops::Range<u64> {
+pub fn kills() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("LONJA_SEEDS") else { return 0..5 };
     let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
     from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
 }
 
 /// A moment that differs from kill to kill, and is the same each time.
-fn moment(kill: u64, most_ms: u64) -> Duration {
+pub fn moment(kill: u64, most_ms: u64) -> Duration {
     let mut x = (1 << 32 | kill).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     x ^= x >> 29;
     Duration::from_millis((x.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33) % most_ms)
 }
 
-fn member(net: &Net, key: &str, role: &str) -> PartyId {
+pub fn member(net: &Net, key: &str, role: &str) -> PartyId {
     let applied = net.ok(&["party", "apply", key, "--as", key]);
     net.ok(&["party", "admit", key, "--role", role]);
     applied["party"].as_str().unwrap().parse().unwrap()
@@ -175,7 +175,7 @@ fn standing(net: &Net, buyer: &PartyId, dataset: &DatasetId) -> (u64, u64) {
 }
 
 /// A jacket of the demonstration that may be offered.
-fn jacket() -> String {
+pub fn jacket() -> String {
     let listings: serde_json::Value = serde_json::from_str(include_str!("../../src/demo/listings.json")).unwrap();
     let quay = listings.as_array().unwrap().iter().find(|listing| listing["name"] == "quay-inventory").unwrap();
     quay["jacket"].to_string()
