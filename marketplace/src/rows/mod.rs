@@ -8,11 +8,13 @@
 
 mod apply;
 mod index;
+mod page;
 mod read;
 
 pub use apply::Touched;
 pub use index::{Posting, PostingKind, RefusalRow};
-pub use read::{AgreementSide, OfferRow, Page, PageStart};
+pub use page::{Page, PageStart};
+pub use read::{AgreementSide, OfferRow};
 
 use borsh::BorshDeserialize;
 use contracts::{
@@ -30,7 +32,7 @@ const STATE: &str = "state";
 const INDEX: &str = "index";
 const META: &str = "meta";
 /// Changed whenever rows are written differently; rows of another format are built again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Up to which block the rows are true.
 #[derive(
