@@ -11,6 +11,8 @@ mod contacts;
 mod damaged_files;
 #[path = "command/demo.rs"]
 mod demo;
+#[path = "command/desk.rs"]
+mod desk;
 #[path = "command/erasure.rs"]
 mod erasure;
 #[path = "command/flips.rs"]
@@ -23,6 +25,8 @@ mod harness;
 mod kills;
 #[path = "command/laid.rs"]
 mod laid;
+#[path = "command/market_kills.rs"]
+mod market_kills;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/refusals.rs"]
@@ -31,3 +35,5 @@ mod refusals;
 mod reports;
 #[path = "command/running.rs"]
 mod running;
+#[path = "command/wire.rs"]
+mod wire;

@@ -1,13 +1,14 @@
 //! Deliveries: recorded on the ledger first, then used for a short time, decided at every request.
 //!
-//! A delivery id is no ticket. Whoever shows it must be the buyer, and each request asks the node
-//! anew whether the agreement, the consents and the listing still allow it; an answer that does not
-//! come within a second is a no. The ledger's record of the delivery says when it may last be used, so
-//! nothing is kept here.
+//! A delivery id is no ticket. Whoever shows it must be the buyer, and each request is decided anew:
+//! by our rows at the later of block time and our own clock, and by the node at its tip. Both must say
+//! yes. An answer of the node that does not come within a second, or that is of an older ledger than we
+//! have seen, is a no. The ledger's record of the delivery says when it may last be used, so nothing
+//! is kept here.
 
 use crate::{
     error::MarketError,
-    limits::DELIVERY_VALID,
+    limits::{DECISION_WAIT_MAX, DELIVERY_VALID, NODE_STILL_MAX},
     market::{Market, clock_ms},
     orders::{Once, Order},
 };
@@ -15,22 +16,19 @@ use contracts::{
     action::Action,
     agreement::Agreement,
     delivery::{Deliver, decide},
-    id::{AgreementId, DeliveryId, PartyId, TimeMs, VersionId},
-    rejection::Stop,
+    id::{AgreementId, DeliveryId, Height, PartyId, TimeMs, VersionId},
+    rejection::{Rejection, Stop},
     version::Version,
 };
+use ledger::api::Decision;
 use serde::Serialize;
-use std::time::Duration;
-
-/// How old the node's answer may be when access is decided.
-const TIP_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// Why nothing is delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliveryError {
     /// Nobody could say yes.
     #[error(
-        "whether this may be delivered could not be decided, because the ledger's node did not answer in time: nothing is delivered until it does ({0})"
+        "whether this may be delivered could not be decided, because the ledger's node did not answer in time: nothing is delivered until it does, and nothing is lost ({0})"
     )]
     Undecided(String),
     /// The rules say no, as of now.
@@ -52,6 +50,12 @@ pub enum DeliveryError {
     /// Nothing to deliver.
     #[error("the market does not hold the content of this version")]
     NoContent,
+}
+
+impl DeliveryError {
+    fn refused(rejection: &Rejection) -> Self {
+        Self::Refused { code: rejection.code(), text: rejection.to_string() }
+    }
 }
 
 /// A delivery that is on the ledger.
@@ -93,6 +97,10 @@ impl Market {
     ) -> Result<DeliveryView, MarketError> {
         let held = self.rows().agreement(agreement)?.filter(|held| held.buyer == *buyer);
         let held = held.ok_or(MarketError::NotFound("agreement"))?;
+        // The ledger knows block time alone; where our clock is further, the licence has ended here.
+        if held.in_force(self.tip().time_ms) && !self.in_force(&held) {
+            return Err(DeliveryError::refused(&Rejection::AgreementOver { agreement: *agreement }).into());
+        }
         let dataset = self.rows().dataset(&held.dataset)?.ok_or(MarketError::NotFound("dataset"))?;
         let version = version.copied().or(dataset.newest(&held.dataset)).ok_or(DeliveryError::NoContent)?;
         let known = self.rows().version(&version)?.ok_or(MarketError::NotFound("version"))?;
@@ -138,32 +146,62 @@ impl Market {
         if agreement.buyer != *caller {
             return Err(unknown());
         }
+        // Block time stands still between blocks: what ends by the clock has ended.
         let now_ms = self.now_ms();
+        let granted = match decide(self.rows(), &delivery.agreement, &delivery.version, now_ms) {
+            Ok(granted) => Granted { agreement: granted.agreement, version: granted.version },
+            Err(Stop::Refused(rejection)) => return Err(DeliveryError::refused(&rejection).into()),
+            Err(Stop::Fault(fault)) => return Err(crate::rows::RowsError::Damaged(fault.to_string()).into()),
+        };
+        // After a refusal, since whoever hears this asks for another delivery.
         let until_ms = delivery.time_ms + DELIVERY_VALID.as_millis() as u64;
         if now_ms > until_ms {
             return Err(DeliveryError::Over { until_ms }.into());
         }
         self.ask_node(&delivery.agreement, &delivery.version).await?;
-        // Block time stands still between blocks: what ends by the clock has ended.
-        match decide(self.rows(), &delivery.agreement, &delivery.version, now_ms) {
-            Ok(granted) => Ok(Granted { agreement: granted.agreement, version: granted.version }),
-            Err(Stop::Refused(rejection)) => {
-                Err(DeliveryError::Refused { code: rejection.code(), text: rejection.to_string() }.into())
-            }
-            Err(Stop::Fault(fault)) => Err(crate::rows::RowsError::Damaged(fault.to_string()).into()),
-        }
+        Ok(granted)
     }
 
     async fn ask_node(&self, agreement: &AgreementId, version: &VersionId) -> Result<(), DeliveryError> {
-        let asked = tokio::time::timeout(TIP_AGE_MAX, self.client().decide(*agreement, *version)).await;
+        // Before the question: the node may only be further by the time it answers.
+        let seen = self.tip().height;
+        let asked = tokio::time::timeout(DECISION_WAIT_MAX, self.client().decide(*agreement, *version)).await;
         let decision = match asked {
             Ok(Ok(decision)) => decision,
             Ok(Err(error)) => return Err(DeliveryError::Undecided(error.to_string())),
             Err(_) => return Err(DeliveryError::Undecided("no answer within a second".into())),
         };
+        if let Some(reason) = out_of_date(&decision, seen, self.now_ms()) {
+            return Err(DeliveryError::Undecided(reason));
+        }
         match decision.refused {
             None => Ok(()),
             Some(refused) => Err(DeliveryError::Refused { code: refused.code, text: refused.text }),
         }
+    }
+}
+
+/// Why the node's word says nothing about now, if so; `seen` is the newest block that we know of.
+fn out_of_date(decision: &Decision, seen: Height, now_ms: TimeMs) -> Option<String> {
+    if decision.height < seen {
+        return Some(format!("it answers for block {}, and block {seen} is known", decision.height));
+    }
+    let age_ms = now_ms.max(decision.tested_ms).saturating_sub(decision.time_ms);
+    (u128::from(age_ms) > NODE_STILL_MAX.as_millis())
+        .then(|| format!("its newest block is {} s old: the ledger stands still, or a clock is wrong", age_ms / 1_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_about_the_past_is_no_yes() {
+        let decision = |height, time_ms, tested_ms| Decision { height, time_ms, tested_ms, refused: None };
+        assert_eq!(out_of_date(&decision(7, 1_000, 1_000), 7, 91_000), None);
+        assert_eq!(out_of_date(&decision(8, 1_000, 31_000), 7, 0), None, "an idle network");
+        assert!(out_of_date(&decision(6, 1_000, 1_000), 7, 1_000).unwrap().contains("block 7 is known"));
+        assert!(out_of_date(&decision(7, 1_000, 1_000), 7, 91_001).unwrap().contains("90 s old"));
+        assert!(out_of_date(&decision(7, 1_000, 91_001), 7, 0).unwrap().contains("stands still"));
     }
 }

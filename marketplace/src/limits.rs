@@ -33,6 +33,8 @@ pub const CALLERS_MAX: usize = 100_000;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Orders that may be under way at once; beyond that the answer is "busy".
 pub const ORDERS_RUNNING_MAX: usize = 2_048;
+/// Open orders that are handed in at once when they are taken up after a restart or a lost node.
+pub const ORDERS_AT_ONCE: usize = 16;
 /// Blocks that a signed order stays valid. Long enough to survive a restart, short enough that an
 /// order which never arrived is known to be dead.
 pub const ORDER_VALID_BLOCKS: u64 = 600;
@@ -59,12 +61,22 @@ pub const MANAGED_KEYS_MAX: usize = 100_000;
 pub const UPLOAD_BYTES_DEFAULT: u64 = 64 << 30;
 /// Uploads that may be under way at once; each has a file and a buffer.
 pub const UPLOADS_RUNNING_MAX: usize = 32;
+/// Contents of the largest size that may lie aside at once: so much disk is for uploads under way.
+pub const UPLOADS_ASIDE_MAX: u64 = 4;
+/// How long a sender may send nothing: longer than a network stalls, short enough that its place goes
+/// to somebody else.
+pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of one slice. It is checked and encoded in memory.
 pub const SLICE_BYTES_MAX: u64 = 8 << 20;
 /// Bytes read and checked at a time when a whole content is sent.
 pub const WINDOW_BYTES: u64 = 1 << 20;
 /// Downloads that may be under way at once; each holds a window and an outboard.
 pub const DOWNLOADS_RUNNING_MAX: usize = 64;
+/// How old the node's word on a delivery may be: what takes longer to come is a no.
+pub const DECISION_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long the ledger may stand still before its tip counts as old: an idle network makes a block
+/// every 30 s, so two are missing then.
+pub const NODE_STILL_MAX: Duration = Duration::from_secs(90);
 /// How long a delivery can be used after the ledger recorded it.
 pub const DELIVERY_VALID: Duration = Duration::from_secs(15 * 60);
 
@@ -88,4 +100,5 @@ pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
 const _: () = assert!(WINDOW_BYTES <= SLICE_BYTES_MAX);
 const _: () = assert!(ORDER_VALID_BLOCKS < contracts::limits::VALIDITY_BLOCKS_MAX);
+const _: () = assert!(NODE_STILL_MAX.as_millis() as u64 > 2 * ledger::limits::IDLE_BLOCK_MS);
 const _: () = assert!(UPLOAD_BYTES_DEFAULT <= contracts::limits::CONTENT_BYTES_MAX);

@@ -4,8 +4,9 @@ use crate::{
     api,
     error::MarketError,
     keys::{KeysError, MasterKey},
-    limits::UPLOAD_BYTES_DEFAULT,
-    market::{Market, Parts},
+    limits::{UPLOAD_BYTES_DEFAULT, UPLOAD_IDLE_MAX},
+    market::{Clock, Market, Parts, clock_ms},
+    objects::Limits,
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use ledger::api::client::{Client, Identity};
@@ -42,6 +43,10 @@ pub struct Config {
     pub master: MasterKey,
     /// Most bytes of one content.
     pub upload_bytes_max: u64,
+    /// How long the sender of a content may send nothing.
+    pub upload_idle_max: Duration,
+    /// Tells the time by which licences, quotes and deliveries end.
+    pub clock: Clock,
 }
 
 /// Files for TLS, in PEM.
@@ -68,6 +73,8 @@ impl Config {
             explorer_url: None,
             master,
             upload_bytes_max: UPLOAD_BYTES_DEFAULT,
+            upload_idle_max: UPLOAD_IDLE_MAX,
+            clock: clock_ms,
         }
     }
 }
@@ -150,7 +157,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         gateway: config.gateway,
         dir: &config.dir,
         master: &config.master,
-        upload_bytes_max: config.upload_bytes_max,
+        uploads: Limits { idle_max: config.upload_idle_max, ..Limits::of(config.upload_bytes_max) },
+        clock: config.clock,
         base_url: url.clone(),
         secure,
     })?;

@@ -164,9 +164,14 @@ pub fn start(dir: &Path, log: &Path, arguments: &[&str]) -> Service {
 }
 
 impl Service {
+    /// Sends it a signal, as `-STOP`.
+    pub fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     /// As by Ctrl-C: it must end by itself, without an error.
     pub fn stop(mut self) {
-        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
+        self.signal("-INT");
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(60) {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -148,7 +148,7 @@ fn standing(net: &Net, buyer: &PartyId, dataset: &DatasetId) -> (u64, u64) {
 }
 
 /// A jacket of the demonstration that may be offered.
-fn jacket() -> String {
+pub fn jacket() -> String {
     let listings: serde_json::Value = serde_json::from_str(include_str!("../../src/demo/listings.json")).unwrap();
     let quay = listings.as_array().unwrap().iter().find(|listing| listing["name"] == "quay-inventory").unwrap();
     quay["jacket"].to_string()

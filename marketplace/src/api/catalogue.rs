@@ -11,7 +11,7 @@ use crate::{
     error::MarketError,
     limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX},
     market::Market,
-    search::{Facet, Filter, Query, Sort},
+    search::{FACET_VALUES_MAX, Facet, FacetCount, Filter, Query, Sort},
 };
 use axum::{
     extract::{Path, State},
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
         ("cursor" = Option<String>, Query, description = "the `next` of the page before; a search reaches 10,000 hits"),
         ("spectrum" = Option<Vec<String>>, Query, description = "closed, shared, open; so for every facet that an answer counts"),
     ),
-    responses((status = 200, description = "hits, counts by facet, and the next page", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "hits, counts by facet, and the next page; `facets_cut` names facets of which the 200 most frequent values are counted and others may exist", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn search(
     State(market): State<Market>,
     Asked(pairs): Asked<Vec<(String, String)>>,
@@ -62,6 +62,7 @@ pub async fn search(
         "items": hits,
         "total": results.total,
         "facets": counts,
+        "facets_cut": facets_cut(&results.facets),
         "widened": results.widened,
         "guessed": results.guessed,
         "next": next,
@@ -72,6 +73,12 @@ pub async fn search(
         response.headers_mut().insert(axum::http::header::LINK, link);
     }
     Ok(response)
+}
+
+/// Facets of which only the most frequent values are counted in the answer.
+fn facets_cut(counts: &[FacetCount]) -> Vec<&'static str> {
+    let full = |facet: &&Facet| counts.iter().filter(|count| count.facet == **facet).count() >= FACET_VALUES_MAX;
+    Facet::ALL.iter().filter(full).map(|facet| facet.slug()).collect()
 }
 
 /// A search from the parameters of a link; also used by the pages.
@@ -133,7 +140,7 @@ fn summary(market: &Market, id: &DatasetId) -> Result<Value, MarketError> {
 
 /// One dataset, as the caller may see it.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "the dataset with its newest version and open offers", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the dataset with its newest version and its newest 20 open offers; `more_offers` is the cursor for the list of the rest", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn dataset(
     State(market): State<Market>,
     Path(dataset): Path<String>,

@@ -11,7 +11,7 @@ use crate::{
     error::MarketError,
     limits::{DOWNLOADS_RUNNING_MAX, TRANSFER_TIME_MAX},
     market::Market,
-    objects::{ObjectsError, Stored},
+    objects::{ObjectsError, Stored, next_piece},
 };
 use axum::{
     body::{Body, Bytes},
@@ -50,9 +50,8 @@ pub async fn upload(State(market): State<Market>, caller: Caller, body: Body) ->
 /// [`ObjectsError`]; nothing of a body that broke off stays.
 pub async fn take_in(market: &Market, body: Body) -> Result<Stored, MarketError> {
     let mut upload = market.objects().begin().await?;
-    let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| ObjectsError::BrokeOff(error.to_string()))?;
+    let (mut pieces, limits) = (body.into_data_stream(), market.objects().limits());
+    while let Some(piece) = next_piece(&mut pieces, &limits).await? {
         upload.write(&piece).await?;
     }
     Ok(upload.finish().await?)

@@ -198,7 +198,7 @@ pub async fn accounts(State(market): State<Market>, caller: Caller) -> Result<An
 
 /// Lines of one of the caller's accounts, newest first.
 #[utoipa::path(get, path = "/api/v1/accounts/{currency}/statement", tag = "money", params(("currency" = String, Path, description = "ISO 4217 code"), PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of the statement", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of the statement; each line says what it was for", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn statement(
     State(market): State<Market>,
     Path(currency): Path<String>,
@@ -208,7 +208,7 @@ pub async fn statement(
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
     let currency: Currency = id("currency", &currency)?;
-    let page = market.rows().statement(&caller.party, currency, query.start()?.as_ref(), query.limit()?)?;
+    let page = market.statement(&caller.party, currency, query.start()?.as_ref(), query.limit()?)?;
     Ok(page::answer(page, market.tip().height, &uri, &asked))
 }
 

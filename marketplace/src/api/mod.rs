@@ -120,6 +120,8 @@ fn documented(guard: &Guard) -> OpenApiRouter<Market> {
         .routes(routes!(trade::receipt))
         .routes(routes!(trade::agreements))
         .routes(routes!(trade::agreement))
+        .routes(routes!(trade::deliveries))
+        .routes(routes!(trade::renewal))
         .routes(routes!(trade::renew))
         .routes(routes!(trade::revoke))
         .routes(routes!(contents::add_version))

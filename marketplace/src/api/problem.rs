@@ -191,6 +191,8 @@ fn objects(error: &ObjectsError) -> Problem {
         ObjectsError::Busy => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         ObjectsError::Unknown(_) => of(StatusCode::NOT_FOUND, "no-content", "The content is not here"),
         ObjectsError::Range { .. } => of(StatusCode::RANGE_NOT_SATISFIABLE, "range", "Outside of the content"),
+        ObjectsError::NoRoom { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        ObjectsError::Idle(_) => of(StatusCode::REQUEST_TIMEOUT, "idle", "The upload stood still"),
         ObjectsError::BrokeOff(_) => of(StatusCode::BAD_REQUEST, "broke-off", "The upload broke off"),
         ObjectsError::Io(source) if source.kind() == std::io::ErrorKind::StorageFull => {
             of(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The market's disk is full")

@@ -20,6 +20,7 @@ use axum::{
 use contracts::{
     agreement::{Agreement, RevocationReason},
     id::{AgreementId, OfferId, TransactionId},
+    money::Amount,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -174,19 +175,17 @@ fn view(market: &Market, id: &AgreementId, agreement: &Agreement) -> Value {
 
 /// One agreement: for its buyer and its provider.
 #[utoipa::path(get, path = "/api/v1/agreements/{agreement}", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "the agreement with its terms and its newest deliveries", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the agreement with its terms and its newest 50 deliveries; `more_deliveries` is the cursor for the list of the rest", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn agreement(
     State(market): State<Market>,
     Path(agreement): Path<String>,
     caller: Caller,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
-    let id: AgreementId = id("agreement", &agreement)?;
-    let held = market.rows().agreement(&id)?;
-    let held = held.filter(|held| held.buyer == caller.party || held.provider == caller.party);
-    let held = held.ok_or(MarketError::NotFound("agreement"))?;
+    let (id, held) = own(&market, &caller, &agreement)?;
     let revision = market.rows().offer_revision(&held.offer, held.revision)?;
     let deliveries = market.rows().deliveries_of(&id, None, crate::limits::PAGE_ROWS_DEFAULT)?;
+    let more_deliveries = deliveries.next.as_ref().map(ToString::to_string);
     let deliveries: Vec<Value> =
         deliveries.items.iter().map(|(id, delivery)| json!({ "id": id, "delivery": delivery })).collect();
     let answer = json!({
@@ -196,16 +195,69 @@ pub async fn agreement(
         "revision": revision,
         "terms_text": revision.as_ref().map(|revision| revision.terms.render()),
         "deliveries": deliveries,
+        "more_deliveries": more_deliveries,
     });
     Ok(Answer::ok(answer).tagged(&asked))
 }
 
+/// An agreement of which the caller is a side.
+fn own(market: &Market, caller: &Caller, agreement: &str) -> Result<(AgreementId, Agreement), MarketError> {
+    let id: AgreementId = id("agreement", agreement)?;
+    let held = market.rows().agreement(&id)?;
+    let held = held.filter(|held| held.buyer == caller.party || held.provider == caller.party);
+    Ok((id, held.ok_or(MarketError::NotFound("agreement"))?))
+}
+
+/// Deliveries under an agreement, newest first: for its buyer and its provider.
+#[utoipa::path(get, path = "/api/v1/agreements/{agreement}/deliveries", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), PageQuery), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "a page of deliveries", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn deliveries(
+    State(market): State<Market>,
+    Path(agreement): Path<String>,
+    Asked(query): Asked<PageQuery>,
+    caller: Caller,
+    uri: Uri,
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
+    let (id, _) = own(&market, &caller, &agreement)?;
+    let page = market.rows().deliveries_of(&id, query.start()?.as_ref(), query.limit()?)?;
+    let next = page.next.as_ref().map(ToString::to_string);
+    let items: Vec<Value> = page.items.iter().map(|(id, delivery)| json!({ "id": id, "delivery": delivery })).collect();
+    Ok(page::list(&items, next, market.tip().height, &uri, &asked))
+}
+
 /// How many periods more.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RenewalQuery {
+    /// Periods; 1 where it is left out.
+    periods: Option<u32>,
+}
+
+/// What prolonging a subscription costs, and until when it runs then. Nothing is reserved by it.
+#[utoipa::path(get, path = "/api/v1/agreements/{agreement}/renewal", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), RenewalQuery), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "amount, currency, present and new end, balance", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn renewal(
+    State(market): State<Market>,
+    Path(agreement): Path<String>,
+    Asked(query): Asked<RenewalQuery>,
+    caller: Caller,
+) -> Result<Answer, MarketError> {
+    let id = id("agreement", &agreement)?;
+    Ok(Answer::ok(market.renewal(&caller.party, &id, query.periods.unwrap_or(1))?))
+}
+
+/// Further periods.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenewRequest {
-    /// Periods.
+    /// How many.
     pub periods: u32,
+    /// What the caller expects to pay, in minor units, as a string; another price is an error.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub amount: Option<Amount>,
 }
 
 /// Prolongs a subscription. `Idempotency-Key` is required.
@@ -219,7 +271,7 @@ pub async fn renew(
     Strict { body, digest }: Strict<RenewRequest>,
 ) -> Result<Answer, MarketError> {
     let once = caller::once_required(&headers, digest)?;
-    let order = market.renew(&caller.party, &id("agreement", &agreement)?, body.periods, &once).await?;
+    let order = market.renew(&caller.party, &id("agreement", &agreement)?, body.periods, body.amount, &once).await?;
     Ok(Answer::created(json!({ "order": order })))
 }
 

@@ -3,7 +3,7 @@
 use super::Market;
 use crate::{
     error::MarketError,
-    limits::{FOLLOW_RETRY, FOLLOW_WAIT, ORDER_RETRY},
+    limits::{FOLLOW_RETRY, FOLLOW_WAIT, ORDER_RETRY, PAGE_ROWS_MAX},
     rows::{PageStart, Touched},
     search::{Document, Facet},
 };
@@ -15,14 +15,13 @@ use contracts::{
 };
 use futures_util::{StreamExt, stream};
 use ledger::api::follow::Follower;
+use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 /// Side bodies that are fetched at once.
 const SIDES_AT_ONCE: usize = 16;
 /// Documents written to the index at once.
 const DOCUMENTS_AT_ONCE: usize = 1_000;
-/// Offers of one dataset that its document tells of.
-const OFFERS_TOLD: usize = 50;
 
 impl Market {
     /// Follows the ledger until `shutdown`. A node out of reach is waited for.
@@ -156,20 +155,32 @@ impl Market {
         if dataset.versions > 0 {
             document = document.with(Facet::Availability, "content");
         }
-        for row in self.0.rows.offers_of(id, None, OFFERS_TOLD)?.items.into_iter().filter(|row| !row.offer.withdrawn) {
-            document = document.with(Facet::Availability, "offer").with(Facet::PriceForm, row.revision.price.form());
-            if let Some(currency) = row.revision.price.currency() {
-                document = document.with(Facet::Currency, currency.code());
-            }
-            let allowed = match &row.revision.terms.purposes {
-                Allowed::Any => Purpose::ALL,
-                Allowed::Only { purposes } => purposes,
-            };
-            for purpose in allowed {
-                document = document.with(Facet::Purpose, purpose.slug());
-            }
+        for (facet, value) in self.offered(id)? {
+            document = document.with(facet, value);
         }
         Ok(Some(document))
+    }
+
+    /// What all open offers of a dataset come to: each value once, however many offers there are.
+    fn offered(&self, id: &DatasetId) -> Result<BTreeSet<(Facet, String)>, MarketError> {
+        let (mut told, mut start) = (BTreeSet::new(), None);
+        loop {
+            let page = self.0.rows.open_offers(id, start.as_ref(), PAGE_ROWS_MAX)?;
+            for row in page.items {
+                told.insert((Facet::Availability, "offer".to_string()));
+                told.insert((Facet::PriceForm, row.revision.price.form().to_string()));
+                told.extend(row.revision.price.currency().map(|currency| (Facet::Currency, currency.to_string())));
+                let allowed = match &row.revision.terms.purposes {
+                    Allowed::Any => Purpose::ALL,
+                    Allowed::Only { purposes } => purposes,
+                };
+                told.extend(allowed.iter().map(|purpose| (Facet::Purpose, purpose.slug().to_string())));
+            }
+            match page.next {
+                Some(next) => start = Some(next),
+                None => return Ok(told),
+            }
+        }
     }
 }
 

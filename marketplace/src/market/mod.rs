@@ -7,13 +7,17 @@
 mod act;
 mod consents;
 mod follow;
+mod renewal;
+mod statement;
 mod trade;
 mod view;
 
 pub use act::{Prepared, SignedAction};
 pub use consents::{GiveRequest, KeepRequest};
+pub use renewal::RenewalView;
+pub use statement::StatementLine;
 pub use trade::{Bought, BuyRequest, QuoteView};
-pub use view::{DatasetView, VersionView};
+pub use view::{DatasetView, OFFERS_SHOWN, VersionView};
 
 use crate::{
     error::MarketError,
@@ -33,6 +37,9 @@ use ledger::api::client::{Client, Identity};
 use std::{path::Path, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 
+/// What tells the time, in milliseconds since 1970: [`clock_ms`] but where a test lives at another.
+pub type Clock = fn() -> TimeMs;
+
 /// The market. Cheap to clone.
 #[derive(Clone)]
 pub struct Market(pub(crate) Arc<Inner>);
@@ -50,6 +57,7 @@ pub(crate) struct Inner {
     pub vault: Vault,
     pub base_url: String,
     pub secure: bool,
+    pub clock: Clock,
     /// Up to which block rows and index are both written.
     pub shown: watch::Sender<Height>,
 }
@@ -64,8 +72,10 @@ pub struct Parts<'a> {
     pub dir: &'a Path,
     /// Seals managed keys; derives the key of credentials.
     pub master: &'a MasterKey,
-    /// Most bytes of one content.
-    pub upload_bytes_max: u64,
+    /// What uploads may take.
+    pub uploads: crate::objects::Limits,
+    /// Tells the time.
+    pub clock: Clock,
     /// Where people reach it, as `https://market.example`.
     pub base_url: String,
     /// Reached by TLS: cookies are marked so.
@@ -86,7 +96,7 @@ impl Market {
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
-        let objects = Objects::open(&dir.join("objects"), parts.upload_bytes_max)?;
+        let objects = Objects::open(&dir.join("objects"), parts.uploads)?;
         let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
@@ -100,6 +110,7 @@ impl Market {
             vault,
             base_url: parts.base_url,
             secure: parts.secure,
+            clock: parts.clock,
             shown: watch::Sender::new(0),
         };
         Ok(Self(Arc::new(inner)))
@@ -158,7 +169,7 @@ impl Market {
     /// Milliseconds since 1970, by the later of block time and our own clock: expiry is tested
     /// against it.
     pub fn now_ms(&self) -> TimeMs {
-        clock_ms().max(self.tip().time_ms)
+        (self.0.clock)().max(self.tip().time_ms)
     }
 
     /// The party, if it is active and holds `role`.

@@ -1,6 +1,6 @@
 //! Prices and purchases.
 
-use super::{Market, clock_ms};
+use super::Market;
 use crate::{
     error::MarketError,
     keys::random,
@@ -10,12 +10,13 @@ use crate::{
 };
 use contracts::{
     action::Action,
-    agreement::{Buy, Renew, RevocationReason, Revoke},
+    agreement::{Buy, RevocationReason, Revoke},
     id::{AgreementId, OfferId, PartyId, TimeMs},
     key::Domain,
     money::{Amount, Currency},
     party::KeyUse,
     quote::{Quote, SignedQuote},
+    rejection::Rejection,
     side::SideBody,
     vocabulary::Purpose,
 };
@@ -88,11 +89,20 @@ pub struct Bought {
     pub order: Order,
 }
 
+impl Bought {
+    /// The licence has the id of its transaction.
+    fn of(order: Order) -> Self {
+        debug_assert!(matches!(order.state, OrderState::Applied { .. }), "a refusal is an error");
+        Self { agreement: AgreementId(order.id.0), order }
+    }
+}
+
 impl Market {
     /// What an offer costs `buyer`. Nothing is reserved or written by asking.
     ///
     /// # Errors
-    /// [`MarketError::NotFound`], or a refusal where that many periods cannot be bought.
+    /// [`MarketError::NotFound`], or a refusal where the offer is withdrawn or that many periods cannot
+    /// be bought.
     pub async fn quote(
         &self,
         buyer: Option<&PartyId>,
@@ -100,6 +110,9 @@ impl Market {
         periods: u32,
     ) -> Result<QuoteView, MarketError> {
         let row = self.rows().offer(offer)?.ok_or(MarketError::NotFound("offer"))?;
+        if row.offer.withdrawn {
+            return Err(MarketError::refused(&Rejection::OfferIsWithdrawn, None));
+        }
         let amount = row.revision.price.of(periods).map_err(|rejection| MarketError::refused(&rejection, None))?;
         let currency = row.revision.price.currency();
         let dataset = self.dataset(&row.offer.dataset, buyer).await?.ok_or(MarketError::NotFound("dataset"))?;
@@ -108,11 +121,7 @@ impl Market {
             None => None,
         };
         let balance = match (buyer, currency) {
-            (Some(buyer), Some(currency)) => {
-                let accounts = self.rows().accounts(buyer)?;
-                let held = accounts.into_iter().find(|(held, _)| *held == currency);
-                Some(held.map_or(Amount::ZERO, |(_, balance)| balance))
-            }
+            (Some(buyer), Some(currency)) => Some(self.balance(buyer, currency)?),
             _ => None,
         };
         Ok(QuoteView {
@@ -172,8 +181,19 @@ impl Market {
                 Ok((Action::Buy(buy), side))
             })
             .await?;
-        debug_assert!(matches!(order.state, OrderState::Applied { .. }), "a refusal is an error");
-        Ok(Bought { agreement: AgreementId(order.id.0), order })
+        Ok(Bought::of(order))
+    }
+
+    /// The purchase that this very request made before; `None` where it is new. It holds however the
+    /// offer has changed since.
+    ///
+    /// # Errors
+    /// As [`Market::buy`].
+    pub async fn bought(&self, buyer: &PartyId, once: &Once) -> Result<Option<Bought>, MarketError> {
+        match self.orders().again(buyer, once).await? {
+            Some(order) => Ok(Some(Bought::of(self.seen(order).await?))),
+            None => Ok(None),
+        }
     }
 
     /// The action that a request comes to: also what a buyer who signs by itself is given to sign.
@@ -215,28 +235,6 @@ impl Market {
         Ok((buy, side))
     }
 
-    /// Prolongs a subscription with a managed key.
-    ///
-    /// # Errors
-    /// As [`Market::buy`].
-    pub async fn renew(
-        &self,
-        buyer: &PartyId,
-        agreement: &AgreementId,
-        periods: u32,
-        once: &Once,
-    ) -> Result<Order, MarketError> {
-        self.act_with(buyer, Some(once), || async {
-            let held = self.rows().agreement(agreement)?.filter(|held| held.buyer == *buyer);
-            let held = held.ok_or(MarketError::NotFound("agreement"))?;
-            let revision = self.rows().offer_revision(&held.offer, held.revision)?;
-            let revision = revision.ok_or(MarketError::NotFound("offer"))?;
-            let amount = revision.price.of(periods).map_err(|rejection| MarketError::refused(&rejection, None))?;
-            Ok((Action::Renew(Renew { agreement: *agreement, periods, amount }), None))
-        })
-        .await
-    }
-
     /// Ends an agreement with a managed key of its buyer or provider.
     ///
     /// # Errors
@@ -254,6 +252,6 @@ impl Market {
 
     /// Is an agreement in force by the later of block time and our own clock?
     pub fn in_force(&self, agreement: &contracts::agreement::Agreement) -> bool {
-        agreement.in_force(self.now_ms().max(clock_ms()))
+        agreement.in_force(self.now_ms())
     }
 }

@@ -1,7 +1,10 @@
 //! What people see of a dataset.
 
 use super::Market;
-use crate::{error::MarketError, rows::OfferRow};
+use crate::{
+    error::MarketError,
+    rows::{OfferRow, PageStart},
+};
 use contracts::{
     basis::LegalBasis,
     dataset::Listing,
@@ -14,8 +17,8 @@ use contracts::{
 };
 use serde::Serialize;
 
-/// Offers that a view shows; the rest is on the page of offers.
-const OFFERS_SHOWN: usize = 50;
+/// Offers that a view shows; it says where the rest is.
+pub const OFFERS_SHOWN: usize = 20;
 
 /// A dataset as its reader may see it.
 #[derive(Clone, Debug, Serialize)]
@@ -52,8 +55,10 @@ pub struct DatasetView {
     pub newest: Option<VersionView>,
     /// Can anything be downloaded here? If not, only description and links are to be had.
     pub has_content: bool,
-    /// Open offers, newest first.
+    /// Open offers, newest first, at most 20.
     pub offers: Vec<OfferRow>,
+    /// Where further open offers start: the cursor for the list of offers. `None`: these are all.
+    pub more_offers: Option<PageStart>,
     /// Legal bases other than consent that are relied on.
     pub bases: Vec<(Purpose, LegalBasis)>,
 }
@@ -85,7 +90,7 @@ impl Market {
         let spectrum = class.spectrum.value().copied();
         let details_withheld = self.withheld(&dataset.publisher, spectrum, viewer)?;
         let newest = self.versions(id, None, 1).await?.pop();
-        let offers = rows.offers_of(id, None, OFFERS_SHOWN)?.items;
+        let offers = rows.open_offers(id, None, OFFERS_SHOWN)?;
         let publisher_name = rows.party(&dataset.publisher)?.map_or_else(String::new, |party| party.name);
         Ok(Some(DatasetView {
             id: *id,
@@ -104,7 +109,8 @@ impl Market {
             versions: dataset.versions,
             has_content: newest.as_ref().is_some_and(|version| version.held),
             newest: newest.filter(|_| !details_withheld),
-            offers: offers.into_iter().filter(|row| !row.offer.withdrawn).collect(),
+            offers: offers.items,
+            more_offers: offers.next,
             bases: rows.bases(id)?.into_iter().filter(|(_, basis)| !basis.ended).collect(),
         }))
     }

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const OUTBOARD: &str = ".obao4";
+pub(super) const OUTBOARD: &str = ".obao4";
 
 /// What an audit of contents read, and what does not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -113,12 +113,12 @@ fn check(path: &Path, blake3: Blake3) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::objects::Objects;
+    use crate::objects::{Limits, Objects};
 
     #[tokio::test]
     async fn every_changed_byte_of_a_content_or_outboard_is_located() {
         let dir = tempfile::tempdir().unwrap();
-        let objects = Objects::open(dir.path(), 1 << 20).unwrap();
+        let objects = Objects::open(dir.path(), Limits::of(1 << 20)).unwrap();
         let content: Vec<u8> = (0..70_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
         let stored = objects.put(&content).await.unwrap();
         let clean = audit(dir.path()).unwrap();

@@ -8,6 +8,7 @@
 
 mod audit;
 mod slice;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -15,7 +16,7 @@ mod upload;
 pub use audit::{Audited, audit};
 use slice::Window;
 pub use slice::{Slice, verify_slice};
-pub use upload::Upload;
+pub use upload::{Upload, next_piece};
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
 use contracts::id::{Blake3, Digest};
@@ -23,7 +24,8 @@ use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Pa
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
 };
 use tokio::sync::Semaphore;
 
@@ -35,8 +37,32 @@ pub const BLOCK: BlockSize = BlockSize::from_chunk_log(4);
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     aside: Arc<PathBuf>,
-    bytes_max: u64,
+    limits: Limits,
     uploads: Arc<Semaphore>,
+    /// Bytes that lie aside, of all uploads under way.
+    aside_bytes: Arc<AtomicU64>,
+}
+
+/// What an upload may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of one content.
+    pub content_bytes_max: u64,
+    /// Most bytes aside, of all uploads under way together.
+    pub aside_bytes_max: u64,
+    /// How long a sender may send nothing before its upload is given up.
+    pub idle_max: Duration,
+}
+
+impl Limits {
+    /// The limits of a market whose contents have at most `content_bytes_max` bytes.
+    pub fn of(content_bytes_max: u64) -> Self {
+        Self {
+            content_bytes_max,
+            aside_bytes_max: content_bytes_max.saturating_mul(crate::limits::UPLOADS_ASIDE_MAX),
+            idle_max: crate::limits::UPLOAD_IDLE_MAX,
+        }
+    }
 }
 
 /// A content that is stored.
@@ -95,28 +121,43 @@ pub enum ObjectsError {
     /// The sender stopped in the middle.
     #[error("the upload broke off: {0}")]
     BrokeOff(String),
+    /// The sender sends nothing.
+    #[error("the upload was given up: no byte came for {} seconds; nothing of it was kept", .0.as_secs_f32())]
+    Idle(Duration),
+    /// Uploads of others take the room.
+    #[error(
+        "uploads under way take the {most} bytes that the market keeps free for them: try again when some are finished"
+    )]
+    NoRoom {
+        /// How many bytes all uploads under way may take.
+        most: u64,
+    },
 }
 
 impl Objects {
-    /// Contents in folder `folder`, each at most `bytes_max` long.
+    /// Contents in folder `folder`, where nobody else is at work. What uploads left there that broke
+    /// off is cleared.
     ///
     /// # Errors
     /// [`ObjectsError`].
-    pub fn open(folder: &Path, bytes_max: u64) -> Result<Self, ObjectsError> {
+    pub fn open(folder: &Path, limits: Limits) -> Result<Self, ObjectsError> {
         let (whole, aside) = (folder.join("whole"), folder.join("aside"));
         std::fs::create_dir_all(&whole)?;
-        // What lies aside belongs to uploads that broke off: nobody waits for it.
-        match std::fs::remove_dir_all(&aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => std::fs::create_dir_all(&aside)?,
-        }
+        std::fs::create_dir_all(&aside)?;
+        sweep::sweep(&aside, &whole)?;
         let store = LocalFileSystem::new_with_prefix(&whole)?.with_fsync(true);
         Ok(Self {
             store: Arc::new(store),
             aside: Arc::new(aside),
-            bytes_max,
+            limits,
             uploads: Arc::new(Semaphore::new(crate::limits::UPLOADS_RUNNING_MAX)),
+            aside_bytes: Arc::default(),
         })
+    }
+
+    /// What an upload may take.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Is the whole content here? Looked up at every request: a content may be taken away.

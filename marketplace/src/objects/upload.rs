@@ -1,15 +1,22 @@
 //! Taking a content in: aside, hashed, outboard made, then under its name.
 
-use super::{BLOCK, Objects, ObjectsError, Stored, data_path, outboard_path};
+use super::{BLOCK, Limits, Objects, ObjectsError, Stored, data_path, outboard_path};
 use bao_tree::{
     BaoTree,
     io::{outboard::PreOrderOutboard, sync::CreateOutboard},
 };
 use bytes::{Bytes, BytesMut};
 use contracts::id::{Blake3, Digest};
+use futures_util::{Stream, StreamExt};
 use object_store::{ObjectStoreExt, WriteMultipart};
 use sha2::{Digest as _, Sha256};
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::{
     fs::File,
     io::{AsyncReadExt, AsyncWriteExt, BufWriter},
@@ -19,20 +26,36 @@ use tokio::{
 /// An upload under way. Dropping it leaves nothing behind.
 pub struct Upload {
     objects: Objects,
-    path: Aside,
+    aside: Aside,
     file: BufWriter<File>,
     blake3: blake3::Hasher,
     sha256: Sha256,
-    bytes: u64,
     _permit: OwnedSemaphorePermit,
 }
 
-/// A file aside, removed when nobody needs it any more.
-struct Aside(PathBuf);
+/// A file aside, removed when nobody needs it any more, and the room that it takes.
+struct Aside {
+    path: PathBuf,
+    bytes: u64,
+    of_all: Arc<AtomicU64>,
+}
+
+impl Aside {
+    /// Takes room for `more` bytes, unless all uploads together would have more than `most`.
+    fn grow(&mut self, more: u64, most: u64) -> bool {
+        let grown = |all: u64| all.checked_add(more).filter(|all| *all <= most);
+        let taken = self.of_all.fetch_update(Ordering::AcqRel, Ordering::Acquire, grown).is_ok();
+        if taken {
+            self.bytes += more;
+        }
+        taken
+    }
+}
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        let _gone_already = std::fs::remove_file(&self.0);
+        let _gone_already = std::fs::remove_file(&self.path);
+        self.of_all.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 
@@ -43,15 +66,15 @@ impl Objects {
     /// [`ObjectsError::Busy`] when there are too many.
     pub async fn begin(&self) -> Result<Upload, ObjectsError> {
         let permit = self.uploads.clone().try_acquire_owned().map_err(|_| ObjectsError::Busy)?;
-        let path = Aside(self.aside.join(ulid::Ulid::generate().to_string()));
-        let file = File::create_new(&path.0).await?;
+        let path = self.aside.join(ulid::Ulid::generate().to_string());
+        let aside = Aside { path, bytes: 0, of_all: self.aside_bytes.clone() };
+        let file = File::create_new(&aside.path).await?;
         Ok(Upload {
             objects: self.clone(),
-            path,
+            aside,
             file: BufWriter::with_capacity(256 * 1024, file),
             blake3: blake3::Hasher::new(),
             sha256: Sha256::new(),
-            bytes: 0,
             _permit: permit,
         })
     }
@@ -69,15 +92,33 @@ impl Objects {
     }
 }
 
+/// The next piece that a sender sends, waited for no longer than an upload may be idle: a sender that
+/// holds its place and sends nothing keeps others out.
+///
+/// # Errors
+/// [`ObjectsError::Idle`], or [`ObjectsError::BrokeOff`].
+pub async fn next_piece<E: std::fmt::Display>(
+    pieces: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+    limits: &Limits,
+) -> Result<Option<Bytes>, ObjectsError> {
+    match tokio::time::timeout(limits.idle_max, pieces.next()).await {
+        Ok(piece) => piece.transpose().map_err(|error| ObjectsError::BrokeOff(error.to_string())),
+        Err(_) => Err(ObjectsError::Idle(limits.idle_max)),
+    }
+}
+
 impl Upload {
     /// Takes more bytes.
     ///
     /// # Errors
-    /// [`ObjectsError::TooLarge`], or a full disk.
+    /// [`ObjectsError::TooLarge`], [`ObjectsError::NoRoom`], or a full disk.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), ObjectsError> {
-        self.bytes += piece.len() as u64;
-        if self.bytes > self.objects.bytes_max {
-            return Err(ObjectsError::TooLarge { most: self.objects.bytes_max });
+        let (more, limits) = (piece.len() as u64, self.objects.limits);
+        if self.aside.bytes.saturating_add(more) > limits.content_bytes_max {
+            return Err(ObjectsError::TooLarge { most: limits.content_bytes_max });
+        }
+        if !self.aside.grow(more, limits.aside_bytes_max) {
+            return Err(ObjectsError::NoRoom { most: limits.aside_bytes_max });
         }
         self.blake3.update(piece);
         self.sha256.update(piece);
@@ -92,8 +133,8 @@ impl Upload {
         self.file.flush().await?;
         let blake3 = Blake3(*self.blake3.finalize().as_bytes());
         let sha256 = Digest(self.sha256.clone().finalize().into());
-        let stored = Stored { blake3, sha256, bytes: self.bytes };
-        let (path, bytes) = (self.path.0.clone(), self.bytes);
+        let (path, bytes) = (self.aside.path.clone(), self.aside.bytes);
+        let stored = Stored { blake3, sha256, bytes };
         let made = tokio::task::spawn_blocking(move || -> std::io::Result<PreOrderOutboard<Vec<u8>>> {
             let mut outboard = PreOrderOutboard {
                 tree: BaoTree::new(bytes, BLOCK),
@@ -117,7 +158,7 @@ impl Upload {
     async fn copy(&self, blake3: &Blake3) -> Result<(), ObjectsError> {
         let target = self.objects.store.put_multipart(&data_path(blake3)).await?;
         let mut writer = WriteMultipart::new_with_chunk_size(target, 8 << 20);
-        let mut file = File::open(&self.path.0).await?;
+        let mut file = File::open(&self.aside.path).await?;
         loop {
             let mut buffer = BytesMut::with_capacity(1 << 20);
             if file.read_buf(&mut buffer).await? == 0 {

@@ -1,12 +1,16 @@
 //! Auditing the orders of a market that is stopped: each against the ledger, and its index both ways.
 
-use super::{BY_PARTY, ONCE, OPEN, ORDERS, OnceRow, Order, OrderState, Row, Submission};
+use super::{
+    Order, OrderState,
+    book::{BY_PARTY, ONCE, OPEN, ORDERS, OnceRow, Row},
+};
 use crate::own::walk;
 use borsh::BorshDeserialize;
 use contracts::id::{PartyId, TransactionId};
 use ledger::{
     audit::{Findings, Replayed},
     store::kv::Kv,
+    submission::Submission,
 };
 use serde::Serialize;
 

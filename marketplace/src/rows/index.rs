@@ -9,7 +9,7 @@ use contracts::{
     dataset::Dataset,
     event::Event,
     execute::Executed,
-    id::{DatasetId, Height, PartyId, TimeMs, TransactionId},
+    id::{AgreementId, DatasetId, Height, PartyId, TimeMs, TransactionId},
     money::{Amount, Currency},
     rejection::Rejection,
     settlement::Account,
@@ -61,6 +61,10 @@ pub struct Posting {
     pub counterparty: Option<PartyId>,
     /// What it was for, where it was a licence.
     pub dataset: Option<DatasetId>,
+    /// Which licence.
+    pub agreement: Option<AgreementId>,
+    /// It prolonged the licence; otherwise it bought it.
+    pub renewal: bool,
     /// The balance after it.
     pub balance: Amount,
 }
@@ -94,6 +98,37 @@ pub struct RefusalRow {
     pub rejection: Rejection,
 }
 
+/// The licence that a payment is for.
+#[derive(Clone, Copy)]
+struct About {
+    dataset: DatasetId,
+    agreement: AgreementId,
+    renewal: bool,
+}
+
+impl About {
+    fn of(event: &Event) -> Option<Self> {
+        match event {
+            Event::Bought { dataset, agreement, .. } => {
+                Some(Self { dataset: *dataset, agreement: *agreement, renewal: false })
+            }
+            Event::Renewed { dataset, agreement, .. } => {
+                Some(Self { dataset: *dataset, agreement: *agreement, renewal: true })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// One side of a movement of money.
+struct Moved {
+    party: PartyId,
+    currency: Currency,
+    kind: PostingKind,
+    amount: Amount,
+    counterparty: Option<PartyId>,
+}
+
 struct Writer<'a> {
     rows: &'a Rows,
     executed: &'a Executed,
@@ -115,12 +150,9 @@ pub(super) fn write(
 ) -> Result<(), RowsError> {
     let mut writer = Writer { rows, executed, batch, height, time_ms, place: 0, balances: BTreeMap::new() };
     for (item, done) in items.iter().zip(&executed.done) {
-        let dataset = done.events.iter().find_map(|event| match event {
-            Event::Bought { dataset, .. } | Event::Renewed { dataset, .. } => Some(*dataset),
-            _ => None,
-        });
+        let about = done.events.iter().find_map(About::of);
         for event in &done.events {
-            writer.event(item.id, event, dataset)?;
+            writer.event(item.id, event, about)?;
             writer.place += 1;
         }
     }
@@ -128,7 +160,7 @@ pub(super) fn write(
 }
 
 impl Writer<'_> {
-    fn event(&mut self, id: TransactionId, event: &Event, about: Option<DatasetId>) -> Result<(), RowsError> {
+    fn event(&mut self, id: TransactionId, event: &Event, about: Option<About>) -> Result<(), RowsError> {
         match event {
             Event::Refused { sender, action, rejection } => {
                 let row = RefusalRow {
@@ -161,15 +193,19 @@ impl Writer<'_> {
                 self.batch.put(INDEX, [&[GROUPS], owner.0.as_slice(), &group.0].concat(), Vec::new());
             }
             Event::Minted { party, amount, currency, .. } => {
-                self.posting(id, *party, *currency, PostingKind::Minted, *amount, None, about)?;
+                let (party, currency, kind, amount) = (*party, *currency, PostingKind::Minted, *amount);
+                self.posting(id, Moved { party, currency, kind, amount, counterparty: None }, about)?;
             }
             Event::Burned { party, amount, currency, .. } => {
-                self.posting(id, *party, *currency, PostingKind::Burned, *amount, None, about)?;
+                let (party, currency, kind, amount) = (*party, *currency, PostingKind::Burned, *amount);
+                self.posting(id, Moved { party, currency, kind, amount, counterparty: None }, about)?;
             }
             Event::Paid { from, to, amount, currency } => {
-                self.posting(id, *from, *currency, PostingKind::Paid, *amount, Some(*to), about)?;
-                self.place += 1;
-                self.posting(id, *to, *currency, PostingKind::Received, *amount, Some(*from), about)?;
+                for (party, kind, other) in [(*from, PostingKind::Paid, *to), (*to, PostingKind::Received, *from)] {
+                    let (currency, amount, counterparty) = (*currency, *amount, Some(other));
+                    self.posting(id, Moved { party, currency, kind, amount, counterparty }, about)?;
+                    self.place += 1;
+                }
             }
             _ => {}
         }
@@ -187,17 +223,8 @@ impl Writer<'_> {
         dataset.map(|dataset| dataset.publisher).ok_or_else(|| damaged(format!("no dataset under {key}")))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one column of the row")]
-    fn posting(
-        &mut self,
-        transaction: TransactionId,
-        party: PartyId,
-        currency: Currency,
-        kind: PostingKind,
-        amount: Amount,
-        counterparty: Option<PartyId>,
-        dataset: Option<DatasetId>,
-    ) -> Result<(), RowsError> {
+    fn posting(&mut self, transaction: TransactionId, moved: Moved, about: Option<About>) -> Result<(), RowsError> {
+        let Moved { party, currency, kind, amount, counterparty } = moved;
         let before = match self.balances.get(&(party, currency)) {
             Some(balance) => *balance,
             None => {
@@ -214,8 +241,18 @@ impl Writer<'_> {
         };
         let balance = balance.ok_or_else(|| RowsError::Damaged(format!("account of {party} in {currency}")))?;
         self.balances.insert((party, currency), balance);
-        let (height, time_ms) = (self.height, self.time_ms);
-        let row = Posting { transaction, height, time_ms, kind, amount, counterparty, dataset, balance };
+        let row = Posting {
+            transaction,
+            height: self.height,
+            time_ms: self.time_ms,
+            kind,
+            amount,
+            counterparty,
+            dataset: about.map(|about| about.dataset),
+            agreement: about.map(|about| about.agreement),
+            renewal: about.is_some_and(|about| about.renewal),
+            balance,
+        };
         self.put(POSTINGS, &[&party.0, currency.code().as_bytes()], &[], &row);
         Ok(())
     }

@@ -9,12 +9,14 @@
 mod apply;
 mod audit;
 mod index;
+mod page;
 mod read;
 
 pub use apply::Touched;
 pub(crate) use audit::audit;
 pub use index::{Posting, PostingKind, RefusalRow};
-pub use read::{AgreementSide, OfferRow, Page, PageStart};
+pub use page::{Page, PageStart};
+pub use read::{AgreementSide, OfferRow};
 
 use borsh::BorshDeserialize;
 use contracts::{
@@ -32,7 +34,7 @@ const STATE: &str = "state";
 const INDEX: &str = "index";
 const META: &str = "meta";
 /// Changed whenever rows are written differently; rows of another format are built again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Up to which block the rows are true.
 #[derive(

@@ -1,6 +1,10 @@
 //! Reading rows: one record, or a page of them.
 
-use super::{INDEX, Posting, RefusalRow, Rows, RowsError, STATE, index};
+use super::{
+    INDEX, Posting, RefusalRow, Rows, RowsError, STATE, index,
+    page::{Page, PageStart, cut, name},
+};
+use crate::limits::PAGE_ROWS_MAX;
 use borsh::BorshDeserialize;
 use contracts::{
     agreement::{Agreement, Holding},
@@ -20,44 +24,6 @@ use contracts::{
     vocabulary::Purpose,
 };
 use serde::Serialize;
-
-/// Some rows, and where the next page starts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// Where the next page starts; `None` on the last one.
-    pub next: Option<PageStart>,
-}
-
-/// Where a page starts: opaque to everybody but this file. Stable while rows are added.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageStart(Vec<u8>);
-
-impl std::fmt::Display for PageStart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&data_encoding::BASE64URL_NOPAD.encode(&self.0))
-    }
-}
-
-impl std::str::FromStr for PageStart {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() > 256 {
-            return Err("a cursor has at most 256 characters: use one that a page gave");
-        }
-        data_encoding::BASE64URL_NOPAD
-            .decode(text.as_bytes())
-            .map(Self)
-            .map_err(|_| "this is no cursor: use one that a page gave")
-    }
-}
-
-impl Serialize for PageStart {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// Whose agreements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +169,38 @@ impl Rows {
     ) -> Result<Page<OfferRow>, RowsError> {
         let page = self.names(index::OFFERS, &dataset.0, start, limit, OfferId)?;
         self.fill(page, |id| self.offer(id))
+    }
+
+    /// Offers of a dataset that are open, newest first. Where there is a next page, it has some.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn open_offers(
+        &self,
+        dataset: &DatasetId,
+        start: Option<&PageStart>,
+        limit: usize,
+    ) -> Result<Page<OfferRow>, RowsError> {
+        let (mut open, mut start) = (Vec::new(), start.cloned());
+        loop {
+            let page = self.back(index::OFFERS, &dataset.0, start.as_ref(), PAGE_ROWS_MAX, |suffix, _| {
+                Ok((PageStart(suffix.to_vec()), OfferId(name(&suffix[12.min(suffix.len())..])?)))
+            })?;
+            for (place, id) in page.items {
+                let row = self.offer(&id)?.ok_or_else(|| RowsError::Damaged(format!("offer {id} is missing")))?;
+                if row.offer.withdrawn {
+                    continue;
+                }
+                if open.len() == limit {
+                    return Ok(Page { items: open, next: Some(place) });
+                }
+                open.push(row);
+            }
+            match page.next {
+                Some(next) => start = Some(next),
+                None => return Ok(Page { items: open, next: None }),
+            }
+        }
     }
 
     /// Offers of a provider, newest first.
@@ -463,22 +461,4 @@ impl Rows {
         let one = |id: &Id| read(id)?.ok_or_else(|| RowsError::Damaged("an index names what is not there".into()));
         Ok(Page { items: page.items.iter().map(one).collect::<Result<_, _>>()?, next: page.next })
     }
-}
-
-/// Takes one row more than a page has to know whether there is another page.
-fn cut<T>(
-    mut rows: Vec<(Vec<u8>, Vec<u8>)>,
-    limit: usize,
-    prefix_bytes: usize,
-    row: impl Fn(&[u8], &[u8]) -> Result<T, RowsError>,
-) -> Result<Page<T>, RowsError> {
-    let more = rows.len() > limit;
-    let next = more.then(|| PageStart(rows[limit].0[prefix_bytes..].to_vec()));
-    rows.truncate(limit);
-    let items = rows.iter().map(|(key, value)| row(&key[prefix_bytes..], value)).collect::<Result<_, _>>()?;
-    Ok(Page { items, next })
-}
-
-fn name<const N: usize>(bytes: &[u8]) -> Result<[u8; N], RowsError> {
-    bytes.try_into().map_err(|_| RowsError::Damaged("an index key has another length".into()))
 }

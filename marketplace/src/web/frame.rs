@@ -51,8 +51,8 @@ impl Frame {
         let here = |pages: &[&str]| pages.contains(&self.page);
         let mut ways = vec![("/search", "Find data", here(&["search", "dataset", "dataset-closed", "confirm"]))];
         if self.viewer.is_some() {
-            ways.push(("/agreements", "Licences", here(&["agreements", "licence"])));
-            ways.push(("/account", "Account", here(&["account"])));
+            ways.push(("/agreements", "Licences", here(&["agreements", "licence", "renew"])));
+            ways.push(("/account", "Account", here(&["account", "orders"])));
         }
         if self.has(Role::Provider) {
             ways.push(("/provide", "Provide", here(&["provide", "publish", "listing", "offer"])));

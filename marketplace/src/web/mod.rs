@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use desk::{account, browse, consent, entry, licence, listing, operate, provide, trade};
+use desk::{account, browse, consent, entry, licence, listing, operate, orders, provide, renew, trade};
 use std::sync::Arc;
 pub use visit::{Shared, Visit};
 
@@ -50,12 +50,13 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/sign-in", get(entry::sign_in))
         .route("/sign-out", post(entry::sign_out))
         .route("/account", get(account::account))
+        .route("/orders", get(orders::orders))
         .route("/offers/{offer}/confirm", get(trade::confirm))
         .route("/offers/{offer}/buy", post(trade::buy))
         .route("/agreements", get(licence::agreements))
         .route("/agreements/{agreement}", get(licence::licence))
         .route("/agreements/{agreement}/receipt", get(licence::receipt))
-        .route("/agreements/{agreement}/renew", post(licence::renew))
+        .route("/agreements/{agreement}/renew", get(renew::price).post(renew::renew))
         .route("/agreements/{agreement}/end", post(licence::end))
         .route("/provide", get(provide::provide))
         .route("/provide/new", get(provide::publish).post(provide::published))

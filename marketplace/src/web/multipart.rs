@@ -1,10 +1,12 @@
 //! Forms with a file (RFC 7578): parts as they come in, so that a file of any length is never in
 //! memory. Only what our own pages send is understood; anything else is refused.
 
-use crate::{error::MarketError, objects::ObjectsError};
+use crate::{
+    error::MarketError,
+    objects::{Limits, ObjectsError, next_piece},
+};
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 
 /// The head of a part, in bytes. Browsers write about 200.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
@@ -19,6 +21,7 @@ pub struct Multipart {
     buffer: BytesMut,
     /// `\r\n--` and the boundary.
     delimiter: Vec<u8>,
+    limits: Limits,
     parts: usize,
     inside: bool,
     ended: bool,
@@ -40,13 +43,13 @@ impl Multipart {
     ///
     /// # Errors
     /// [`MarketError::Invalid`] where that is no form with files.
-    pub fn new(content_type: &str, body: Body) -> Result<Self, MarketError> {
+    pub fn new(content_type: &str, body: Body, limits: Limits) -> Result<Self, MarketError> {
         let boundary = boundary(content_type).ok_or_else(|| bad("the form was not sent as multipart/form-data"))?;
         // The first delimiter has no line break before it; with one, all are alike.
         let buffer = BytesMut::from(b"\r\n".as_slice());
         let delimiter = [b"\r\n--", boundary.as_bytes()].concat();
         let (stream, parts) = (body.into_data_stream(), 0);
-        Ok(Self { stream, buffer, delimiter, parts, inside: true, ended: false })
+        Ok(Self { stream, buffer, delimiter, limits, parts, inside: true, ended: false })
     }
 
     /// The head of the next part; `None` after the last. What is left of the part before is skipped.
@@ -159,12 +162,11 @@ impl Multipart {
     }
 
     async fn more(&mut self) -> Result<(), MarketError> {
-        match self.stream.next().await {
-            Some(Ok(piece)) => {
+        match next_piece(&mut self.stream, &self.limits).await? {
+            Some(piece) => {
                 self.buffer.extend_from_slice(&piece);
                 Ok(())
             }
-            Some(Err(error)) => Err(ObjectsError::BrokeOff(error.to_string()).into()),
             None => Err(ObjectsError::BrokeOff("the form ends in the middle".into()).into()),
         }
     }
@@ -211,7 +213,7 @@ mod tests {
     fn form(text: &'static [u8], step: usize) -> Multipart {
         let pieces = text.chunks(step).map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece)));
         let body = Body::from_stream(futures_util::stream::iter(pieces.collect::<Vec<_>>()));
-        Multipart::new("multipart/form-data; boundary=XX", body).unwrap()
+        Multipart::new("multipart/form-data; boundary=XX", body, Limits::of(1 << 20)).unwrap()
     }
 
     #[tokio::test]
@@ -255,7 +257,7 @@ mod tests {
         for kind in
             ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x"]
         {
-            assert!(Multipart::new(kind, Body::empty()).is_err(), "{kind}");
+            assert!(Multipart::new(kind, Body::empty(), Limits::of(1 << 20)).is_err(), "{kind}");
         }
     }
 }

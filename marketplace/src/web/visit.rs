@@ -258,6 +258,7 @@ fn remedies(error: &MarketError, retryable: bool) -> Vec<(String, String)> {
             _ => Vec::new(),
         },
         MarketError::Keys(_) => vec![link("", "Ask an operator for another sign-in link"), link("/sign-in", "Sign in")],
+        MarketError::Order(_) => vec![link("/orders", "See what has become of your orders")],
         MarketError::PriceMoved { .. } => vec![link("", "Go back, read the offer again and ask for a new price")],
         MarketError::Delivery(_) => vec![
             link("/agreements", "See your licences"),

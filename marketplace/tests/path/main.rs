@@ -3,8 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod access;
+mod buying;
+mod lists;
 mod orders;
 mod pages;
 mod support;
 mod trade;
+mod visitor;
 mod wrong;

@@ -15,6 +15,7 @@ use ledger::{
 use marketplace::{
     Config, Running,
     keys::{Keys, MasterKey},
+    market::{Clock, clock_ms},
 };
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +28,8 @@ pub struct World {
     pub folder: TempDir,
     pub shutdown: CancellationToken,
     pub http: reqwest::Client,
+    /// What tells the market the time.
+    pub clock: Clock,
 }
 
 /// An answer: status, body, headers.
@@ -51,6 +54,11 @@ impl Got {
 
 impl World {
     pub async fn start() -> Self {
+        Self::at(clock_ms).await
+    }
+
+    /// A world whose market lives at another time than its ledger.
+    pub async fn at(clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::start(&folder.path().join("node")).await;
         let mut world = Self {
@@ -59,6 +67,7 @@ impl World {
             folder,
             shutdown: CancellationToken::new(),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            clock,
         };
         world.start_market().await;
         world
@@ -70,6 +79,8 @@ impl World {
         let mut config =
             Config::new(self.network.client.clone(), testing::gateway(), MasterKey::new([7; 32]), dir, listen);
         config.upload_bytes_max = 4 << 20;
+        config.upload_idle_max = std::time::Duration::from_secs(1);
+        config.clock = self.clock;
         config
     }
 
@@ -137,7 +148,7 @@ impl World {
 
     /// A credential for a party that keeps its own key.
     pub async fn prove(&self, identity: &Identity) -> String {
-        let at_ms = marketplace::market::clock_ms();
+        let at_ms = clock_ms();
         let key = identity.signer.public();
         let message = Keys::proof_message(&identity.party, &key, at_ms, self.market().base_url());
         let message = contracts::key::Domain::Transaction.message(&self.network.client.network(), &message);

@@ -69,6 +69,12 @@ export async function flow({ browser, market }) {
     const bytes = await readFile(await file.path());
     const digest = createHash('sha256').update(bytes).digest('hex');
     expect((await page.locator('main').innerText()).includes(digest), `the file's SHA-256 ${digest} is not on the page`);
+    await follow(page, page.getByRole('link', { name: 'Account' }).first());
+    await follow(page, page.getByRole('link', { name: 'All that was signed here' }));
+    await at('orders');
+    await seeing();
+    const orders = await page.locator('main table').innerText();
+    expect(/Licence bought/.test(orders) && /Download/.test(orders), `the purchase is not among the orders: ${orders}`);
   });
   await page.context().close();
 }

@@ -1,9 +1,9 @@
 //! The account: balances, statement, refusals, membership.
 
-use super::{Asked, ROWS, asked, name_of, start, title_of};
+use super::{Asked, ROWS, asked, start};
 use crate::{
     error::MarketError,
-    rows::{Posting, PostingKind},
+    market::StatementLine,
     web::{
         form::Sent,
         page::{AccountPage, Line, Pager, Refusal, kind_label, role_label, standing},
@@ -32,11 +32,9 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let mut lines = Vec::new();
     let mut next = None;
     if let Some((currency, _)) = shown {
-        let page = rows.statement(&party, currency, cursor.as_ref(), ROWS)?;
+        let page = visit.market.statement(&party, currency, cursor.as_ref(), ROWS)?;
         next = page.next.as_ref().map(ToString::to_string);
-        for posting in &page.items {
-            lines.push(line(visit, posting, currency)?);
-        }
+        lines = page.items.iter().map(|item| line(visit, item)).collect();
     }
     let refused = rows.refusals(&party, start(&asked, "refused")?.as_ref(), 10)?;
     let refused_next = refused.next.as_ref().map(ToString::to_string);
@@ -79,30 +77,17 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     Ok(visit.show(&page))
 }
 
-fn line(visit: &Visit, posting: &Posting, currency: Currency) -> Result<Line, MarketError> {
-    let other = posting.counterparty.as_ref().map(|party| name_of(&visit.market, party)).transpose()?;
-    let other = other.unwrap_or_else(|| "somebody".into());
-    let for_what = if posting.dataset.is_some() { ":" } else { "" };
-    let (sign, what) = match posting.kind {
-        PostingKind::Minted => ("+", "Paid in at the bank".to_string()),
-        PostingKind::Burned => ("−", "Paid out at the bank".to_string()),
-        PostingKind::Received => ("+", format!("From {other}{for_what}")),
-        PostingKind::Paid => ("−", format!("To {other}{for_what}")),
-    };
-    let about = match &posting.dataset {
-        Some(dataset) => {
-            let title = title_of(&visit.market, dataset, visit.party().as_ref())?;
-            Some((format!("/datasets/{dataset}"), title))
-        }
-        None => None,
-    };
-    Ok(Line {
+fn line(visit: &Visit, line: &StatementLine) -> Line {
+    let posting = &line.posting;
+    // To the licence, which both sides may see, rather than to the dataset: it says what was paid for.
+    let about = posting.agreement.zip(line.title.clone());
+    Line {
         time: Moment::of(posting.time_ms),
-        what,
-        about,
-        amount: format!("{sign}{}", posting.amount.display(currency)),
-        balance: posting.balance.display(currency),
+        what: if about.is_some() { format!("{}:", line.what) } else { line.what.clone() },
+        about: about.map(|(agreement, title)| (format!("/agreements/{agreement}"), title)),
+        amount: line.shown.replace('-', "−"),
+        balance: line.balance_shown.clone(),
         id: Id::of(&posting.transaction),
         href: visit.frame("account").explored("transactions", &posting.transaction),
-    })
+    }
 }

@@ -4,7 +4,7 @@ use super::{Asked, ROWS, asked, hits, id, name_of, start, title_of};
 use crate::{
     error::MarketError,
     limits::PAGE_ROWS_MAX,
-    market::{DatasetView, VersionView},
+    market::{DatasetView, OFFERS_SHOWN, VersionView},
     search::{Facet, FacetCount, Filter, Query, Results, Sort},
     web::{
         form::{Field, Form, Part, Sent, choices},
@@ -255,7 +255,12 @@ pub async fn dataset(visit: Visit, Path(dataset): Path<String>, query: Asked) ->
 async fn draw_dataset(visit: &Visit, dataset: &str, asked: Sent) -> Result<Response, MarketError> {
     let dataset: DatasetId = id(dataset, "dataset")?;
     let viewer = visit.party();
-    let view = visit.market.dataset(&dataset, viewer.as_ref()).await?.ok_or(MarketError::NotFound("dataset"))?;
+    let mut view = visit.market.dataset(&dataset, viewer.as_ref()).await?.ok_or(MarketError::NotFound("dataset"))?;
+    let from = start(&asked, "offers")?;
+    if from.is_some() {
+        let further = visit.market.rows().open_offers(&dataset, from.as_ref(), OFFERS_SHOWN)?;
+        (view.offers, view.more_offers) = (further.items, further.next);
+    }
     let Some(jacket) = view.jacket.clone() else {
         let mark = visit.market.rows().jacket(&dataset)?.map(|jacket| Mark::of(&jacket.classification.spectrum));
         let page = ClosedPage {
@@ -270,7 +275,7 @@ async fn draw_dataset(visit: &Visit, dataset: &str, asked: Sent) -> Result<Respo
     };
     let below = asked.some("below").and_then(|text| text.parse().ok());
     let versions = visit.market.versions(&dataset, below, VERSIONS).await?;
-    let page = dataset_page(visit, view, jacket, versions).await?;
+    let page = dataset_page(visit, view, jacket, versions, asked.some("offers")).await?;
     Ok(visit.show(&page))
 }
 
@@ -279,6 +284,7 @@ async fn dataset_page(
     view: DatasetView,
     jacket: Jacket,
     versions: Vec<VersionView>,
+    offers_from: Option<String>,
 ) -> Result<DatasetPage, MarketError> {
     let frame = visit.frame("dataset");
     let viewer = visit.party();
@@ -324,7 +330,14 @@ async fn dataset_page(
         held: held(visit, &id)?,
         offers: offers(visit, &view),
         no_offer: no_offer(&view),
-        more_offers: None,
+        more_offers: Pager::of(
+            &format!("/datasets/{id}"),
+            "offers",
+            offers_from.as_deref(),
+            view.more_offers.as_ref().map(ToString::to_string),
+            "Further offers",
+        )
+        .at("offers"),
         personal: personal(visit, &view, &jacket)?,
         revision: view.revision,
         digest: Id::of(&record.jacket),

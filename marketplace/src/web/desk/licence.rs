@@ -2,6 +2,7 @@
 
 use super::{Asked, ROWS, asked, fresh_once, go, id, name_of, once, start, title_of};
 use crate::{
+    api::contents,
     error::MarketError,
     rows::AgreementSide,
     web::{
@@ -16,7 +17,7 @@ use axum::{
     Form as Posted,
     body::Body,
     extract::Path,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use contracts::{
@@ -63,7 +64,10 @@ fn draw_list(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
 }
 
 /// The agreement, if the viewer is a side of it.
-fn mine(visit: &Visit, agreement: &str) -> Result<(AgreementId, Agreement, PartyId), MarketError> {
+///
+/// # Errors
+/// [`MarketError::NotFound`], also for agreements of others.
+pub fn mine(visit: &Visit, agreement: &str) -> Result<(AgreementId, Agreement, PartyId), MarketError> {
     let party = visit.viewer()?.party;
     let id: AgreementId = id(agreement, "licence of yours")?;
     let held = visit.market.rows().agreement(&id)?;
@@ -203,7 +207,8 @@ fn acts(
         let field = Field::number("periods", "How many periods more")
             .hint(&format!("1 to {}", periods_max.min(&PERIODS_MAX)))
             .value("1");
-        acts.push(("Renew".to_string(), text, form("renew", "Sign and pay", "", vec![field])));
+        let ask = Form { asks: true, hidden: Vec::new(), ..form("renew", "See the price", "second", vec![field]) };
+        acts.push(("Renew".to_string(), text, ask));
     }
     if visit.market.in_force(held) {
         if party == held.buyer {
@@ -221,26 +226,6 @@ fn acts(
         }
     }
     acts
-}
-
-/// Prolongs a subscription.
-pub async fn renew(
-    visit: Visit,
-    Path(agreement): Path<String>,
-    Posted(sent): Posted<Vec<(String, String)>>,
-) -> Response {
-    let sent = Sent(sent);
-    let done = async {
-        visit.check_form(&sent)?;
-        let (id, _, party) = mine(&visit, &agreement)?;
-        let periods = sent
-            .get("periods")
-            .parse()
-            .map_err(|_| MarketError::invalid("periods", "a whole number of periods, such as 1"))?;
-        visit.market.renew(&party, &id, periods, &once(&sent)?).await?;
-        Ok(go(&format!("/agreements/{id}")))
-    };
-    visit.answer(done.await)
 }
 
 /// Gives a licence back, or revokes it.
@@ -291,19 +276,12 @@ async fn send(visit: &Visit, agreement: &str, sent: Sent) -> Result<Response, Ma
     let (agreement, held, party) = mine(visit, agreement)?;
     let version: VersionId = id(sent.get("version"), "version")?;
     let delivery = visit.market.deliver(&party, &agreement, Some(&version), None).await?;
-    // The bytes are decided upon like those of any other request.
+    // Decided upon and sent like those of any other request.
     let granted = visit.market.open_delivery(&party, &delivery.id).await?;
-    let content = granted.version.content;
-    let stream = visit.market.objects().stream(&content.blake3, 0..content.bytes).await?;
+    let mut response = contents::bytes(&visit.market, &granted, &HeaderMap::new()).await?;
     let identifier = visit.market.rows().dataset(&held.dataset)?.map_or_else(String::new, |dataset| dataset.identifier);
-    let name = file_name(&identifier, granted.version.number, &content.media_type);
-    let mut response = file(Body::from_stream(stream), &name, &content.media_type);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.bytes));
-    let digest = data_encoding::BASE64.encode(&content.sha256.0);
-    // RFC 9530: the digest of the whole, which the ledger holds too.
-    let digest = HeaderValue::from_str(&format!("sha-256=:{digest}:")).expect("base 64 is a header value");
-    headers.insert("repr-digest", digest);
+    let name = file_name(&identifier, granted.version.number, &granted.version.content.media_type);
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(&name));
     Ok(response)
 }
 
@@ -315,9 +293,13 @@ fn file(body: Body, name: &str, media_type: &str) -> Response {
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
-    headers.insert(header::CONTENT_DISPOSITION, disposition.unwrap_or(HeaderValue::from_static("attachment")));
+    headers.insert(header::CONTENT_DISPOSITION, attachment(name));
     response
+}
+
+fn attachment(name: &str) -> HeaderValue {
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    disposition.unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 /// A name for the file, made of letters that no system minds: identifiers are anything.

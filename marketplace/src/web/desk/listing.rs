@@ -1,6 +1,6 @@
 //! One of my listings: its versions, offers, legal bases and standing.
 
-use super::{Asked, asked, fresh_once, go, id, once, provide::own};
+use super::{Asked, ROWS, asked, fresh_once, go, id, once, provide::own, start};
 use crate::{
     error::MarketError,
     limits::TRANSFER_TIME_MAX,
@@ -11,7 +11,7 @@ use crate::{
         form::{Faults, Field, Form, Part, Sent, choices},
         jacket::gap_name,
         multipart::Multipart,
-        page::{ListingPage, OfferCard, basis_label},
+        page::{ListingPage, OfferCard, Pager, basis_label},
         show::{Id, capital, several},
         visit::Visit,
     },
@@ -36,9 +36,6 @@ use contracts::{
     version::{AddVersion, Content},
     vocabulary::{Purpose, Spectrum},
 };
-
-/// Versions and offers on the page; the listing's public page has all of them.
-const SHOWN: usize = 25;
 
 const BASES: [(BasisKind, &str); 5] = [
     (BasisKind::Contract, "contract"),
@@ -72,10 +69,15 @@ pub async fn listing(visit: Visit, Path(dataset): Path<String>, query: Asked) ->
 async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result<Response, MarketError> {
     let (id, known, jacket) = own(visit, dataset)?;
     let mut versions = Vec::new();
-    for version in &visit.market.versions(&id, None, SHOWN).await? {
+    let below = asked.some("below");
+    let numbers = below.as_deref().and_then(|text| text.parse().ok());
+    for version in &visit.market.versions(&id, numbers, ROWS).await? {
         versions.push(version_row(visit, version)?);
     }
-    let offers = visit.market.rows().offers_of(&id, None, SHOWN)?;
+    let older = versions.last().filter(|last| last.number > 1).map(|last| last.number.to_string());
+    let offers = visit.market.rows().offers_of(&id, start(&asked, "offers")?.as_ref(), ROWS)?;
+    let (base, from) = (format!("/provide/{id}"), asked.some("offers"));
+    let further = offers.next.as_ref().map(ToString::to_string);
     let closed = known.classification.spectrum.value() == Some(&Spectrum::Closed);
     let gaps = if closed { Vec::new() } else { known.classification.gaps() };
     let done = match asked.get("done") {
@@ -102,8 +104,10 @@ async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result
         gaps: gaps.into_iter().map(gap_name).collect(),
         closed,
         versions,
+        older: Pager::of(&base, "below", below.as_deref(), older, "Older versions").at("versions"),
         upload,
         offers: offers.items.iter().map(|row| card(visit, row)).collect(),
+        more_offers: Pager::of(&base, "offers", from.as_deref(), further, "Older offers").at("offers"),
         facts: facts(&known, &jacket),
         grounds: grounds(visit, &id, known.versions)?,
         basis,
@@ -314,7 +318,7 @@ pub async fn upload(visit: Visit, Path(dataset): Path<String>, headers: HeaderMa
 async fn take_upload(visit: &Visit, dataset: &str, headers: &HeaderMap, body: Body) -> Result<Response, MarketError> {
     let (id, known, _) = own(visit, dataset)?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let mut form = Multipart::new(kind, body)?;
+    let mut form = Multipart::new(kind, body, visit.market.objects().limits())?;
     let mut sent = Sent::default();
     let mut file: Option<(Stored, String)> = None;
     let mut checked = false;

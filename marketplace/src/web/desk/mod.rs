@@ -7,7 +7,9 @@ pub mod entry;
 pub mod licence;
 pub mod listing;
 pub mod operate;
+pub mod orders;
 pub mod provide;
+pub mod renew;
 pub mod trade;
 
 use super::{form::Sent, page::Hit, visit::Visit};
@@ -16,10 +18,7 @@ use axum::{
     extract::Query,
     response::{IntoResponse, Redirect, Response},
 };
-use contracts::{
-    id::{DatasetId, Digest, PartyId},
-    vocabulary::Spectrum,
-};
+use contracts::id::{DatasetId, Digest, PartyId};
 
 /// Rows of a list on a page. Fewer than the API gives: people read them.
 pub const ROWS: usize = 25;
@@ -69,26 +68,20 @@ pub fn fresh_once() -> String {
     ulid::Ulid::generate().to_string()
 }
 
-/// The name of a party, or its id where it has none.
+/// As [`Market::name_of`].
 ///
 /// # Errors
 /// [`MarketError`].
 pub fn name_of(market: &Market, party: &PartyId) -> Result<String, MarketError> {
-    Ok(market.rows().party(party)?.map_or_else(|| party.to_string(), |party| party.name))
+    market.name_of(party)
 }
 
-/// What a dataset is called in a list. Closed data have no title for others.
+/// As [`Market::title_of`].
 ///
 /// # Errors
 /// [`MarketError`].
 pub fn title_of(market: &Market, dataset: &DatasetId, viewer: Option<&PartyId>) -> Result<String, MarketError> {
-    let closed = market.rows().dataset(dataset)?.filter(|found| {
-        found.classification.spectrum.value() == Some(&Spectrum::Closed) && viewer != Some(&found.publisher)
-    });
-    if closed.is_some() {
-        return Ok("Closed data".into());
-    }
-    Ok(market.rows().jacket(dataset)?.map_or_else(|| dataset.to_string(), |jacket| jacket.title))
+    market.title_of(dataset, viewer)
 }
 
 /// Listings as they stand in a list, in the given order.
@@ -110,9 +103,10 @@ async fn hit(visit: &Visit, id: &DatasetId) -> Result<Option<Hit>, MarketError> 
     let outline = prose.as_ref().and_then(|side| side.get("outline"));
     let price = view.offers.first().map(|row| {
         let (price, _) = super::page::price(&row.revision.price);
-        match view.offers.len() {
-            1 => price,
-            several => format!("{price} and {} more", super::show::several(several - 1, "offer", "offers")),
+        match (view.offers.len() - 1, &view.more_offers) {
+            (0, None) => price,
+            (others, None) => format!("{price} and {} more", super::show::several(others, "offer", "offers")),
+            (others, Some(_)) => format!("{price} and more than {others} other offers"),
         }
     });
     Ok(Some(Hit::of(*id, jacket, &view.publisher_name, outline, view.has_content, price)))

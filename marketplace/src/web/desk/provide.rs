@@ -38,14 +38,14 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let mut listed = Vec::new();
     for id in &page.items {
         let (Some(dataset), Some(jacket)) = (rows.dataset(id)?, rows.jacket(id)?) else { continue };
-        let offers = rows.offers_of(id, None, ROWS)?;
-        let open = offers.items.iter().filter(|row| !row.offer.withdrawn).count();
+        let offers = rows.open_offers(id, None, ROWS)?;
+        let open = offers.items.len();
         listed.push(ListingRow {
             id: *id,
             title: jacket.title,
             spectrum: dataset.classification.spectrum.value().map_or("not stated", |value| value.label()),
             versions: dataset.versions,
-            offers: if offers.next.is_some() { format!("{open} or more") } else { open.to_string() },
+            offers: if offers.next.is_some() { format!("more than {open}") } else { open.to_string() },
             todo: todo(&dataset, open),
         });
     }

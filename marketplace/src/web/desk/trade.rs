@@ -3,7 +3,7 @@
 use super::{Asked, asked, fresh_once, go, id, name_of, once};
 use crate::{
     error::MarketError,
-    market::BuyRequest,
+    market::{Bought, BuyRequest},
     web::{
         desk::browse::grounds,
         form::{Faults, Field, Form, Part, Sent},
@@ -125,7 +125,12 @@ async fn draw(visit: &Visit, offer: &str, sent: Sent, faults: Faults) -> Result<
     } else {
         None
     };
-    let form = possible.then(|| form(visit, &offer, purpose, &terms, &sum).again(&sent, faults));
+    let form = if possible {
+        Some(form(visit, &offer, purpose, &terms, &sum).again(&sent, faults))
+    } else {
+        notes.extend(faults.0.into_iter().map(|(_, text)| ("warn", format!("{text}."))));
+        None
+    };
     let page = ConfirmPage {
         frame: visit.frame("confirm"),
         dataset,
@@ -204,10 +209,19 @@ fn form(visit: &Visit, offer: &OfferId, purpose: Purpose, terms: &Terms, sum: &s
 
 async fn sign(visit: &Visit, offer: &str, sent: Sent) -> Result<Response, MarketError> {
     visit.check_form(&sent)?;
+    let (id, once): (OfferId, _) = (id(offer, "offer")?, once(&sent)?);
+    // First of all: whoever sends a form again, perhaps hours later, is led to what it bought then.
+    if let Some(bought) = visit.market.bought(&visit.viewer()?.party, &once).await? {
+        return Ok(to_licence(&bought));
+    }
     let buyer = visit.viewer_as(Role::Buyer)?.party;
-    let id: OfferId = id(offer, "offer")?;
     let terms = terms(visit, &id, &sent).await?;
     let mut faults = Faults::default();
+    if let Some(text) = moved(visit, &sent, &terms) {
+        faults.add("price", text);
+        let without_quote = sent.0.into_iter().filter(|(name, _)| name != "quote").collect();
+        return draw(visit, offer, Sent(without_quote), faults).await;
+    }
     if terms.needs_justification {
         faults.text(&sent, "justification", "why you need these data", JUSTIFICATION_BYTES_MAX);
     }
@@ -217,21 +231,34 @@ async fn sign(visit: &Visit, offer: &str, sent: Sent) -> Result<Response, Market
     if !faults.none() {
         return draw(visit, offer, sent, faults).await;
     }
-    let number = |field: &'static str| {
-        sent.get(field).parse::<u64>().map_err(|_| MarketError::invalid(field, "open the page of the offer again"))
-    };
-    let amount = contracts::money::Amount::new(number("amount")?)
-        .map_err(|error| MarketError::invalid("amount", error.to_string()))?;
     let request = BuyRequest {
         offer: id,
-        revision: Some(u32::try_from(number("revision")?).map_err(|_| MarketError::NotFound("offer"))?),
+        revision: Some(terms.revision_number),
         purpose: sent.get("purpose").parse().map_err(|reason: String| MarketError::invalid("purpose", reason))?,
         periods: Some(terms.periods),
-        amount: Some(amount),
+        amount: Some(terms.amount),
         quote: terms.signed,
         justification: sent.some("justification"),
         acknowledge_no_content: sent.get("acknowledge") == "yes",
     };
-    let bought = visit.market.buy(&buyer, &request, &once(&sent)?).await?;
-    Ok(go(&format!("/agreements/{}?bought=now", bought.agreement)))
+    Ok(to_licence(&visit.market.buy(&buyer, &request, &once).await?))
+}
+
+fn to_licence(bought: &Bought) -> Response {
+    go(&format!("/agreements/{}?bought=now", bought.agreement))
+}
+
+/// What the buyer read is no longer so: nothing is signed then, and the page comes back as it is now.
+fn moved(visit: &Visit, sent: &Sent, terms: &Terms) -> Option<String> {
+    let over = terms.signed.as_ref().map(|signed| signed.quote.expires_ms).filter(|end| *end < visit.market.now_ms());
+    if let Some(end) = over {
+        let until = Moment::of(end);
+        let until = until.human();
+        return Some(format!("The price was held until {until}. Nothing was bought. This is the price now"));
+    }
+    let read = (sent.get("revision").to_string(), sent.get("amount").to_string());
+    let now = (terms.revision_number.to_string(), terms.amount.minor().to_string());
+    (read != now).then(|| {
+        "The offer changed while you read it. Nothing was bought. These are the terms and the price now".into()
+    })
 }

@@ -1,6 +1,6 @@
 //! A dataset's page, and what is said of closed data.
 
-use super::Tag;
+use super::{Pager, Tag};
 use crate::web::{
     form::Form,
     frame::Frame,
@@ -78,7 +78,7 @@ pub struct DatasetPage {
     /// Why there is none.
     pub no_offer: String,
     /// Further offers.
-    pub more_offers: Option<String>,
+    pub more_offers: Pager,
     /// Grounds for data about people.
     pub personal: Option<Personal>,
     /// Revision of the jacket.

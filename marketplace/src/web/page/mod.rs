@@ -10,6 +10,7 @@ mod help;
 mod home;
 mod licence;
 mod operate;
+mod orders;
 mod provide;
 #[cfg(test)]
 mod samples;
@@ -28,6 +29,7 @@ pub use help::HelpPage;
 pub use home::HomePage;
 pub use licence::{AgreementRow, AgreementsPage, DeliveryRow, LicencePage, paid, state};
 pub use operate::{Applicant, Member, OperatePage};
+pub use orders::{OrderRow, OrdersPage};
 pub use provide::{ListingPage, ListingRow, ProvidePage};
 pub use search::{FacetGroup, FacetValue, SearchPage, facet_name, value_name};
 pub use trade::ConfirmPage;
@@ -96,7 +98,7 @@ impl Hit {
             publisher: jacket.source_publisher.clone().unwrap_or_else(|| party.to_string()),
             excerpt: outline.map(|text| super::show::excerpt(text, 220)).unwrap_or_default(),
             tags,
-            formats: jacket.formats.iter().take(6).cloned().collect::<Vec<_>>().join(", "),
+            formats: formats(&jacket.formats),
             price,
         }
     }
@@ -112,6 +114,17 @@ impl Hit {
             formats: String::new(),
             price: None,
         }
+    }
+}
+
+/// Formats in a list of listings; the page of a listing has all of them.
+const FORMATS: usize = 6;
+
+fn formats(all: &[String]) -> String {
+    let named = all.iter().take(FORMATS).cloned().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(FORMATS) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }
 
@@ -159,5 +172,11 @@ impl Pager {
             next: next.map(|next| format!("{base}{join}{name}={}", super::show::encode(&next))),
             label: label.into(),
         }
+    }
+
+    /// With links that lead to the place called `anchor` on the page.
+    pub fn at(self, anchor: &str) -> Self {
+        let to = |href: String| format!("{href}#{anchor}");
+        Self { first: self.first.map(to), next: self.next.map(to), label: self.label }
     }
 }

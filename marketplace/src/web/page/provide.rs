@@ -54,10 +54,14 @@ pub struct ListingPage {
     pub closed: bool,
     /// Newest first.
     pub versions: Vec<VersionRow>,
+    /// Older versions.
+    pub older: Pager,
     /// Uploads another version.
     pub upload: Form,
     /// Newest first.
     pub offers: Vec<OfferCard>,
+    /// Older offers.
+    pub more_offers: Pager,
     /// The description in short.
     pub facts: Vec<(String, String)>,
     /// Consents and legal bases.

@@ -184,7 +184,7 @@ fn dataset(frame: Frame) -> DatasetPage {
         held: Some(("/agreements/x".into(), "You hold a licence in force.".into())),
         offers: offers.iter().enumerate().map(card).collect(),
         no_offer: String::new(),
-        more_offers: None,
+        more_offers: Pager::of("/x", "offers", None, Some("y".into()), "Further offers"),
         personal: Some(Personal {
             intro: "These data are about people. They are sold and delivered only on one of these grounds.".into(),
             grounds: vec![
@@ -433,6 +433,7 @@ fn listing(frame: Frame) -> ListingPage {
         gaps: vec!["Structure", "Quadrant"],
         closed: false,
         versions: vec![version(1)],
+        older: Pager::default(),
         upload: Form {
             submit: "Upload".into(),
             multipart: true,
@@ -441,6 +442,7 @@ fn listing(frame: Frame) -> ListingPage {
         }
         .prefixed("u"),
         offers: vec![card],
+        more_offers: Pager::default(),
         facts: vec![("Identifier".into(), "levels".into())],
         grounds: vec![Ground {
             purpose: "Research",
@@ -609,6 +611,7 @@ fn pages() -> Vec<(&'static str, String)> {
             },
         ),
         draw("listing", &listing(frame("listing", Some(all)))),
+        draw("orders", &orders::sample(frame("orders", Some(all)))),
         draw("operate", &operate(frame("operate", Some(all)))),
         draw("consents", &consents(frame("consents", Some(all)))),
         draw("help", &HelpPage::new(frame("help", None))),

@@ -1,0 +1,31 @@
+//! Orders of who is signed in.
+
+use super::{Asked, ROWS, asked};
+use crate::{
+    error::MarketError,
+    web::{
+        form::Sent,
+        page::{OrderRow, OrdersPage, Pager},
+        visit::Visit,
+    },
+};
+use axum::response::Response;
+
+/// The page.
+pub async fn orders(visit: Visit, query: Asked) -> Response {
+    visit.answer(draw(&visit, asked(query)))
+}
+
+fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
+    let party = visit.viewer()?.party;
+    let cursor = asked.some("cursor");
+    let before = cursor.as_deref().map(hex::decode).transpose();
+    let before = before.map_err(|_| MarketError::invalid("cursor", "use the link to the next page"))?;
+    let (orders, next) = visit.market.orders().of(&party, before.as_deref(), ROWS)?;
+    let page = OrdersPage {
+        frame: visit.frame("orders"),
+        rows: orders.iter().map(OrderRow::of).collect(),
+        pager: Pager::of("/orders", "cursor", cursor.as_deref(), next.map(hex::encode), "Older orders"),
+    };
+    Ok(visit.show(&page))
+}
