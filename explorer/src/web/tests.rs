@@ -10,6 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+mod asking;
+
 struct Site {
     _folder: TempDir,
     network: Network,
@@ -78,6 +80,9 @@ impl Site {
             ("search", "/search?q=2024".into()),
             ("verify", "/verify".into()),
             ("about", "/about".into()),
+            ("reports", "/reports".into()),
+            ("provenance", format!("/provenance/{}?version=1", made.open)),
+            ("provenance", format!("/provenance/{}", made.closed)),
             ("events", format!("/events?dataset={}", made.open)),
         ];
         let lists = crate::view::list::List::ALL.into_iter().filter(|list| list.word() != "events");
@@ -251,7 +256,8 @@ async fn wrong_questions_get_precise_problems() {
 async fn a_listener_that_comes_back_hears_what_it_missed() {
     let site = Site::start().await;
     let tip = site.app.index.tip().height;
-    let request = Request::builder().uri("/live").header("last-event-id", (tip - 3).to_string());
+    // The header is newer than what the page had when it was made.
+    let request = Request::builder().uri("/live?after=1").header("last-event-id", (tip - 3).to_string());
     let answer = site.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let mut stream = answer.into_body().into_data_stream();
     let mut heard = String::new();
