@@ -16,7 +16,7 @@ use crate::{
 };
 use contracts::{dataset::Dataset, id::*, state::Reading, version::Version};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// One version in a lineage.
@@ -95,6 +95,8 @@ pub struct Reach {
     pub up: u32,
     /// Steps on.
     pub down: u32,
+    /// Versions at most; never more than [`LINEAGE_NODES_MAX`].
+    pub nodes_max: usize,
 }
 
 /// The lineage of a version of `id`.
@@ -126,11 +128,11 @@ pub fn provenance(reader: &Reader, id: &DatasetId, reach: Reach) -> Result<Prove
     if view.version == 0 || view.version > found.versions {
         return Err(unknown(reader, "version", format!("{} of dataset {id}", view.version)));
     }
-    let mut walk = Walk::new(reader);
+    let mut walk = Walk::new(reader, reach.nodes_max.clamp(1, LINEAGE_NODES_MAX));
     let focus = walk.add(VersionId::of(id, view.version))?.ok_or_else(|| unknown(reader, "version", view.version))?;
     walk.back(focus, up)?;
     walk.on(focus, down)?;
-    (view.cut, view.closed_children) = (walk.cut, walk.closed_children);
+    (view.cut, view.closed_children) = (walk.cut, walk.closed_children.len() as u64);
     (view.nodes, view.edges) = walk.finish(focus)?;
     view.drawing = drawing::draw(&view.nodes, &view.edges);
     Ok(view)
@@ -149,12 +151,14 @@ struct Walk<'r, 'a> {
     met: Vec<Met>,
     places: BTreeMap<VersionId, usize>,
     cut: bool,
-    closed_children: u64,
+    closed_children: BTreeSet<VersionId>,
+    nodes_max: usize,
 }
 
 impl<'r, 'a> Walk<'r, 'a> {
-    fn new(reader: &'r Reader<'a>) -> Self {
-        Self { reader, met: Vec::new(), places: BTreeMap::new(), cut: false, closed_children: 0 }
+    fn new(reader: &'r Reader<'a>, nodes_max: usize) -> Self {
+        let (met, places, closed_children) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+        Self { reader, met, places, cut: false, closed_children, nodes_max }
     }
 
     /// The place of a version, which is new where it was not met before; nothing where there is no room.
@@ -162,7 +166,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         if let Some(place) = self.places.get(&id) {
             return Ok(Some(*place));
         }
-        if self.met.len() >= LINEAGE_NODES_MAX {
+        if self.met.len() >= self.nodes_max {
             self.cut = true;
             return Ok(None);
         }
@@ -185,12 +189,12 @@ impl<'r, 'a> Walk<'r, 'a> {
         }
     }
 
-    /// What was made from a version, closed datasets apart, and how many of those there are.
-    fn children(&self, place: usize) -> Result<(Vec<VersionId>, u64), Missing> {
+    /// What was made from a version: in datasets that are not closed, and in closed ones.
+    fn children(&self, place: usize) -> Result<(Vec<VersionId>, Vec<VersionId>), Missing> {
         let thing = Thing::new(Kind::Version, self.met[place].id.as_bytes());
         // One more than there is room for, so that a cut is noticed.
         let page = self.reader.list(ListKind::Derived, Some(&thing), None, LINEAGE_NODES_MAX + 1)?;
-        let (mut children, mut closed) = (Vec::new(), 0);
+        let (mut children, mut closed) = (Vec::new(), Vec::new());
         for listed in page.items {
             let id = <[u8; 32]>::try_from(listed.id.as_slice()).map(VersionId);
             let id = id.map_err(|_| crate::index::IndexError::Damaged("row of a list"))?;
@@ -199,7 +203,7 @@ impl<'r, 'a> Walk<'r, 'a> {
                 Some(version) => redact::closed(self.reader, &version.dataset)?,
                 None => false,
             };
-            if hidden { closed += 1 } else { children.push(id) }
+            if hidden { closed.push(id) } else { children.push(id) }
         }
         Ok((children, closed))
     }
@@ -225,7 +229,7 @@ impl<'r, 'a> Walk<'r, 'a> {
             let mut next = Vec::new();
             for place in edge {
                 let (children, closed) = self.children(place)?;
-                self.closed_children += closed;
+                self.closed_children.extend(closed);
                 for child in children {
                     let fresh = !self.places.contains_key(&child);
                     next.extend(self.add(child)?.filter(|_| fresh));
@@ -260,7 +264,7 @@ impl<'r, 'a> Walk<'r, 'a> {
         let names = Names(self.reader);
         let Some(version) = version else { return Ok(missing(names.version(id)?, step)) };
         let parents = self.parents(place).len() as u64;
-        let (children, _) = if *closed { (Vec::new(), 0) } else { self.children(place)? };
+        let children = if *closed { Vec::new() } else { self.children(place)?.0 };
         let shown = |own: fn(&LineageEdge) -> usize| edges.iter().filter(|edge| own(edge) == place).count() as u64;
         let thing = Thing::new(Kind::Version, id.as_bytes());
         let listed = self.reader.list(ListKind::Versions, Some(&thing), None, 1)?;

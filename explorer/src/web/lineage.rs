@@ -5,9 +5,12 @@ use super::{
     errors::{self, Failure},
     shell::{Shell, html, json},
 };
-use crate::view::{
-    Missing,
-    provenance::{LineageNode, ProvenanceView, Reach, provenance},
+use crate::{
+    limits::LINEAGE_NODES_MAX,
+    view::{
+        Missing,
+        provenance::{LineageNode, ProvenanceView, Reach, provenance},
+    },
 };
 use askama::Template;
 use axum::{
@@ -78,7 +81,8 @@ async fn find(app: &App, text: &str, asked: Asked) -> Result<ProvenanceView, Fai
         .to_lowercase()
         .parse()
         .map_err(|error| Missing::Malformed(format!("that is no dataset: {error}")))?;
-    let reach = Reach { version: asked.version, up: asked.up.unwrap_or(1), down: asked.down.unwrap_or(1) };
+    let Asked { version, up, down } = asked;
+    let reach = Reach { version, up: up.unwrap_or(1), down: down.unwrap_or(1), nodes_max: LINEAGE_NODES_MAX };
     app.read(move |reader| provenance(reader, &id, reach)).await
 }
 

@@ -82,5 +82,19 @@ export async function flow({ browser, market }) {
     await seeing();
   });
 
+  await test('explorer: live blocks come again after the explorer turned the reader away', 60, async () => {
+    const scripted = await openPage(browser);
+    let asked = 0;
+    await scripted.route('**/live?*', (route) => {
+      asked += 1;
+      return asked === 1 ? route.fulfill({ status: 503, body: '' }) : route.continue();
+    });
+    await scripted.goto(`${site}/`);
+    const live = scripted.locator('.live');
+    await live.filter({ hasText: /^live$/ }).waitFor({ state: 'visible' });
+    expect(asked === 2, `asked ${asked} times`);
+    await scripted.context().close();
+  });
+
   await page.context().close();
 }

@@ -6,6 +6,7 @@ use crate::{
     view::{
         filter::{kinds, outcomes},
         list::List,
+        provenance::{Reach, provenance},
         report::Report,
     },
 };
@@ -124,14 +125,25 @@ async fn provenance_goes_both_ways_a_step_at_a_time_and_closed_data_stay_closed(
     // Made from both by its own publisher, in a closed dataset: the open ones say that, and no more.
     let parents = vec![contracts::id::VersionId::of(&made.open, 1)];
     fixture::anchor(&site.network.client, made.closed, 1, parents, vec![]).await;
-    let height = site.network.client.status().await.unwrap().height;
-    while site.app.index.tip().height < height {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    site.catch_up().await;
     let view = lineage(1, 1, 1).await;
     assert_eq!((shape(&view).1, &view["closed_children"]), (1, &Value::from(1)));
     let page = site.get(&format!("/provenance/{}?version=1", made.open)).await.text;
     assert!(page.contains("1 version of a closed dataset was") && !page.contains("Berth planning"), "{page}");
+    // However much there is, no more is gathered than there is room for, and that is said.
+    for number in 3..6 {
+        let parents = vec![contracts::id::VersionId::of(&made.open, 1), contracts::id::VersionId::of(&made.open, 2)];
+        fixture::anchor(&site.network.client, made.open, number, parents, vec![]).await;
+    }
+    site.catch_up().await;
+    let reach = |nodes_max| Reach { version: Some(1), up: 1, down: 2, nodes_max };
+    let gathered = |nodes_max| {
+        let view = provenance(&site.app.index.read(), &made.open, reach(nodes_max)).unwrap();
+        (view.nodes.len(), view.edges.len(), view.cut, view.nodes[0].children_beyond)
+    };
+    assert_eq!(gathered(200), (5, 7, false, 0));
+    assert_eq!(gathered(3), (3, 2, true, 2));
+    assert_eq!(gathered(1), (1, 0, true, 4));
     let closed = site.get(&format!("/provenance/{}", made.closed)).await.text;
     assert!(closed.contains("Acknowledged, not described") && !closed.contains("Ship arrivals"));
     let alone = site.get(&format!("/provenance/{}", made.personal)).await.text;
