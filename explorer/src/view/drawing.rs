@@ -38,13 +38,13 @@ pub struct Drawing {
 }
 
 /// Size of a box, and the room between boxes.
-pub const WIDTH: i32 = 216;
+pub const WIDTH: i32 = 236;
 /// See [`WIDTH`].
 pub const HEIGHT: i32 = 54;
 const GAP: i32 = 20;
 const ROW: i32 = HEIGHT + 46;
 /// Letters of a title that fit a box.
-const TITLE_LETTERS_MAX: usize = 27;
+const TITLE_LETTERS_MAX: usize = 24;
 
 /// Lays out nodes that are ordered by step.
 pub fn draw(nodes: &[LineageNode], edges: &[LineageEdge]) -> Drawing {

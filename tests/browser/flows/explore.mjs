@@ -17,6 +17,7 @@ export async function flow({ browser, market }) {
     const refused = all.find(({ outcome }) => outcome === 'refused');
     expect(refused, 'the demonstration refuses something');
     await page.goto(`${site}/transactions`);
+    await page.locator('.filters summary').click();
     await page.locator('#party').fill(refused.sender_name);
     await page.locator('#outcome').selectOption('refused');
     await page.locator('#from').fill(today);
