@@ -88,6 +88,8 @@ impl Asked {
         }
         let found = view::search::search(reader, text, None, PAGE_ROWS_MAX)?.hits;
         let parties: Vec<_> = found.into_iter().filter(|hit| hit.link.kind == "party").collect();
+        let exact: Vec<_> = parties.iter().filter(|hit| hit.link.name == text).cloned().collect();
+        let parties = if exact.len() == 1 { exact } else { parties };
         let names: Vec<_> = parties.iter().take(5).map(|hit| hit.link.name.as_str()).collect();
         match parties.as_slice() {
             [one] => self.party = Some(one.link.href.trim_start_matches("/party/").chars().take(64).collect()),

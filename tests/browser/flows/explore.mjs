@@ -11,6 +11,8 @@ export async function flow({ browser, market }) {
   const page = await openPage(browser, { script: false });
   const today = new Date().toISOString().slice(0, 10);
   const seeing = () => visit(page, 'explorer');
+  /** Does something that leads to another page, and waits for it. */
+  const leads = (doing) => Promise.all([page.waitForEvent('load'), doing]);
 
   await test('explorer: a list is filtered by party, outcome and period, and exports hold the same rows', 90, async () => {
     const all = (await list('transactions?limit=200')).items;
@@ -21,7 +23,7 @@ export async function flow({ browser, market }) {
     await page.locator('#party').fill(refused.sender_name);
     await page.locator('#outcome').selectOption('refused');
     await page.locator('#from').fill(today);
-    await page.locator('.filter button').click();
+    await leads(page.locator('.filter button').click());
     await seeing();
     const rows = await page.locator('main tbody tr').allInnerTexts();
     expect(rows.length > 0 && rows.every((row) => row.includes('refused')), `other rows than asked for: ${rows}`);
@@ -34,28 +36,32 @@ export async function flow({ browser, market }) {
     }
     await page.locator('#from').fill('2000-01-01');
     await page.locator('#to').fill('2000-01-02');
-    await page.locator('.filter button').click();
+    await leads(page.locator('.filter button').click());
     expect(/None match/.test(await page.locator('main').innerText()), 'rows of a day without any');
   });
 
   await test('explorer: the search box answers heights, days, beginnings and names', 90, async () => {
-    const dataset = (await list('datasets?limit=1')).items[0];
+    const datasets = (await list('datasets?limit=200')).items;
+    const [dataset] = datasets;
+    const filled = datasets.find(({ versions }) => Number(versions) > 0);
     const look = async (text) => {
       await page.goto(`${site}/`);
       await page.locator('#q').fill(text);
-      await page.locator('#q').press('Enter');
+      await leads(page.locator('#q').press('Enter'));
     };
     await look('1');
     expect(page.url().endsWith('/block/1'), `height 1 led to ${page.url()}`);
     await look(dataset.dataset.toUpperCase());
     expect(page.url().includes(`/dataset/${dataset.dataset}`), `an identifier led to ${page.url()}`);
-    expect((await page.locator('code.mark').allInnerTexts()).some((text) => text.includes(dataset.dataset)), 'the looked-up identifier is not marked');
+    const content = JSON.parse(await get(`/api/v1/datasets/${filled.dataset}`)).versions[0].content.sha256;
+    await look(content);
+    expect((await page.locator('.mark').allInnerTexts()).some((text) => text.includes(content)), 'the looked-up digest is not marked');
     await look(today);
     expect((await page.locator('main').innerText()).includes(`the day ${today}`), 'a day is not understood');
     await seeing();
     await look(dataset.dataset.slice(0, 10));
     expect((await page.locator('main').innerText()).includes('the beginning of an identifier') || page.url().includes(dataset.dataset), 'a beginning is not understood');
-    await look(dataset.dataset_name.split(' ')[0]);
+    await look(dataset.dataset_name);
     expect((await page.locator('main a').allInnerTexts()).some((text) => text === dataset.dataset_name), 'a name is not found');
     await look('zzzzqqqq');
     expect(/What can be found/.test(await page.locator('main').innerText()), 'nothing is said of what can be found');
@@ -68,7 +74,7 @@ export async function flow({ browser, market }) {
     const derived = traced.find(({ edges }) => edges.length > 0);
     expect(derived, 'the demonstration derives something');
     await page.goto(`${site}${derived.dataset.href}`);
-    await page.getByRole('link', { name: 'Trace provenance', exact: true }).click();
+    await leads(page.getByRole('link', { name: 'Trace provenance', exact: true }).click());
     await seeing();
     const boxes = await page.locator('svg .box').count();
     const rows = await page.locator('main tbody tr').count();
