@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { webcrypto } from 'node:crypto';
 import { Doubt } from '../../../explorer/assets/bytes.mjs';
 import { verifyFile } from '../../../explorer/assets/bundle.mjs';
+import { verifyCheckpoint } from '../../../explorer/assets/checkpoint.mjs';
 import { readAnchor } from '../../../explorer/assets/trust.mjs';
 import { openPage } from '../lib/browser.mjs';
 import { look } from '../lib/look.mjs';
@@ -60,6 +61,18 @@ export async function flow({ browser, market }) {
         const said = await verifyFile(Uint8Array.from(wrong), anchor).then(() => 'accepted', (error) => error);
         expect(said instanceof Doubt && said.state === 'failed', `${kind}, ${what}: ${said.stack ?? said}`);
       }
+    }
+  });
+
+  await test('proofs: every changed byte of a checkpoint is refused', 60, async () => {
+    const anchor = readAnchor(await readFile(files.anchor, 'utf8'));
+    const note = Buffer.from(await (await get('/checkpoint')).text());
+    await verifyCheckpoint(note.toString(), anchor);
+    for (let at = 0; at < note.length; at += 1) {
+      const changed = Buffer.from(note);
+      changed[at] ^= 1 << (at % 8);
+      const said = await verifyCheckpoint(changed.toString(), anchor).then(() => 'accepted', (error) => error);
+      expect(said instanceof Doubt && said.state === 'failed', `byte ${at}: ${said.stack ?? said}`);
     }
   });
 
