@@ -32,12 +32,23 @@ function row(block) {
   return tr;
 }
 
-if (body) {
+const RETRY_MS = [1_000, 5_000, 15_000, 60_000];
+
+/** Listens from the newest block that is shown; a browser resumes by itself unless it was turned away. */
+function listen(tries = 0) {
   const shown = () => Number(body.querySelector('a')?.getAttribute('href').split('/').pop() ?? 0);
   const live = section.querySelector('.live');
-  const source = new EventSource('/live');
-  source.addEventListener('open', () => { live.hidden = false; });
-  source.addEventListener('error', () => { live.hidden = true; });
+  const source = new EventSource(`/live?after=${shown()}`);
+  source.addEventListener('open', () => {
+    tries = 0;
+    live.textContent = 'live';
+    live.hidden = false;
+  });
+  source.addEventListener('error', () => {
+    live.textContent = 'not live, trying again';
+    if (source.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => listen(tries + 1), RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
+  });
   source.addEventListener('block', (event) => {
     const block = JSON.parse(event.data);
     if (block.height <= shown()) return;
@@ -45,3 +56,5 @@ if (body) {
     while (body.rows.length > ROWS_MAX) body.rows[body.rows.length - 1].remove();
   });
 }
+
+if (body) listen();

@@ -1,42 +1,56 @@
-// The single-file verifier: files and an anchor, nothing from any server.
+// The single-file verifier: a file and an anchor, nothing from any server.
+
+import { BUNDLE_BYTES_MAX, verifyFile } from './bundle.mjs';
+import { readAnchor } from './trust.mjs';
+import { doubtVerdict, fileVerdict, showVerdict } from './verdict.js';
 
 const by = (id) => document.getElementById(id);
-let receiptBytes = null;
+let proofBytes = null;
 let anchorText = '';
 
-async function check() {
+async function checkBoth() {
   const box = by('verdict');
-  if (!receiptBytes || !anchorText.trim()) {
-    showVerdict(box, { state: 'unchecked', title: 'Nothing was checked yet.', text: receiptBytes ? 'The anchor is missing.' : 'A receipt is missing.' });
+  if (!proofBytes || !anchorText.trim()) {
+    showVerdict(box, { state: 'unchecked', title: 'Nothing was checked yet.', text: proofBytes ? 'The anchor is missing.' : 'A receipt or bundle is missing.' });
     return;
   }
   const steps = [];
   try {
-    const anchor = readAnchor(anchorText);
-    const verified = await verifyReceipt(receiptBytes, anchor, (words) => steps.push([true, words]));
-    const text = `It was so at ${when(verified.sealed_ms)}: ${entryWords(verified)}. It does not say what happened since.`;
-    showVerdict(box, { state: 'verified', title: 'Verified against your anchor.', text, steps });
+    const proven = await verifyFile(proofBytes, readAnchor(anchorText), (words) => steps.push([true, words]));
+    showVerdict(box, fileVerdict(proven, steps, 'Checked against your anchor.'));
   } catch (error) {
-    const state = error instanceof Doubt ? error.state : 'unchecked';
-    steps.push([state === 'failed' ? false : null, error.message]);
-    showVerdict(box, { state, title: state === 'failed' ? 'Does not hold.' : 'Not checked.', text: '', steps });
+    showVerdict(box, doubtVerdict(error, steps));
+  }
+}
+
+/** An anchor is the JSON file that has a `set`; whatever else is a proof, sound or not. */
+function isAnchor(text) {
+  try {
+    return Object.hasOwn(JSON.parse(text), 'set');
+  } catch {
+    return false;
   }
 }
 
 async function take(file) {
-  if (file.size > 16 * 1024 * 1024) return;
-  if (file.name.endsWith('.json')) {
-    anchorText = await file.text();
-    by('anchor').value = anchorText;
-  } else {
-    receiptBytes = new Uint8Array(await file.arrayBuffer());
-    by('receipt-name').textContent = `${file.name}, ${file.size} bytes`;
+  if (file.size > BUNDLE_BYTES_MAX) {
+    showVerdict(by('verdict'), { state: 'unchecked', title: 'Not checked here.', text: `${file.name} is longer than any bundle.` });
+    return;
   }
-  await check();
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const text = bytes[0] === 0x7b ? new TextDecoder().decode(bytes) : '';
+  if (isAnchor(text)) {
+    anchorText = text;
+    by('anchor').value = text;
+  } else {
+    proofBytes = bytes;
+    by('proof-name').textContent = `${file.name}, ${file.size} bytes`;
+  }
+  await checkBoth();
 }
 
 by('files').addEventListener('change', async ({ target }) => { for (const file of target.files) await take(file); });
-by('anchor').addEventListener('input', ({ target }) => { anchorText = target.value; check(); });
+by('anchor').addEventListener('input', ({ target }) => { anchorText = target.value; checkBoth(); });
 const drop = by('drop');
 drop.addEventListener('dragover', (event) => { event.preventDefault(); drop.classList.add('over'); });
 drop.addEventListener('dragleave', () => drop.classList.remove('over'));

@@ -1,6 +1,7 @@
 // The reader's own anchor, kept in this browser. Changing it is said, never silent.
 
-import { hex, readAnchor } from '/assets/verify.js';
+import { hex } from './bytes.mjs';
+import { readAnchor } from './trust.mjs';
 
 const KEY = 'lonja.anchor';
 
@@ -22,7 +23,7 @@ export const unpin = () => localStorage.removeItem(KEY);
 
 /** Two anchors are the same when everything that verification reads is the same. */
 export function sameAnchor(one, other) {
-  const words = ({ network, validators }) => JSON.stringify([hex(network), validators.map(({ name, log, cosigner }) => [name, hex(log), hex(cosigner)])]);
+  const words = ({ network, validators }) => JSON.stringify([hex(network), validators.map(({ name, consensus, log, cosigner }) => [name, hex(consensus), hex(log), hex(cosigner)])]);
   return words(one) === words(other);
 }
 
@@ -34,8 +35,8 @@ export async function anchorInForce() {
   if (own) {
     const anchor = readAnchor(own.text);
     const changed = servedText !== null && !sameAnchor(anchor, readAnchor(servedText));
-    return { anchor, servedText, own: true, changed, note: changed ? 'This explorer now offers another anchor than the one that you pinned. Checked against yours.' : `Checked against the anchor that you pinned on ${own.since.slice(0, 10)}.` };
+    return { anchor, changed, note: changed ? 'This explorer now offers another anchor than the one that you pinned. Checked against yours.' : `Checked against the anchor that you pinned on ${own.since.slice(0, 10)}.` };
   }
   if (servedText === null) throw new Error('no anchor is at hand');
-  return { anchor: readAnchor(servedText), servedText, own: false, changed: false, note: 'Checked against the anchor that this explorer offers: pin your own under Verify to be independent of it.' };
+  return { anchor: readAnchor(servedText), changed: false, note: 'Checked against the anchor that this explorer offers: pin your own under Verify to be independent of it.' };
 }

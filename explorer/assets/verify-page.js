@@ -1,15 +1,18 @@
-// The verify page: pinning an anchor, and checking a receipt from a file or by its transaction.
+// The verify page: pinning an anchor, and checking a receipt or bundle from a file or by transaction.
 
-import { Doubt, entryWords, hex, readAnchor, showVerdict, verifyReceipt, when } from '/assets/verify.js';
-import { anchorInForce, pin, pinned, sameAnchor, unpin } from '/assets/pin.js';
-import { checkTransaction } from '/assets/proof.js';
+import { verifyFile } from './bundle.mjs';
+import { hex } from './bytes.mjs';
+import { anchorInForce, pin, pinned, sameAnchor, unpin } from './pin.js';
+import { checkTransaction } from './proof.js';
+import { readAnchor } from './trust.mjs';
+import { doubtVerdict, fileVerdict, showVerdict } from './verdict.js';
 
 const by = (id) => document.getElementById(id);
 const served = by('served-anchor').textContent;
 
 function showPin(message = '') {
   const own = pinned();
-  let text = 'No anchor is pinned in this browser: receipts are checked against the one that this explorer offers.';
+  let text = 'No anchor is pinned in this browser: proofs are checked against the one that this explorer offers.';
   if (own) {
     const anchor = readAnchor(own.text);
     text = `Pinned on ${own.since.slice(0, 10)}: network ${hex(anchor.network)}, ${anchor.validators.length} validator(s).`;
@@ -32,18 +35,17 @@ function setPin(text) {
 }
 
 async function checkFile(file) {
-  const box = by('verdict');
   const steps = [];
+  let verdict;
   try {
     const { anchor, note, changed } = await anchorInForce();
-    const verified = await verifyReceipt(new Uint8Array(await file.arrayBuffer()), anchor, (words) => steps.push([true, words]));
-    const text = `This was so at ${when(verified.sealed_ms)}: ${entryWords(verified)}. ${note}`;
-    showVerdict(box, changed ? { state: 'stale', title: 'The anchor changed.', text, steps } : { state: 'verified', title: 'Verified in your browser.', text, steps });
+    const proven = await verifyFile(new Uint8Array(await file.arrayBuffer()), anchor, (words) => steps.push([true, words]));
+    verdict = fileVerdict(proven, steps, note);
+    if (changed) verdict = { ...verdict, state: 'stale', title: 'The anchor changed.' };
   } catch (error) {
-    const state = error instanceof Doubt ? error.state : 'unchecked';
-    steps.push([state === 'failed' ? false : null, error.message]);
-    showVerdict(box, { state, title: state === 'failed' ? 'Does not hold.' : 'Not checked here.', text: '', steps });
+    verdict = doubtVerdict(error, steps);
   }
+  showVerdict(by('verdict'), verdict);
 }
 
 by('pin').hidden = false;
@@ -51,7 +53,7 @@ by('checker').hidden = false;
 by('pin-own').addEventListener('click', () => setPin(by('own-anchor').value));
 by('pin-served').addEventListener('click', () => setPin(served));
 by('unpin').addEventListener('click', () => { unpin(); showPin('Forgotten.'); });
-by('receipt-file').addEventListener('change', ({ target }) => { if (target.files[0]) checkFile(target.files[0]); });
+by('proof-file').addEventListener('change', ({ target }) => { if (target.files[0]) checkFile(target.files[0]); });
 by('receipt-fetch').addEventListener('click', () => {
   const id = by('receipt-id').value.trim().toLowerCase();
   if (/^[0-9a-f]{64}$/.test(id)) checkTransaction(by('verdict'), id);

@@ -119,7 +119,14 @@ async fn publish(
     (id, committed.id)
 }
 
-async fn anchor(client: &Client, dataset: DatasetId, number: u32, parents: Vec<VersionId>, excludes: Vec<ConsentId>) {
+/// Anchors a version of the provider's dataset.
+pub async fn anchor(
+    client: &Client,
+    dataset: DatasetId,
+    number: u32,
+    parents: Vec<VersionId>,
+    excludes: Vec<ConsentId>,
+) {
     let content = version::Content {
         blake3: Blake3([number as u8; 32]),
         sha256: Digest::of(&[dataset.as_bytes(), &[number as u8]]),

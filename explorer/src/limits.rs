@@ -26,6 +26,11 @@ pub const WORDS_MAX: usize = 96;
 /// Hexadecimal digits from which a text is looked up as the beginning of an identifier.
 pub const ID_PREFIX_DIGITS_MIN: usize = 6;
 
+/// Versions in one lineage. More boxes are no drawing that anybody reads, and layouts of thousands take for ever.
+pub const LINEAGE_NODES_MAX: usize = 200;
+/// Steps of a lineage, each way. Further ones begin at another version.
+pub const LINEAGE_STEPS_MAX: u32 = 12;
+
 /// Listeners to live blocks at once. Each is an open connection.
 pub const LIVE_MAX: usize = 256;
 /// Blocks that a slow listener may lag behind before it is told to come back.
@@ -43,6 +48,9 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(250);
 pub const RETRY_MAX: Duration = Duration::from_secs(10);
 /// How often the node is asked how far it is, so that a lagging read model shows.
 pub const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// How old the newest block may be before pages say that something stands still. A network without
+/// work commits one every 30 seconds.
+pub const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// How long one request to the node for a receipt or bundle may take.
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long one request here may take before its connection is given up. Exports and live blocks excepted.

@@ -218,8 +218,12 @@ fn list_event(rows: &mut Rows, event: &Event, scopes: &[Thing], at: At, item: &F
             add(ListKind::Groups, Kind::Group, group.as_bytes());
         }
         Event::DatasetPublished { dataset, .. } => add(ListKind::Datasets, Kind::Dataset, dataset.as_bytes()),
-        Event::VersionAdded { dataset, version, blake3, sha256, number, .. } => {
+        Event::VersionAdded { dataset, version, blake3, sha256, number, parents, .. } => {
             add(ListKind::Versions, Kind::Version, version.as_bytes());
+            if !parents.is_empty() {
+                let from: Vec<_> = parents.iter().map(|parent| Thing::new(Kind::Version, parent.as_bytes())).collect();
+                rows.list(ListKind::Derived, &from, at, version.as_bytes());
+            }
             let target = [dataset.as_bytes(), &number.to_be_bytes()].concat();
             for id in [version.as_bytes(), blake3.as_bytes(), sha256.as_bytes()] {
                 rows.id(id, Kind::Version, &target);

@@ -59,7 +59,7 @@ pub(crate) mod family {
 }
 
 /// Changes when rows change their form: an index of another form is named as such, then rebuilt by hand.
-const FORMAT: &[u8] = b"explorer-index-1";
+const FORMAT: &[u8] = b"explorer-index-2";
 const META_FORMAT: &[u8] = b"format";
 const META_CURSOR: &[u8] = b"cursor";
 const META_NETWORK: &[u8] = b"network";

@@ -88,6 +88,18 @@ impl<'a> Reader<'a> {
         self.kv.get(family::BLOCKS, &height.to_be_bytes())?.map(|bytes| decode("block", &bytes)).transpose()
     }
 
+    /// The first height whose block is not before `time_ms`; one beyond the newest where all are.
+    pub fn height_from(&self, time_ms: TimeMs) -> Result<Height, IndexError> {
+        let (mut low, mut high) = (1, self.tip().height + 1);
+        // Times of blocks ascend.
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let block = self.block(middle)?.ok_or(IndexError::Damaged("block"))?;
+            if block.entry.time_ms < time_ms { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
+    }
+
     /// Blocks from `from` downwards.
     pub fn blocks(&self, from: Height, limit: usize) -> Result<Vec<BlockRow>, IndexError> {
         let rows = self.kv.scan_back(family::BLOCKS, &from.to_be_bytes(), &[], limit)?;

@@ -119,6 +119,8 @@ pub enum ListKind {
     Refusals = 9,
     /// Transactions; by sender.
     Transactions = 10,
+    /// Versions that were made from others; by each that they were made from.
+    Derived = 11,
 }
 
 /// The key of the record that a thing's page is about.

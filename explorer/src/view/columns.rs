@@ -24,7 +24,7 @@ pub(super) const PARTIES: &[Column] = &[
     plain("jurisdiction", "Country"),
     plain("standing", "Standing"),
     plain("roles", "Roles"),
-    plain("since_height", "Since block"),
+    plain("height", "Since block"),
     plain("transaction", "Application"),
 ];
 pub(super) const DATASETS: &[Column] = &[
@@ -37,6 +37,7 @@ pub(super) const DATASETS: &[Column] = &[
     plain("versions", "Versions"),
     plain("time", "Published"),
     machine("transaction"),
+    machine("height"),
 ];
 pub(super) const OFFERS: &[Column] = &[
     plain("offer", "Offer"),
@@ -47,6 +48,7 @@ pub(super) const OFFERS: &[Column] = &[
     plain("revision", "Revision"),
     plain("time", "Made"),
     machine("transaction"),
+    machine("height"),
 ];
 pub(super) const AGREEMENTS: &[Column] = &[
     plain("agreement", "Agreement"),
@@ -61,6 +63,7 @@ pub(super) const AGREEMENTS: &[Column] = &[
     plain("start", "From"),
     plain("end", "Until"),
     machine("transaction"),
+    machine("height"),
 ];
 pub(super) const DELIVERIES: &[Column] = &[
     plain("delivery", "Delivery"),
@@ -70,6 +73,7 @@ pub(super) const DELIVERIES: &[Column] = &[
     named("gateway", "By"),
     plain("agreement", "Agreement"),
     machine("transaction"),
+    machine("height"),
 ];
 pub(super) const CONSENTS: &[Column] = &[
     plain("consent", "Consent"),
@@ -80,6 +84,7 @@ pub(super) const CONSENTS: &[Column] = &[
     plain("from", "From"),
     plain("until_day", "Until"),
     plain("transaction", "Transaction"),
+    machine("height"),
 ];
 pub(super) const REFUSALS: &[Column] = &[
     plain("height", "Block"),

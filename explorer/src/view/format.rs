@@ -35,6 +35,24 @@ pub fn day(days: u32) -> String {
     moment(u64::from(days) * 86_400_000).iso.chars().take(10).collect()
 }
 
+/// The first millisecond of the day `text` (`2026-11-20`, UTC), and that of the next day.
+pub fn day_of(text: &str) -> Option<(TimeMs, TimeMs)> {
+    let date: jiff::civil::Date = text.trim().parse().ok().filter(|_| text.trim().len() == 10)?;
+    let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    let start = TimeMs::try_from(start).ok()?;
+    Some((start, start + 86_400_000))
+}
+
+/// How long ago something was, to the minute: what changes every second cannot be kept by a browser.
+pub fn ago(ms: u64) -> String {
+    match ms / 60_000 {
+        0 => "less than a minute ago".into(),
+        minutes @ 1..120 => format!("{} ago", counted(minutes, "minute", "minutes")),
+        minutes @ 120..2_880 => format!("{} ago", counted(minutes / 60, "hour", "hours")),
+        minutes => format!("{} ago", counted(minutes / 1_440, "day", "days")),
+    }
+}
+
 /// An amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Money {
@@ -124,6 +142,17 @@ mod tests {
         assert_eq!(moment(1_793_214_300_123).text, "2026-10-28 19:05:00 UTC");
         assert_eq!(moment(u64::MAX).iso, format!("{} ms", u64::MAX));
         assert_eq!(day(365), "1971-01-01");
+        let ages = [
+            (59_999, "less than a minute ago"),
+            (60_000, "1 minute ago"),
+            (7_200_000, "2 hours ago"),
+            (259_200_000, "3 days ago"),
+        ];
+        ages.into_iter().for_each(|(ms, text)| assert_eq!(ago(ms), text));
+        assert_eq!(day_of("1971-01-01"), Some((365 * 86_400_000, 366 * 86_400_000)));
+        for wrong in ["1971-13-01", "1971-1-1", "1969-12-31", "yesterday", "1971-01-01T00:00:00Z"] {
+            assert_eq!(day_of(wrong), None, "{wrong}");
+        }
         assert_eq!(size(999), "999 bytes");
         assert_eq!(size(1_500), "1.5 kB (1\u{202f}500 bytes)");
         assert_eq!(size(u64::MAX).split(' ').nth(1), Some("PB"));

@@ -1,15 +1,16 @@
 //! Lists: one form for everything that there is many of, for pages, API and exports.
 
-use super::{Cell, Column, Missing, Table, block::summary, columns::*, cursor, event::event_at};
+use super::{Cell, Column, Missing, block::summary, columns::*, event::event_at};
 use crate::{
     index::{At, Kind, ListKind, Listed, Reader, Thing},
+    limits::EXPORT_ROWS,
     view::format::{moment, money, slug},
     view::redact,
     view::tell::{Names, asks, price_text},
 };
 use contracts::{
     agreement::Agreement,
-    consent::Consent,
+    consent::{Consent, ConsentState},
     delivery::Delivery,
     id::*,
     offer::{Offer, OfferRevision},
@@ -139,10 +140,58 @@ pub fn count(reader: &Reader, list: List, scope: Option<&Thing>) -> Result<u64, 
     }
 }
 
+/// Some rows with their positions, and the position of the last of them where more follow.
+pub struct Part {
+    /// Rows.
+    pub rows: Vec<(At, Vec<Cell>)>,
+    /// What follows comes before this.
+    pub next: Option<At>,
+}
+
 /// A part of a list, before a position; `now_ms` is our own clock.
 ///
 /// # Errors
 /// [`Missing`].
+pub fn part(
+    reader: &Reader,
+    list: List,
+    scope: Option<&Thing>,
+    before: Option<At>,
+    limit: usize,
+    now_ms: TimeMs,
+) -> Result<Part, Missing> {
+    let now_ms = now_ms.max(reader.tip().time_ms);
+    if list == List::Blocks {
+        return blocks(reader, before, limit);
+    }
+    let mut rows = Vec::with_capacity(limit.min(EXPORT_ROWS));
+    let next = if list == List::Events {
+        let Some(thing) = scope else {
+            let how = "name the thing whose events are asked for, such as ?dataset=<id>";
+            return Err(Missing::Malformed(how.into()));
+        };
+        let page = reader.timeline(thing, before, limit)?;
+        for at in &page.items {
+            rows.extend(event_row(reader, at)?.map(|row| (*at, row)));
+        }
+        page.next
+    } else {
+        let kind = list.kind().expect("blocks and events are told above, every other list has its kind");
+        let page = reader.list(kind, scope, before, limit)?;
+        for listed in &page.items {
+            rows.extend(row(reader, list, listed, now_ms)?.map(|row| (listed.at, row)));
+        }
+        page.next
+    };
+    let position = |key: Vec<u8>| At::from_bytes(&key).ok_or(crate::index::IndexError::Damaged("position"));
+    Ok(Part { rows, next: next.map(position).transpose()? })
+}
+
+/// The same as a table.
+///
+/// # Errors
+/// [`Missing`].
+#[cfg(test)]
 pub fn rows(
     reader: &Reader,
     list: List,
@@ -150,57 +199,32 @@ pub fn rows(
     before: Option<At>,
     limit: usize,
     now_ms: TimeMs,
-) -> Result<Table, Missing> {
-    let columns = list.columns();
-    let now_ms = now_ms.max(reader.tip().time_ms);
-    if list == List::Blocks {
-        return blocks(reader, before, limit);
-    }
-    if list == List::Events {
-        let Some(thing) = scope else {
-            let how = "name the thing whose events are asked for, such as ?dataset=<id>";
-            return Err(Missing::Malformed(how.into()));
-        };
-        let page = reader.timeline(thing, before, limit)?;
-        let mut rows = Vec::new();
-        for at in &page.items {
-            rows.extend(event_row(reader, at)?);
-        }
-        return Ok(Table { columns, rows, next: page.next.map(|key| cursor(&key)) });
-    }
-    let kind = list.kind().expect("blocks and events are told above, every other list has its kind");
-    let page = reader.list(kind, scope, before, limit)?;
-    let mut rows = Vec::with_capacity(page.items.len());
-    for listed in &page.items {
-        rows.extend(row(reader, list, listed, now_ms)?);
-    }
-    Ok(Table { columns, rows, next: page.next.map(|key| cursor(&key)) })
+) -> Result<super::Table, Missing> {
+    let Part { rows, next } = part(reader, list, scope, before, limit, now_ms)?;
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
+    Ok(super::Table { columns: list.columns(), rows, next: next.map(|at| super::cursor(&at.bytes())) })
 }
 
-fn blocks(reader: &Reader, before: Option<At>, limit: usize) -> Result<Table, Missing> {
+fn blocks(reader: &Reader, before: Option<At>, limit: usize) -> Result<Part, Missing> {
     let from = match before {
         None => reader.tip().height,
         Some(at) => at.height.saturating_sub(1),
     };
     let found = reader.blocks(from, limit)?;
-    let next = found
-        .last()
-        .filter(|last| last.entry.height > 1)
-        .map(|last| cursor(&At { height: last.entry.height, place: 0, event: 0 }.bytes()));
-    let rows = found
-        .iter()
-        .map(|row| {
-            let block = summary(row);
-            vec![
-                Cell::height(block.height),
-                Cell::time(&block.time),
-                Cell::number(u64::from(block.transactions)),
-                refused_cell(block.refused),
-                Cell::id(&block.id, format!("/block/{}", block.height)),
-            ]
-        })
-        .collect();
-    Ok(Table { columns: BLOCKS, rows, next })
+    let at = |height| At { height, place: 0, event: 0 };
+    let next = found.last().filter(|last| last.entry.height > 1).map(|last| at(last.entry.height));
+    let rows = found.iter().map(|row| {
+        let block = summary(row);
+        let cells = vec![
+            Cell::height(block.height),
+            Cell::time(&block.time),
+            Cell::number(u64::from(block.transactions)),
+            refused_cell(block.refused),
+            Cell::id(&block.id, format!("/block/{}", block.height)),
+        ];
+        (at(block.height), cells)
+    });
+    Ok(Part { rows: rows.collect(), next })
 }
 
 fn refused_cell(refused: u32) -> Cell {
@@ -241,6 +265,10 @@ fn id32(listed: &Listed) -> Result<[u8; 32], Missing> {
 fn time_of(reader: &Reader, at: &At) -> Result<Cell, Missing> {
     let time_ms = reader.block(at.height)?.map_or(0, |block| block.entry.time_ms);
     Ok(if time_ms == 0 { Cell::valued("founding", "") } else { Cell::time(&moment(time_ms)) })
+}
+
+fn height_cell(at: &At) -> Cell {
+    if at.height == 0 { Cell::valued("founding", 0) } else { Cell::height(at.height) }
 }
 
 fn transaction_cell(reader: &Reader, at: &At) -> Result<Cell, Missing> {
@@ -299,7 +327,7 @@ fn party_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, Miss
         Cell::text(party.jurisdiction.to_string()),
         Cell::text(slug(&party.standing)).toned(tone),
         if roles.is_empty() { Cell::none() } else { Cell::text(roles.join(", ")) },
-        if listed.at.height == 0 { Cell::valued("founding", 0) } else { Cell::height(listed.at.height) },
+        height_cell(&listed.at),
         transaction_cell(reader, &listed.at)?,
     ]))
 }
@@ -320,6 +348,7 @@ fn dataset_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, Mi
         if closed { Cell::none() } else { Cell::number(u64::from(dataset.versions)) },
         time_of(reader, &listed.at)?,
         transaction_cell(reader, &listed.at)?,
+        height_cell(&listed.at),
     ]))
 }
 
@@ -340,6 +369,7 @@ fn offer_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, Miss
         Cell::number(u64::from(offer.revision)),
         time_of(reader, &listed.at)?,
         transaction_cell(reader, &listed.at)?,
+        height_cell(&listed.at),
     ]))
 }
 
@@ -362,6 +392,7 @@ fn agreement_row(reader: &Reader, listed: &Listed, now_ms: TimeMs) -> Result<Opt
         Cell::time(&moment(held.start_ms)),
         held.end_ms.map_or_else(|| Cell::valued("without end", ""), |end| Cell::time(&moment(end))),
         transaction_cell(reader, &listed.at)?,
+        height_cell(&listed.at),
     ]))
 }
 
@@ -379,6 +410,7 @@ fn delivery_row(reader: &Reader, listed: &Listed) -> Result<Option<Vec<Cell>>, M
         Cell::link(names.party(&delivery.gateway)?),
         Cell::id(&agreement, format!("/agreement/{agreement}")),
         transaction_cell(reader, &listed.at)?,
+        height_cell(&listed.at),
     ]))
 }
 
@@ -389,15 +421,18 @@ fn consent_row(reader: &Reader, listed: &Listed, now_ms: TimeMs) -> Result<Optio
     let (in_force, state) = super::consent::state_at(&consent, now_ms);
     let purposes: Vec<_> = consent.purposes.iter().map(|purpose| purpose.label()).collect();
     let text = id.to_string();
+    // A consent that ran out is still `given` on the ledger; nothing marks its end but the day.
+    let over = if consent.state == ConsentState::Given && !in_force { "over".into() } else { slug(&consent.state) };
     Ok(Some(vec![
         Cell::id(&text, format!("/consent/{text}")),
         Cell::link(names.dataset(&consent.dataset)?),
         Cell::link(names.party(&consent.controller)?),
         Cell::text(purposes.join(", ")),
-        Cell::text(state).toned(if in_force { "good" } else { "bad" }),
+        Cell::valued(state, over).toned(if in_force { "good" } else { "bad" }),
         Cell::time(&moment(consent.from_ms)),
         Cell::text(crate::view::format::day(consent.until_day)),
         transaction_cell(reader, &listed.at)?,
+        height_cell(&listed.at),
     ]))
 }
 

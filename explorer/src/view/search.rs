@@ -4,7 +4,7 @@ use super::{AsOf, Missing, as_of, cursor, cursor_bytes};
 use crate::{
     index::{Found, Kind, Reader, Target, Thing, words},
     limits::{ID_PREFIX_DIGITS_MIN, PAGE_ROWS_MAX, QUERY_BYTES_MAX},
-    view::format::grouped,
+    view::format::{day_of, grouped},
     view::tell::{Link, Names},
 };
 use contracts::id::*;
@@ -47,6 +47,7 @@ pub fn search(reader: &Reader, query: &str, after: Option<&str>, limit: usize) -
     let (mut hits, mut understood) = (Vec::new(), Vec::new());
     if after.is_none() {
         by_height(reader, query, &mut hits, &mut understood)?;
+        by_day(reader, query, &mut hits, &mut understood)?;
         by_identifier(reader, query, &mut hits, &mut understood)?;
     }
     let after = after.map(cursor_bytes).transpose()?;
@@ -91,6 +92,23 @@ fn by_height(reader: &Reader, query: &str, hits: &mut Vec<Hit>, understood: &mut
             href: format!("/block/{height}"),
         };
         hits.push(Hit { link, why: "height" });
+    }
+    Ok(())
+}
+
+fn by_day(reader: &Reader, query: &str, hits: &mut Vec<Hit>, understood: &mut Vec<String>) -> Result<(), Missing> {
+    let Some((start, end)) = day_of(query) else { return Ok(()) };
+    understood.push(format!("the day {query}, UTC"));
+    let (first, after) = (reader.height_from(start)?, reader.height_from(end)?);
+    if first < after {
+        let name = format!("first block of {query}, block {}", grouped(first));
+        let link = Link { kind: "block", id: first.to_string(), name, href: format!("/block/{first}") };
+        hits.push(Hit { link, why: "day" });
+        for (list, name) in [("transactions", "transactions"), ("refusals", "refusals"), ("deliveries", "deliveries")] {
+            let href = format!("/{list}?from={query}&to={query}");
+            let link = Link { kind: "list", id: query.to_string(), name: format!("{name} of {query}"), href };
+            hits.push(Hit { link, why: "day" });
+        }
     }
     Ok(())
 }

@@ -99,7 +99,8 @@ impl Cell {
         Self { tone: Some(tone), ..self }
     }
 
-    fn machine(&self) -> &str {
+    /// What machines compare and exports carry.
+    pub fn machine(&self) -> &str {
         self.value.as_deref().unwrap_or(&self.text)
     }
 }

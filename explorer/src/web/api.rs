@@ -46,6 +46,7 @@ pub fn routes() -> (Router<App>, Document) {
         .routes(routes!(group))
         .routes(routes!(delivery))
         .routes(routes!(refusal))
+        .routes(routes!(super::lineage::api))
         .split_for_parts()
 }
 
@@ -78,7 +79,7 @@ async fn list(
 ) -> Result<Response, Failure> {
     let wrong = || Missing::Malformed(format!("there is no list `{}`", word.chars().take(40).collect::<String>()));
     let list = List::from_word(&word).ok_or_else(wrong)?;
-    let keep = asked.scope()?.map_or_else(String::new, |scope| format!("{}={}&", scope.name, scope.id));
+    let keep = asked.keep();
     let answer: ListAnswer = parse::list(&app, list, &asked).await?.into();
     let path = format!("/api/v1/lists/{word}?{keep}");
     Ok(linked(json(&headers, &answer), &path, answer.next.as_deref()))

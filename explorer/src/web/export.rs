@@ -8,7 +8,11 @@ use crate::{
     follow::now_ms,
     index::{At, Thing},
     limits::EXPORT_ROWS,
-    view::{Column, Missing, Table, cursor_bytes, list, list::List},
+    view::{
+        Column, Missing, Table, cursor_bytes,
+        filter::{self, Filter, Filtered},
+        list::List,
+    },
 };
 use axum::{
     body::Body,
@@ -22,7 +26,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 /// The form of an export.
 #[derive(Clone, Copy)]
-enum Form {
+pub(super) enum Form {
     Csv,
     Ndjson,
 }
@@ -41,25 +45,33 @@ pub async fn export(
         _ => return Err(unknown().into()),
     };
     let list = List::from_word(word).ok_or_else(unknown)?;
-    let scope = asked.scope()?;
     let permit = app.exports.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Failure::Busy("as many exports are running as the explorer takes on"))?;
+    let (asked, scope, filter) = app
+        .read(move |reader| {
+            let asked = asked.settled(reader)?;
+            let (scope, filter) = (asked.scope()?, asked.filter(reader, list)?);
+            Ok((asked, scope, filter))
+        })
+        .await?;
     let thing = scope.as_ref().map(|scope| scope.thing);
+    let wanted = Wanted { form, list, thing, filter };
     let tip = app.index.tip();
     // The first rows are read before the answer begins, so a wrong request is a problem, not half a file.
     let first = At { height: tip.height + 1, place: 0, event: 0 };
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(4);
-    let head = chunk(&app, form, list, thing, first, true).await?;
+    let head = chunk(&app, &wanted, first, true).await?;
     tokio::spawn(async move {
         let _permit = permit;
         let mut next = Some(head);
         while let Some((bytes, at)) = next {
-            if sender.send(Ok(bytes)).await.is_err() {
+            // A chunk may be empty: everything in it was filtered out.
+            if !bytes.is_empty() && sender.send(Ok(bytes)).await.is_err() {
                 return;
             }
             next = match at {
                 None => None,
-                Some(at) => match chunk(&app, form, list, thing, at, false).await {
+                Some(at) => match chunk(&app, &wanted, at, false).await {
                     Ok(chunk) => Some(chunk),
                     Err(failure) => {
                         // A cut-off file must look cut off, not complete.
@@ -75,7 +87,10 @@ pub async fn export(
         Form::Csv => "text/csv; charset=utf-8; header=present",
         Form::Ndjson => "application/x-ndjson",
     };
-    let limited = scope.map_or_else(String::new, |scope| format!("-{}-{}", scope.name, &scope.id[..8]));
+    let mut limited = scope.map_or_else(String::new, |scope| format!("-{}-{}", scope.name, &scope.id[..8]));
+    if asked.is_filtered() {
+        limited.push_str("-filtered");
+    }
     let name = format!("attachment; filename=\"lonja-{word}{limited}-at-{}.{ending}\"", tip.height);
     let values = [
         (header::CONTENT_TYPE, kind.to_string()),
@@ -90,17 +105,22 @@ pub async fn export(
     Ok(response)
 }
 
-/// Some rows as bytes, and where the next ones begin.
-async fn chunk(
-    app: &App,
+/// What is exported, and how.
+#[derive(Clone)]
+struct Wanted {
     form: Form,
     list: List,
     thing: Option<Thing>,
-    before: At,
-    head: bool,
-) -> Result<(Bytes, Option<At>), Failure> {
+    filter: Filter,
+}
+
+/// Some rows as bytes, and where the next ones begin.
+async fn chunk(app: &App, wanted: &Wanted, before: At, head: bool) -> Result<(Bytes, Option<At>), Failure> {
+    let Wanted { form, list, thing, filter } = wanted.clone();
     app.read(move |reader| {
-        let table = list::rows(reader, list, thing.as_ref(), Some(before), EXPORT_ROWS, now_ms())?;
+        let before = Some(before);
+        let wanted = filter::Wanted { list, scope: thing.as_ref(), filter: &filter, before, now_ms: now_ms() };
+        let Filtered { table, .. } = filter::rows(reader, wanted, EXPORT_ROWS, EXPORT_ROWS)?;
         let height = reader.tip().height.to_string();
         let bytes = match form {
             Form::Csv => csv(list.columns(), &table, &height, head)?,
@@ -118,7 +138,7 @@ async fn chunk(
 /// The height at which a row was read, in every row.
 const READ_AT: &str = "read_at_height";
 
-fn csv(columns: &[Column], table: &Table, height: &str, head: bool) -> Result<Bytes, Missing> {
+pub(super) fn csv(columns: &[Column], table: &Table, height: &str, head: bool) -> Result<Bytes, Missing> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let failed = |_| Missing::Malformed("the row cannot be written as CSV".into());
     if head {
@@ -138,7 +158,7 @@ fn harmless(field: &str) -> String {
     if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}") } else { field.to_string() }
 }
 
-fn ndjson(columns: &[Column], table: &Table, height: &str) -> Bytes {
+pub(super) fn ndjson(columns: &[Column], table: &Table, height: &str) -> Bytes {
     let mut bytes = Vec::new();
     for row in &table.rows {
         let mut object = Table::object(columns, row);

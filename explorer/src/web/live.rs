@@ -7,7 +7,7 @@ use crate::{
     view::block::summary,
 };
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::HeaderMap,
     response::{
         IntoResponse, Response,
@@ -15,17 +15,26 @@ use axum::{
     },
 };
 use futures_util::{StreamExt as _, stream};
+use serde::Deserialize;
 use std::convert::Infallible;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
+/// From where a listener wants to hear.
+#[derive(Debug, Default, Deserialize)]
+pub struct Asked {
+    /// The newest block that it has. A browser that comes back by itself names a later one in a header.
+    after: Option<u64>,
+}
+
 /// `/live`: one event for each block, its height as the event's id.
-pub async fn live(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+pub async fn live(State(app): State<App>, Query(asked): Query<Asked>, headers: HeaderMap) -> Result<Response, Failure> {
     let permit = app.live.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Failure::Busy("as many readers are listening as the explorer takes on"))?;
     // Listen first, then look what was missed: a block in between comes twice and is dropped below.
     let heard = BroadcastStream::new(app.index.listen());
     let tip = app.index.tip().height;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse::<u64>().ok());
+    let last = last.or(asked.after);
     let missed = match last {
         Some(last) if last < tip && tip - last <= LIVE_RESUME_BLOCKS_MAX => {
             let mut rows = app.read(move |reader| Ok(reader.blocks(tip, (tip - last) as usize)?)).await?;

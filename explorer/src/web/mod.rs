@@ -7,10 +7,12 @@ mod api;
 mod assets;
 mod errors;
 mod export;
+mod lineage;
 mod live;
 mod pages;
 mod parse;
 mod proof;
+mod reports;
 mod server;
 mod shell;
 mod verifier;
@@ -89,6 +91,8 @@ pub fn router(app: App) -> Router {
         .route("/openapi.json", get(move || async move { axum::Json(openapi) }))
         .route("/live", get(live::live))
         .route("/export/{file}", get(export::export))
+        .route("/reports", get(reports::page))
+        .route("/report/{file}", get(reports::file))
         .route("/health", get(api::health))
         .route("/assets/{file}", get(assets::asset))
         .route("/lonja-verifier.html", get(verifier::download))

@@ -13,6 +13,7 @@ use crate::view::{
     consent::ConsentView,
     dataset::DatasetView,
     delivery::DeliveryView,
+    filter::{self, Choice},
     format::grouped,
     group::GroupView,
     home::HomeView,
@@ -53,6 +54,7 @@ pub fn routes() -> Router<App> {
         .route("/delivery/{id}", get(delivery))
         .route("/refusal/{id}", get(refusal))
         .route("/version/{id}", get(version))
+        .route("/provenance/{id}", get(super::lineage::page))
         .route("/search", get(search))
         .route("/verify", get(verify))
         .route("/about", get(about))
@@ -168,7 +170,7 @@ async fn list_page(app: App, list: List, asked: Asked, headers: HeaderMap) -> Re
             if let Some((_, thing)) = &view.scope {
                 title = format!("{title} of {}", thing.name);
             }
-            let keep = view.scope.as_ref().map_or_else(String::new, |(name, thing)| format!("{name}={}&", thing.id));
+            let keep = view.asked.keep();
             let json = format!("/api/v1/lists/{}?{keep}", list.word());
             let mut shell = shell(&app, list.word(), title, &asked, json);
             shell.as_of = view.as_of.clone();
@@ -222,6 +224,49 @@ async fn about(State(app): State<App>, headers: HeaderMap) -> Response {
     let codes = contracts::rejection::Rejection::CODES;
     let codes = codes.iter().map(|(code, name)| (*code, crate::view::format::spaced(name))).collect();
     html(&headers, &AboutPage { shell: Shell::new(&app, "about", "About this explorer"), codes })
+}
+
+impl ListPage {
+    fn kinds(&self) -> Option<Choice> {
+        filter::kinds(self.list)
+    }
+
+    fn outcomes(&self) -> Option<Choice> {
+        filter::outcomes(self.list)
+    }
+
+    fn chosen(asked: &Option<String>, value: &str) -> bool {
+        asked.as_deref() == Some(value)
+    }
+
+    fn text(asked: &Option<String>) -> &str {
+        asked.as_deref().unwrap_or_default()
+    }
+
+    /// A list that is limited to another thing is not limited to a party too.
+    fn by_party(&self) -> bool {
+        let scoped = self.view.scope.as_ref().is_some_and(|(name, _)| *name != "party");
+        !scoped && !matches!(self.list, List::Blocks | List::Events)
+    }
+
+    /// The party by its name where no other has it, as a reader would write it.
+    fn party(&self) -> String {
+        self.view
+            .scope
+            .as_ref()
+            .filter(|(name, _)| *name == "party")
+            .map_or_else(String::new, |(_, link)| link.id.clone())
+    }
+
+    /// How many rows match, as far as is known.
+    fn matching(&self) -> String {
+        let rows = self.view.table.rows.len() as u64;
+        match (&self.view.asked.after, &self.view.table.next) {
+            (None, None) => format!("{} match", grouped(rows)),
+            (None, Some(_)) => format!("the first {} that match", grouped(rows)),
+            (Some(_), _) => format!("{} more that match", grouped(rows)),
+        }
+    }
 }
 
 impl TransactionPage {

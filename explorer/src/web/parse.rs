@@ -9,6 +9,7 @@ use crate::{
     limits::{PAGE_ROWS, PAGE_ROWS_MAX},
     view::{
         self, AsOf, Missing, Table, as_of, before,
+        filter::{Filter, Filtered, Wanted},
         list::{List, SCOPES},
         tell::Link,
     },
@@ -31,7 +32,7 @@ pub struct Asked {
     pub q: Option<String>,
     /// A looked-up identifier, to be marked on the page.
     pub id: Option<String>,
-    /// Only what concerns this party.
+    /// Only what concerns this party: its identifier, or words of its name that no other party has.
     pub party: Option<String>,
     /// Only what concerns this dataset.
     pub dataset: Option<String>,
@@ -45,6 +46,14 @@ pub struct Asked {
     pub consent: Option<String>,
     /// Only what concerns this group.
     pub group: Option<String>,
+    /// Only rows of this kind; which there are depends on the list.
+    pub kind: Option<String>,
+    /// Only rows with this outcome or standing; which there are depends on the list.
+    pub outcome: Option<String>,
+    /// Only from this day on: `2026-11-20`, UTC.
+    pub from: Option<String>,
+    /// Only up to this day, which is in it.
+    pub to: Option<String>,
 }
 
 impl Asked {
@@ -65,6 +74,74 @@ impl Asked {
         }
     }
 
+    /// The same with the party by its identifier, where it was asked for by its name.
+    ///
+    /// # Errors
+    /// [`Missing::Malformed`] where no party or more than one has such a name.
+    pub fn settled(mut self, reader: &Reader) -> Result<Self, Missing> {
+        let Some(text) = self.party.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+            self.party = None;
+            return Ok(self);
+        };
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(self);
+        }
+        let found = view::search::search(reader, text, None, PAGE_ROWS_MAX)?.hits;
+        let parties: Vec<_> = found.into_iter().filter(|hit| hit.link.kind == "party").collect();
+        let exact: Vec<_> = parties.iter().filter(|hit| hit.link.name == text).cloned().collect();
+        let parties = if exact.len() == 1 { exact } else { parties };
+        let names: Vec<_> = parties.iter().take(5).map(|hit| hit.link.name.as_str()).collect();
+        match parties.as_slice() {
+            [one] => self.party = Some(one.link.href.trim_start_matches("/party/").chars().take(64).collect()),
+            [] => return Err(Missing::Malformed(format!("no party is called `{text}`; see the list of parties"))),
+            _ => {
+                let which = names.join(", ");
+                return Err(Missing::Malformed(format!(
+                    "more than one party is called so: {which}; say more of the name"
+                )));
+            }
+        }
+        Ok(self)
+    }
+
+    /// What a list is filtered by.
+    ///
+    /// # Errors
+    /// [`Missing::Malformed`], which says what can be given.
+    pub fn filter(&self, reader: &Reader, list: List) -> Result<Filter, Missing> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let mut filter = Filter { kind: given(&self.kind), outcome: given(&self.outcome), ..Filter::default() };
+        if let Some(from) = given(&self.from) {
+            filter.first = reader.height_from(day_ms("from", &from)?.0)?;
+        }
+        if let Some(to) = given(&self.to) {
+            filter.last = Some(reader.height_from(day_ms("to", &to)?.1)?.saturating_sub(1));
+        }
+        filter.check(list)?;
+        Ok(filter)
+    }
+
+    /// Is anything filtered out, its scope apart?
+    pub fn is_filtered(&self) -> bool {
+        [&self.kind, &self.outcome, &self.from, &self.to]
+            .iter()
+            .any(|value| value.as_deref().is_some_and(|text| !text.is_empty()))
+    }
+
+    /// Scope and filters as parameters, such as `party=…&from=…&`.
+    pub fn keep(&self) -> String {
+        let names =
+            ["party", "dataset", "offer", "agreement", "delivery", "consent", "group", "kind", "outcome", "from", "to"];
+        let scopes =
+            [&self.party, &self.dataset, &self.offer, &self.agreement, &self.delivery, &self.consent, &self.group];
+        let values = scopes.into_iter().chain([&self.kind, &self.outcome, &self.from, &self.to]);
+        let given = names.iter().zip(values).filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        given
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}&", encoded(value)))
+            .collect()
+    }
+
     /// What a list is limited to.
     ///
     /// # Errors
@@ -78,6 +155,18 @@ impl Asked {
         let bytes = bytes.ok_or_else(wrong)?;
         Ok(Some(Scope { name, thing: Thing::new(kind, &bytes), id: text }))
     }
+}
+
+/// A value as a part of an address.
+pub fn encoded(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// The first millisecond of a day, and that of the next.
+fn day_ms(name: &str, text: &str) -> Result<(TimeMs, TimeMs), Missing> {
+    view::format::day_of(text)
+        .ok_or_else(|| Missing::Malformed(format!("`{name}` is a day such as 2026-11-20, from 1970 on")))
 }
 
 /// What a list is limited to.
@@ -176,6 +265,13 @@ pub async fn search(app: &App, asked: &Asked) -> Result<view::search::SearchView
 
 /// A list for pages.
 pub struct ListView {
+    /// What was asked for, with the party by its identifier.
+    pub asked: Asked,
+    /// Is anything filtered out, its scope apart?
+    pub filtered: bool,
+    /// Rows that were looked at for this part.
+    pub looked: usize,
+
     /// Up to where this is true.
     pub as_of: AsOf,
     /// How many rows there are in all.
@@ -210,14 +306,18 @@ impl From<ListView> for ListAnswer {
 
 /// A part of a list.
 pub async fn list(app: &App, list: List, asked: &Asked) -> Result<ListView, Failure> {
-    let (scope, at, limit) = (asked.scope()?, before(asked.after.as_deref())?, asked.limit());
+    let (asked, at, limit) = (asked.clone(), before(asked.after.as_deref())?, asked.limit());
     app.read(move |reader| {
+        let asked = asked.settled(reader)?;
+        let (scope, filter) = (asked.scope()?, asked.filter(reader, list)?);
         let thing = scope.as_ref().map(|scope| &scope.thing);
-        let table = view::list::rows(reader, list, thing, at, limit, now_ms())?;
+        let wanted = Wanted { list, scope: thing, filter: &filter, before: at, now_ms: now_ms() };
+        let Filtered { table, looked } = view::filter::page(reader, wanted, limit)?;
         let count = view::list::count(reader, list, thing)?;
         let scope =
             scope.as_ref().map(|scope| Ok::<_, Missing>((scope.name, view::search::link_of(reader, &scope.thing)?)));
-        Ok(ListView { as_of: as_of(reader), count, scope: scope.transpose()?, table })
+        let scope = scope.transpose()?;
+        Ok(ListView { as_of: as_of(reader), count, scope, table, filtered: !filter.is_empty(), looked, asked })
     })
     .await
 }

@@ -1,16 +1,21 @@
 //! What surrounds every page: title, search, up to where it is true, and notices.
 
 use super::App;
-use crate::view::{
-    AsOf,
-    format::{counted, grouped, moment, short},
+use crate::{
+    follow::{State, now_ms},
+    index::Tip,
+    limits::STALE_AFTER,
+    view::{
+        AsOf,
+        format::{ago, counted, grouped, moment, short},
+    },
 };
 use askama::Template;
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use contracts::id::Digest;
+use contracts::id::{Digest, TimeMs};
 use serde::Serialize;
 
 /// Something that a reader must know before believing a page.
@@ -20,6 +25,8 @@ pub struct Notice {
     pub tone: &'static str,
     /// The sentence.
     pub text: String,
+    /// Blocks read, of how many.
+    pub progress: Option<(u64, u64)>,
 }
 
 /// What surrounds a page.
@@ -31,6 +38,8 @@ pub struct Shell {
     pub title: String,
     /// Up to where the explorer has read.
     pub as_of: AsOf,
+    /// How long ago that was, in words.
+    pub age: String,
     /// The network.
     pub network: String,
     /// The network, shortened.
@@ -54,10 +63,11 @@ impl Shell {
             page,
             title: title.to_string(),
             as_of: AsOf { height: tip.height, time: moment(tip.time_ms) },
+            age: ago(now_ms().saturating_sub(tip.time_ms)),
             network_short: short(&network),
             network,
             query: String::new(),
-            notices: notices(app, tip.height),
+            notices: notices(&app.state(), tip, now_ms()),
             mark: String::new(),
             json: None,
         }
@@ -74,22 +84,37 @@ impl Shell {
     }
 }
 
-fn notices(app: &App, height: u64) -> Vec<Notice> {
-    let state = app.state();
+/// What a reader must know of how this explorer is, `now_ms` being its own clock.
+fn notices(state: &State, tip: Tip, now_ms: TimeMs) -> Vec<Notice> {
+    let height = tip.height;
+    let notice = |tone, text| Notice { tone, text, progress: None };
+    if let Some(text) = &state.stopped {
+        return vec![notice("bad", format!("The explorer stopped at block {height}: {text}"))];
+    }
     let mut notices = Vec::new();
-    if let Some(text) = state.stopped {
-        notices.push(Notice { tone: "bad", text: format!("The explorer stopped at block {height}: {text}") });
-    }
-    if let Some(text) = state.node_error {
+    if let Some(text) = &state.node_error {
         let text = format!("The node is not answering as it should ({text}). Pages are true up to block {height}.");
-        notices.push(Notice { tone: "bad", text });
+        notices.push(notice("bad", text));
     }
-    if let Some(node) = state.node_height
-        && node > height + 2
-    {
-        let behind = counted(node - height, "block", "blocks");
-        let text = format!("Catching up: {behind} behind the node, which is at {}.", grouped(node));
-        notices.push(Notice { tone: "calm", text });
+    match state.node_height {
+        None if state.node_error.is_none() => {
+            notices.push(notice("calm", "Starting: the node has not said yet how far it is.".into()));
+        }
+        Some(node) if node > height + 2 => {
+            let (behind, share) = (counted(node - height, "block", "blocks"), height * 100 / node);
+            let text = format!(
+                "Catching up: {behind} behind the node; {} of {} are read ({share} %). Pages are true up to there.",
+                grouped(height),
+                grouped(node)
+            );
+            notices.push(Notice { progress: Some((height, node)), ..notice("calm", text) });
+        }
+        Some(_) if height > 0 && now_ms.saturating_sub(tip.time_ms) > STALE_AFTER.as_millis() as u64 => {
+            let text = "The newest block is older than it should be: a network without work commits one every \
+                        30 seconds. It stands still, or clocks differ; what happened since is not known here.";
+            notices.push(notice("bad", text.into()));
+        }
+        _ => {}
     }
     notices
 }
@@ -130,4 +155,29 @@ pub fn tagged(headers: &HeaderMap, kind: &'static str, bytes: Vec<u8>) -> Respon
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_says_when_its_explorer_lags() {
+        let tip = Tip { height: 900, time_ms: 1_000_000 };
+        let said = |state: State, now_ms| {
+            notices(&state, tip, now_ms).into_iter().map(|one| (one.tone, one.text, one.progress)).collect::<Vec<_>>()
+        };
+        let at = |node: u64| State { node_height: Some(node), ..State::default() };
+        assert_eq!(said(at(900), 1_030_000), []);
+        assert!(said(State::default(), 1_030_000)[0].1.starts_with("Starting"));
+        let behind = &said(at(1_000), 1_030_000)[0];
+        assert!(behind.1.contains("100 blocks behind") && behind.1.contains("(90 %)"), "{}", behind.1);
+        assert_eq!((behind.0, behind.2), ("calm", Some((900, 1_000))));
+        let old = &said(at(900), 1_000_000 + 301_000)[0];
+        assert!(old.0 == "bad" && old.1.contains("older than it should be"));
+        let away = State { node_error: Some("refused".into()), ..at(900) };
+        assert!(said(away, 1_030_000)[0].1.contains("true up to block 900"));
+        let stopped = State { stopped: Some("the rules disagree".into()), ..at(1_000) };
+        assert_eq!(said(stopped, 1_030_000).len(), 1);
+    }
 }

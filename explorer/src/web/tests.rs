@@ -10,6 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+mod asking;
+
 struct Site {
     _folder: TempDir,
     network: Network,
@@ -29,15 +31,21 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::start(&folder.path().join("node")).await;
         let made = crate::fixture::market(&network.client).await;
-        let height = network.client.status().await.unwrap().height;
         let index = Arc::new(Index::open(&folder.path().join("explorer"), network.client.network()).unwrap());
         let state = Arc::new(parking_lot::RwLock::new(State::default()));
         let app = App::new(index.clone(), network.client.clone(), state.clone(), CancellationToken::new());
         tokio::spawn(follow::follow(network.client.clone(), index.clone(), state, app.stop.clone()));
-        while index.tip().height < height {
+        let site = Self { _folder: folder, network, made, router: router(app.clone()), app };
+        site.catch_up().await;
+        site
+    }
+
+    /// Waits until the read model is where the node is.
+    async fn catch_up(&self) {
+        let height = self.network.client.status().await.unwrap().height;
+        while self.app.index.tip().height < height {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Self { _folder: folder, network, made, router: router(app.clone()), app }
     }
 
     async fn ask(&self, path: &str, header: Option<(&str, &str)>) -> Answer {
@@ -78,6 +86,9 @@ impl Site {
             ("search", "/search?q=2024".into()),
             ("verify", "/verify".into()),
             ("about", "/about".into()),
+            ("reports", "/reports".into()),
+            ("provenance", format!("/provenance/{}?version=1", made.open)),
+            ("provenance", format!("/provenance/{}", made.closed)),
             ("events", format!("/events?dataset={}", made.open)),
         ];
         let lists = crate::view::list::List::ALL.into_iter().filter(|list| list.word() != "events");
@@ -196,7 +207,9 @@ async fn exports_are_whole_and_no_field_is_a_formula() {
         let rows: Vec<serde_json::Value> = lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let table = site.get(&format!("/export/{word}.csv")).await.text;
         let mut reader = csv::Reader::from_reader(table.as_bytes());
-        assert!(word == "blocks" || reader.headers().unwrap().iter().any(|name| name == "transaction"), "{word}");
+        let headings: Vec<_> = reader.headers().unwrap().iter().map(str::to_string).collect();
+        let has = |name: &str| headings.iter().any(|heading| heading == name);
+        assert!(has("height") && has("read_at_height") && (word == "blocks" || has("transaction")), "{word}");
         let records = reader.records().map(Result::unwrap).count();
         if word != "blocks" {
             assert_eq!((rows.len(), records), (count, count), "{word}");
@@ -251,7 +264,8 @@ async fn wrong_questions_get_precise_problems() {
 async fn a_listener_that_comes_back_hears_what_it_missed() {
     let site = Site::start().await;
     let tip = site.app.index.tip().height;
-    let request = Request::builder().uri("/live").header("last-event-id", (tip - 3).to_string());
+    // The header is newer than what the page had when it was made.
+    let request = Request::builder().uri("/live?after=1").header("last-event-id", (tip - 3).to_string());
     let answer = site.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let mut stream = answer.into_body().into_data_stream();
     let mut heard = String::new();

@@ -217,15 +217,53 @@ fn no_kind_of_record_or_refusal_is_forgotten() {
     assert_eq!(samples::rejections().len(), contracts::rejection::Rejection::CODES.len());
 }
 
-/// Where the second verifier is, if it can run here.
-fn python() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verifier");
-    let ready =
-        Command::new("python3").args(["-c", "import cryptography"]).output().is_ok_and(|run| run.status.success());
-    if !ready {
-        println!("skipped: python3 with the package cryptography is not here (pip install cryptography)");
+/// A verifier that shares no code with this one: its program, and its scripts under `tests/verifier`.
+#[derive(Clone, Copy)]
+struct Other {
+    program: &'static str,
+    /// What shows that the program can run it here.
+    probe: [&'static str; 2],
+    needs: &'static str,
+    verify: &'static str,
+    mutate: &'static str,
+}
+
+/// The second verifier, and the one that the explorer's pages run in the reader's browser.
+const OTHERS: [Other; 2] = [
+    Other {
+        program: "python3",
+        probe: ["-c", "import cryptography"],
+        needs: "python3 with the package cryptography (pip install cryptography)",
+        verify: "lonja_verify.py",
+        mutate: "mutations.py",
+    },
+    Other {
+        program: "node",
+        probe: ["-e", "if (Number(process.versions.node.split('.')[0]) < 18) process.exit(1)"],
+        needs: "node 18 or later",
+        verify: "page_verify.mjs",
+        mutate: "page_mutations.mjs",
+    },
+];
+
+/// Those of them that can run here.
+fn others() -> impl Iterator<Item = Other> {
+    OTHERS.into_iter().filter(|other| {
+        let ready = Command::new(other.program).args(other.probe).output().is_ok_and(|run| run.status.success());
+        if !ready {
+            println!("{} is skipped: {} is not here", other.verify, other.needs);
+        }
+        ready
+    })
+}
+
+impl Other {
+    /// A command that runs one of its scripts.
+    fn command(&self, script: &str) -> Command {
+        let mut command = Command::new(self.program);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/verifier").join(script));
+        command
     }
-    ready.then_some(folder)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
@@ -245,8 +283,7 @@ fn run(command: &mut Command) -> (bool, String) {
 }
 
 #[test]
-fn the_second_verifier_agrees() {
-    let Some(verifier) = python() else { return };
+fn the_other_verifiers_agree() {
     let folder = tempfile::tempdir().unwrap();
     for (validators, changed) in [(1, false), (4, true), (16, false)] {
         let Sample { anchor, bundle, absent } = sample(validators, changed, 1_000, 1_000);
@@ -259,37 +296,38 @@ fn the_second_verifier_agrees() {
             files.push(write(folder.path(), "height.receipt", &bundle.height.receipt.encode()));
             files.push(write(folder.path(), "transaction.receipt", &bundle.receipts[1].encode()));
         }
-        let verify = |files: &[PathBuf]| {
-            run(Command::new("python3")
-                .arg(verifier.join("lonja_verify.py"))
-                .arg("--anchor")
-                .arg(&anchor_path)
-                .args(files))
-        };
-        let (holds, said) = verify(&files);
-        assert!(holds, "{said}");
-        assert_eq!(said.matches(": holds: ").count(), files.len(), "{said}");
-        let other = sample(validators % 16 + 1, false, 1, 1).bundle.encode().unwrap();
-        let (holds, said) = verify(&[files[0].clone(), write(folder.path(), "other.json", &other)]);
-        assert!(!holds && said.contains("other.json: REFUSED"), "{said}");
+        let another = sample(validators % 16 + 1, false, 1, 1).bundle.encode().unwrap();
+        let another = write(folder.path(), "other.json", &another);
+        for other in others() {
+            let verify =
+                |files: &[&PathBuf]| run(other.command(other.verify).arg("--anchor").arg(&anchor_path).args(files));
+            let (holds, said) = verify(&files.iter().collect::<Vec<_>>());
+            assert!(holds, "{said}");
+            assert_eq!(said.matches(": holds: ").count(), files.len(), "{said}");
+            let (holds, said) = verify(&[&files[0], &another]);
+            assert!(!holds && said.contains("other.json: REFUSED"), "{said}");
+        }
     }
 }
 
 #[test]
-fn the_second_verifier_refuses_every_changed_byte() {
-    let Some(verifier) = python() else { return };
+fn the_other_verifiers_refuse_every_changed_byte() {
     let folder = tempfile::tempdir().unwrap();
-    let Sample { anchor, bundle, .. } = sample(1, false, 2, 1);
+    let Sample { anchor, bundle, absent } = sample(1, false, 2, 1);
     let anchor_path = anchor_file(folder.path(), &anchor);
+    // The same anchor, and a chain of trust that leads on from it.
+    let changed = sample(1, true, 2, 1).bundle;
     for (name, bytes, mutations) in [
         ("small.json", bundle.encode().unwrap(), 7_000),
+        ("changed.json", changed.encode().unwrap(), 2_000),
+        ("absent.json", absent.encode().unwrap(), 1_000),
         ("one.receipt", bundle.receipts[0].encode(), 8 * bundle.receipts[0].encode().len()),
     ] {
         let file = write(folder.path(), name, &bytes);
-        let (holds, said) = run(Command::new("python3")
-            .arg(verifier.join("mutations.py"))
-            .args([&anchor_path, &file])
-            .arg(mutations.to_string()));
-        assert!(holds && said.contains(" 0 accepted"), "{said}");
+        for other in others() {
+            let mut command = other.command(other.mutate);
+            let (holds, said) = run(command.args([&anchor_path, &file]).arg(mutations.to_string()));
+            assert!(holds && said.contains(" 0 accepted"), "{said}");
+        }
     }
 }

@@ -8,11 +8,7 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::id::{Digest, PartyId, TimeMs, TransactionId};
 use futures_util::{StreamExt, stream};
-use ledger::{
-    api::client::Client,
-    store::kv::Batch,
-    submission::Submission,
-};
+use ledger::{api::client::Client, store::kv::Batch, submission::Submission};
 use parking_lot::Mutex;
 use std::{collections::HashSet, future::Future, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

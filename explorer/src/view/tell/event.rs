@@ -7,6 +7,35 @@ use crate::{
 };
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
+/// The words of all events.
+pub const EVENT_KINDS: [&str; 25] = [
+    "refused",
+    "party-applied",
+    "party-admitted",
+    "party-suspended",
+    "key-added",
+    "key-revoked",
+    "group-set",
+    "dataset-published",
+    "dataset-revised",
+    "dataset-listed",
+    "version-added",
+    "step-recorded",
+    "offer-made",
+    "offer-withdrawn",
+    "bought",
+    "renewed",
+    "revoked",
+    "delivered",
+    "consent-changed",
+    "consent-excluded",
+    "basis-stated",
+    "side-taken-down",
+    "minted",
+    "burned",
+    "paid",
+];
+
 /// The word of an event in JSON, links and filters.
 pub fn slug(event: &Event) -> &'static str {
     match event {

@@ -7,7 +7,7 @@ mod action;
 mod event;
 
 pub use action::asks;
-pub use event::{consent_state, key_use, price_text, role_list, slug, tells};
+pub use event::{EVENT_KINDS, consent_state, key_use, price_text, role_list, slug, tells};
 
 use crate::{
     index::{IndexError, Reader},

@@ -1,0 +1,72 @@
+// Records of the state tree, by the tag that their keys begin with.
+
+import { amount, boolean, optional, sequence, struct, text, u32, u64, words } from './borsh.mjs';
+import { basisKind, classification, consent, consentState, content, country, currency, id, keyUse, listing, onward, price, purpose, revocationReason, roles, stated, terms } from './words.mjs';
+
+export const validator = struct({ name: text, consensus: id, log: id, cosigner: id });
+const validatorSet = struct({ validators: sequence(validator) });
+
+/** Tag of the key, word for the kind, value. */
+export const RECORDS = {
+  1: ['party', struct({
+    name: text,
+    kind: words('city third-sector business citizens academic other-city authority'),
+    jurisdiction: country,
+    standing: words('applied active suspended'),
+    roles,
+    keys: sequence(struct({ key: id, usage: keyUse, since: u64, revoked: optional(u64) })),
+    side: optional(id),
+  })],
+  2: ['quota', struct({ window: u64, count: u64, bytes: u64, state_bytes: u64 })],
+  3: ['dataset', struct({
+    publisher: id, catalogue: text, identifier: text, revision: u32, jacket: id, side: optional(id),
+    listing, classification, versions: u32,
+  })],
+  4: ['jacket', struct({
+    title: text, source_publisher: optional(text),
+    variables: sequence(struct({
+      name: text,
+      kind: words('number integer text flag date time place code unknown'),
+      unit: optional(text),
+      meaning: optional(text),
+    })),
+    types: sequence(words('table time-series text image graph movie sound log map service other')),
+    formats: sequence(text), keywords: sequence(text), themes: sequence(text),
+    collection: stated(words('survey sensors records observation simulation derived')),
+    collection_cost: stated(words('low medium high')),
+    sharing: stated(words('free negotiation members purchase not-shared')),
+    expected_uses: sequence(purpose), licence: optional(text), landing_page: optional(text),
+    distributions: sequence(struct({ title: optional(text), link: text, download: boolean, media_type: optional(text) })),
+    languages: sequence(text), modified: optional(text), issued: optional(text), classification,
+  })],
+  5: ['version', struct({
+    dataset: id, number: u32, content, parents: sequence(id), excludes: sequence(consent),
+  })],
+  6: ['offer', struct({ dataset: id, provider: id, revision: u32, withdrawn: boolean })],
+  7: ['offer revision', struct({ terms, text: id, price })],
+  8: ['used quote', struct({ agreement: id })],
+  9: ['agreement', struct({
+    buyer: id, provider: id, dataset: id, offer: id, revision: u32, terms: id, onward,
+    purpose, paid: amount, currency: optional(currency), start_ms: u64, end_ms: optional(u64),
+    revoked: optional(revocationReason), justification: optional(id),
+  })],
+  10: ['holding', struct({ agreement: id, count: u32 })],
+  11: ['delivery', struct({ agreement: id, version: id, gateway: id, time_ms: u64 })],
+  12: ['consent', struct({
+    controller: id, dataset: id, since_version: u32, purposes: sequence(purpose), state: consentState,
+    notice: id, from_ms: u64, until_day: u32, record: id, excluded_in: optional(u32),
+  })],
+  13: ['consent scope', struct({
+    required: u32, outstanding: u32, pending: u32, clean_from: u32, ends: sequence(struct({ day: u32, count: u32 })),
+  })],
+  14: ['legal basis', struct({
+    kind: basisKind, jurisdiction: country, reference: text, controller: id, controls: sequence(text),
+    ended: boolean,
+  })],
+  15: ['group', struct({ owner: id, name: text, members: sequence(id) })],
+  16: ['account', struct({ balance: amount })],
+  17: ['supply', struct({ minted: amount, burned: amount })],
+  18: ['bank booking', struct({ party: id, amount, currency, minted: boolean })],
+  19: ['validator set', validatorSet],
+  20: ['parameters', struct({ quota: struct({ count_max: u64, bytes_max: u64, state_bytes_max: u64 }) })],
+};
