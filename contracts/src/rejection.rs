@@ -132,6 +132,10 @@ macro_rules! rejections {
             /// Code and name of every refusal there is, for documents and clients.
             pub const CODES: &'static [(u8, &'static str)] = &[$(($code, stringify!($name)),)*];
 
+            /// Name of every refusal, with name and type of each of its fields, for documents.
+            pub const FIELDS: &'static [(&'static str, &'static [(&'static str, &'static str)])] =
+                &[$((stringify!($name), &[$($((stringify!($field), stringify!($type))),*)?]),)*];
+
             /// The name of the refusal with `code`.
             pub fn name_of(code: u8) -> Option<&'static str> {
                 Self::CODES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)

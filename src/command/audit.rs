@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::Args;
 use contracts::money::{Amount, Currency};
-use genesis::{Layout, SignedDocument, TrustAnchor};
+use genesis::{Layout, SignedDocument, TrustAnchor, config::Contents};
 use ledger::{
     api::client::Client,
     audit::{self, AuditError, Report},
@@ -66,7 +66,15 @@ struct Audited<'a> {
 
 /// The marketplace's contents in the directory: each is read again and compared with its name.
 async fn contents_of(layout: &Layout) -> Result<Option<objects::Audited>, Problem> {
-    let folder = layout.data_path(&layout.config()?.market.data).join("objects");
+    let market = layout.config()?.market;
+    let folder = match &market.objects {
+        None => layout.data_path(&market.data).join("objects"),
+        Some(Contents::Local { folder }) => layout.data_path(folder),
+        Some(Contents::S3(bucket)) => {
+            tracing::warn!(bucket = %bucket.bucket, "contents in a bucket are not audited; each is checked when it is read");
+            return Ok(None);
+        }
+    };
     let at = folder.clone();
     let done = tokio::task::spawn_blocking(move || objects::audit(&at)).await;
     let done = done.map_err(|error| Problem::new("the audit broke down").because(error.to_string()))?;

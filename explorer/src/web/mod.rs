@@ -8,6 +8,7 @@ mod assets;
 mod errors;
 mod export;
 mod live;
+mod metrics;
 mod pages;
 mod parse;
 mod proof;
@@ -90,6 +91,7 @@ pub fn router(app: App) -> Router {
         .route("/live", get(live::live))
         .route("/export/{file}", get(export::export))
         .route("/health", get(api::health))
+        .route("/metrics", get(metrics::metrics))
         .route("/assets/{file}", get(assets::asset))
         .route("/lonja-verifier.html", get(verifier::download))
         .fallback(errors::no_page)

@@ -18,7 +18,7 @@ pub use view::{DatasetView, VersionView};
 use crate::{
     error::MarketError,
     keys::{Keys, MasterKey},
-    objects::Objects,
+    objects::{Objects, Place},
     orders::{self, Orders},
     rows::{Rows, Tip},
     search::Search,
@@ -64,6 +64,8 @@ pub struct Parts<'a> {
     pub dir: &'a Path,
     /// Seals managed keys; derives the key of credentials.
     pub master: &'a MasterKey,
+    /// Where contents are kept; in the market's folder where it is not said.
+    pub objects: Option<&'a Place>,
     /// Most bytes of one content.
     pub upload_bytes_max: u64,
     /// Where people reach it, as `https://market.example`.
@@ -87,7 +89,11 @@ impl Market {
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
-        let objects = Objects::open(&dir.join("objects"), parts.upload_bytes_max)?;
+        let folder = dir.join("objects");
+        let objects = match parts.objects {
+            Some(place) => Objects::open_at(place, &folder, parts.upload_bytes_max)?,
+            None => Objects::open(&folder, parts.upload_bytes_max)?,
+        };
         let vault = Vault::open(own, &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
@@ -108,6 +114,11 @@ impl Market {
     /// Up to which block everything that is shown is true.
     pub fn tip(&self) -> Tip {
         self.0.rows.tip()
+    }
+
+    /// Up to which block search shows the market too.
+    pub fn shown(&self) -> Height {
+        *self.0.shown.borrow()
     }
 
     /// The read model.

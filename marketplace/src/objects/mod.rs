@@ -7,19 +7,21 @@
 //! This module never decides who may read; [`crate::delivery`] does.
 
 mod audit;
+mod place;
 mod slice;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub use audit::{Audited, audit};
+pub use place::{Bucket, Place};
 use slice::Window;
 pub use slice::{Slice, verify_slice};
 pub use upload::Upload;
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
 use contracts::id::{Blake3, Digest};
-use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path as ObjectPath};
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -103,20 +105,35 @@ impl Objects {
     /// # Errors
     /// [`ObjectsError`].
     pub fn open(folder: &Path, bytes_max: u64) -> Result<Self, ObjectsError> {
-        let (whole, aside) = (folder.join("whole"), folder.join("aside"));
-        std::fs::create_dir_all(&whole)?;
+        Self::open_at(&Place::Folder(folder.join("whole")), folder, bytes_max)
+    }
+
+    /// Contents at `place`; uploads under way lie in `folder`.
+    ///
+    /// # Errors
+    /// [`ObjectsError`].
+    pub fn open_at(place: &Place, folder: &Path, bytes_max: u64) -> Result<Self, ObjectsError> {
+        let aside = folder.join("aside");
+        std::fs::create_dir_all(folder)?;
         // What lies aside belongs to uploads that broke off: nobody waits for it.
         match std::fs::remove_dir_all(&aside) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => std::fs::create_dir_all(&aside)?,
         }
-        let store = LocalFileSystem::new_with_prefix(&whole)?.with_fsync(true);
         Ok(Self {
-            store: Arc::new(store),
+            store: place.open()?,
             aside: Arc::new(aside),
             bytes_max,
             uploads: Arc::new(Semaphore::new(crate::limits::UPLOADS_RUNNING_MAX)),
         })
+    }
+
+    /// Can the place be reached, and does it let us in?
+    ///
+    /// # Errors
+    /// [`ObjectsError::Store`].
+    pub async fn answers(&self) -> Result<(), ObjectsError> {
+        place::answers(self.store.as_ref()).await
     }
 
     /// Is the whole content here? Looked up at every request: a content may be taken away.

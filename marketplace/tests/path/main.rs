@@ -3,8 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+mod bucket;
+mod contract;
+mod conventions;
+mod document;
+mod limits;
 mod orders;
 mod pages;
+mod s3;
+mod schema;
 mod support;
 mod trade;
 mod wrong;
