@@ -5,6 +5,7 @@
 
 mod cli;
 mod command;
+mod contents;
 mod context;
 mod demo;
 mod market;

@@ -4,6 +4,7 @@
 //! as on three machines.
 
 use crate::{
+    contents,
     context::Context,
     problem::{Exit, Problem},
     running::{self, Announced},
@@ -241,6 +242,7 @@ pub async fn market(
     let dir = context.layout().data_path(&config.market.data);
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
+    settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
     settings.explorer_url = Some(config.explorer.url());
     settings.tls = config
         .market

@@ -125,6 +125,9 @@ macro_rules! rejections {
             /// filled in between braces. `refusals.md` shows them.
             pub const TABLE: &'static [(u8, &'static str, &'static str, &'static str)] =
                 &[$(($code, stringify!($name), concat!($($doc),*), $text),)*];
+            /// Name of every refusal, with name and type of each of its fields, for documents.
+            pub const FIELDS: &'static [(&'static str, &'static [(&'static str, &'static str)])] =
+                &[$((stringify!($name), &[$($((stringify!($field), stringify!($type))),*)?]),)*];
 
             /// The name of the refusal with `code`.
             pub fn name_of(code: u8) -> Option<&'static str> {

@@ -4,6 +4,10 @@
 //! address must say who does TLS: this process, or a proxy in front of it. Unknown keys are refused
 //! with the word that may have been meant, because a setting that is silently ignored is a trap.
 
+mod contents;
+
+pub use contents::{Bucket, Contents};
+
 use crate::{
     files::{self, Access, FileError},
     limits::CONFIG_BYTES_MAX,
@@ -39,6 +43,9 @@ pub struct Service {
     /// A proxy in front of it does TLS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind_proxy: bool,
+    /// Where the marketplace keeps contents; beside its other data where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Contents>,
 }
 
 /// The configuration of a data directory.
@@ -123,11 +130,14 @@ impl Default for Ports {
 
 const SERVICES: [&str; 3] = ["node", "market", "explorer"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
+const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
+/// How keys are called by which people would write secrets into the configuration.
+const SECRET_WORDS: [&str; 4] = ["secret", "access_key", "password", "token"];
 
 impl Service {
     fn local(port: u16, data: &str) -> Self {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Self { listen, data: data.into(), tls_cert: None, tls_key: None, behind_proxy: false }
+        Self { listen, data: data.into(), tls_cert: None, tls_key: None, behind_proxy: false, objects: None }
     }
 
     /// Where clients on this machine reach it.
@@ -175,6 +185,9 @@ impl Config {
                 return wrong(format!("{name}.data"), "is empty", "name a directory");
             }
         }
+        if let Some((key, reason, remedy)) = self.market.objects.as_ref().and_then(|objects| objects.check().err()) {
+            return wrong(format!("market.objects.{key}"), reason, remedy);
+        }
         for (at, (name, service)) in self.services().into_iter().enumerate() {
             let before = &self.services()[..at];
             if let Some((other, _)) = before.iter().find(|(_, o)| o.listen == service.listen && o.listen.port() != 0) {
@@ -206,11 +219,28 @@ impl Config {
             if !SERVICES.contains(&service.as_str()) {
                 return Err(unknown(service, "", &SERVICES));
             }
+            let known: &[&str] = if service == "market" { &MARKET_KEYS } else { &KEYS };
             for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
-                if !KEYS.contains(&key.as_str()) {
-                    return Err(unknown(key, service, &KEYS));
+                if !known.contains(&key.as_str()) {
+                    return Err(unknown(key, service, known));
                 }
             }
+        }
+        let objects = table.get("market").and_then(|market| market.get("objects")).and_then(toml::Value::as_table);
+        let known: &[&str] = match objects.and_then(|objects| objects.get("kind")).and_then(toml::Value::as_str) {
+            Some("s3") => &contents::S3_KEYS,
+            _ => &contents::LOCAL_KEYS,
+        };
+        for key in objects.into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains(&key.as_str())) {
+            if SECRET_WORDS.iter().any(|word| key.to_ascii_lowercase().contains(word)) {
+                return Err(ConfigError::Value {
+                    path: path.to_path_buf(),
+                    key: format!("market.objects.{key}"),
+                    reason: "is a secret, and secrets never stand here".into(),
+                    remedy: "remove it, and name a file of mode 600 by `credentials`",
+                });
+            }
+            return Err(unknown(key, "market.objects", known));
         }
         let config: Self = toml::from_str(text).map_err(syntax)?;
         config.check(path)?;
@@ -238,7 +268,9 @@ impl Config {
         let text = format!(
             "# Where the services of this network listen and keep their data.\n\
              # Keys of each: listen, data, tls_cert, tls_key, behind_proxy. An address other than\n\
-             # loopback needs tls_cert and tls_key, or behind_proxy = true.\n\n{values}"
+             # loopback needs tls_cert and tls_key, or behind_proxy = true. The marketplace keeps contents\n\
+             # in its data, or where [market.objects] says: kind = \"local\" with folder, or kind = \"s3\" with\n\
+             # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }
@@ -282,6 +314,43 @@ mod tests {
         check("[market]", "[market", "line", "correct");
         check("data = \"node\"", "data = \"node\"\ndata = \"other\"", "duplicate key", "correct");
         check("[market]", "[node]", "duplicate key", "correct");
+    }
+
+    #[test]
+    fn contents_are_kept_where_it_is_said_and_secrets_elsewhere() {
+        let with = |objects: &str| {
+            let text = text().replacen("[explorer]", &format!("[market.objects]\n{objects}\n\n[explorer]"), 1);
+            Config::parse(Path::new("lonja.toml"), &text)
+        };
+        let s3 = "kind = \"s3\"\nendpoint = \"https://s3.example:9000\"\nbucket = \"contents\"\nprefix = \"a/b\"\ncredentials = \"s3.keys\"";
+        let config = with(s3).unwrap();
+        let Some(Contents::S3(bucket)) = &config.market.objects else { panic!("{config:?}") };
+        assert_eq!((bucket.region.as_str(), bucket.prefix.as_str()), ("us-east-1", "a/b"));
+        assert_eq!(Config::parse(Path::new("x"), &toml::to_string(&config).unwrap()).unwrap(), config);
+        assert!(with("kind = \"local\"\nfolder = \"/srv/contents\"").is_ok());
+        assert!(with(&s3.replace("https://s3.example", "http://127.0.0.1")).is_ok());
+        let check = |objects: &str, key: &str, remedy: &str| {
+            let error = with(objects).unwrap_err();
+            let said = format!("{error} -- {}", error.remedy());
+            assert!(said.contains("lonja.toml") && said.contains(key) && said.contains(remedy), "{said}");
+            assert!(!said.contains("hunter2"), "a secret is not repeated: {said}");
+        };
+        check(&format!("{s3}\nsecret_access_key = \"hunter2\""), "market.objects.secret_access_key", "mode 600");
+        check(&s3.replace("https://", "https://me:hunter2@"), "market.objects.endpoint", "`credentials`");
+        check(&s3.replace("https://", "http://"), "market.objects.endpoint", "use https://");
+        check(&s3.replace("https://s3.example:9000", "s3.example"), "market.objects.endpoint", "write https://");
+        check(&s3.replace("9000", "9000/path"), "market.objects.endpoint", "write https://");
+        check(&s3.replace("\"contents\"", "\"Con tents\""), "market.objects.bucket", "3 to 63");
+        check(&s3.replace("a/b", "a/../b"), "market.objects.prefix", "single slashes");
+        check(&s3.replace("a/b", "/a"), "market.objects.prefix", "single slashes");
+        check(&s3.replace("s3.keys", "../s3.keys"), "market.objects.credentials", "whole path");
+        check(&format!("{s3}\nbuckt = \"x\""), "market.objects.buckt", "`market.objects.bucket`");
+        check("kind = \"local\"\nfolder = \"\"", "market.objects.folder", "name a directory");
+        check("kind = \"tape\"", "tape", "correct");
+        check("kind = \"s3\"", "endpoint", "correct");
+        let elsewhere = text().replacen("[market]", "[node.objects]\nkind = \"local\"\nfolder = \"x\"\n\n[market]", 1);
+        let error = Config::parse(Path::new("x"), &elsewhere).unwrap_err();
+        assert!(error.to_string().contains("node.objects"), "{error}");
     }
 
     #[test]

@@ -57,6 +57,18 @@ pub enum AuditError {
     Scratch(PathBuf, #[source] io::Error),
 }
 
+/// Where the market keeps contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// In its own folder.
+    Beside,
+    /// In another folder.
+    Folder(PathBuf),
+    /// In the bucket of this name, whose contents are not read here: each is checked against its name
+    /// whenever the market reads it.
+    Bucket(String),
+}
+
 /// What an audit of a market read.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Audited {
@@ -74,6 +86,8 @@ pub struct Audited {
     pub contents: u64,
     /// Bytes of them.
     pub content_bytes: u64,
+    /// Do contents lie in a bucket, which was not audited?
+    pub contents_elsewhere: bool,
     /// Up to which block the rows are.
     pub rows_height: Height,
     /// Listings in the search index.
@@ -93,6 +107,7 @@ pub struct Audited {
 /// [`AuditError`]. What is wrong with the folder is a finding instead.
 pub fn folder(
     dir: &Path,
+    contents_at: &Contents,
     ledger: &Replayed,
     master: Option<&MasterKey>,
     scratch: &Path,
@@ -106,7 +121,7 @@ pub fn folder(
     audited.used = fs::read_dir(dir).map_err(|error| AuditError::List(dir.into(), error))?.next().is_some();
     if audited.used {
         let own = own(dir, ledger, master, &mut audited, &mut findings)?;
-        let contents = contents(dir, &mut audited, &mut findings);
+        let contents = contents(dir, contents_at, &mut audited, &mut findings);
         read_models(dir, ledger, scratch, &mut audited, &mut findings)?;
         audited.digest =
             Digest::of(&[b"lonja/market-audit/v0\0", &own.0, &audited.vault.subjects_digest.0, &contents.0]);
@@ -204,9 +219,16 @@ fn missing(
 }
 
 /// Contents. Returns a digest over their names.
-fn contents(dir: &Path, audited: &mut Audited, findings: &mut Findings) -> Digest {
-    let folder = dir.join("objects");
-    if !folder.join("whole").exists() {
+fn contents(dir: &Path, at: &Contents, audited: &mut Audited, findings: &mut Findings) -> Digest {
+    let folder = match at {
+        Contents::Beside => dir.join("objects").join("whole"),
+        Contents::Folder(folder) => folder.clone(),
+        Contents::Bucket(_) => {
+            audited.contents_elsewhere = true;
+            return Digest::default();
+        }
+    };
+    if !folder.exists() {
         findings.find(folder.display().to_string(), "is missing: restore the contents from a copy");
         return Digest::default();
     }

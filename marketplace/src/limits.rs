@@ -29,6 +29,22 @@ pub const ENTRY_ATTEMPTS_PER_MINUTE: u32 = 60;
 /// then newcomers share one bucket.
 pub const CALLERS_MAX: usize = 100_000;
 
+/// What of an error's text becomes the detail of a problem, in bytes. Longer texts are left out.
+pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
+
+/// Connections that are open at once; beyond that a new one is closed at once. Each may hold a request
+/// body of [`JSON_BYTES_MAX`], so this bounds memory to a few hundred megabytes at the very worst.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// The head of a request (line and headers) must have come within this time, also the first and the
+/// next on a connection that is kept open: whoever sends a byte a minute holds nothing for long.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// The head of a request, in bytes. A credential has some hundreds.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// A reader that takes nothing for this long is let go, and so is an upload of which nothing comes.
+pub const STALL_MAX: Duration = Duration::from_secs(60);
+
 /// An `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Orders that may be under way at once; beyond that the answer is "busy".
@@ -96,6 +112,12 @@ pub const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 pub const FOLLOW_RETRY: Duration = Duration::from_millis(500);
 /// How long an answer waits for the read model to take up the block that it speaks of.
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
+
+/// Views of the search index that are kept for those who read on, and for how long: each holds files
+/// that are replaced already. Whoever comes later starts again.
+pub const SEARCH_VIEWS_MAX: usize = 32;
+/// See [`SEARCH_VIEWS_MAX`].
+pub const SEARCH_VIEW_AGE_MAX: Duration = Duration::from_secs(10 * 60);
 
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
 const _: () = assert!(WINDOW_BYTES <= SLICE_BYTES_MAX);

@@ -1,14 +1,20 @@
 //! Starting and stopping the market as a service.
 
+mod connections;
+
 use crate::{
     api,
     error::MarketError,
     keys::{KeysError, MasterKey},
     limits::{UPLOAD_BYTES_DEFAULT, UPLOAD_IDLE_MAX},
     market::{Clock, Market, Parts, clock_ms},
-    objects::Limits,
+    objects::{Limits, ObjectsError, Place},
 };
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
+use connections::Door;
 use ledger::api::client::{Client, Identity};
 use std::{
     net::{SocketAddr, TcpListener},
@@ -41,6 +47,8 @@ pub struct Config {
     pub explorer_url: Option<String>,
     /// Seals managed keys. Kept outside of `dir`.
     pub master: MasterKey,
+    /// Where contents are kept; in `dir` where it is left out.
+    pub objects: Option<Place>,
     /// Most bytes of one content.
     pub upload_bytes_max: u64,
     /// How long the sender of a content may send nothing.
@@ -72,6 +80,7 @@ impl Config {
             behind_proxy: false,
             explorer_url: None,
             master,
+            objects: None,
             upload_bytes_max: UPLOAD_BYTES_DEFAULT,
             upload_idle_max: UPLOAD_IDLE_MAX,
             clock: clock_ms,
@@ -102,6 +111,18 @@ pub enum ServiceError {
         cert: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The bucket of contents is out of reach, or does not let us in.
+    #[error(
+        "the bucket {bucket} at {endpoint} cannot be used: check [market.objects] in lonja.toml, the credentials, and whether the bucket is there"
+    )]
+    Contents {
+        /// Which.
+        bucket: String,
+        /// Where.
+        endpoint: String,
+        /// Why.
+        source: Box<ObjectsError>,
     },
     /// Opening, or following the ledger.
     #[error(transparent)]
@@ -157,11 +178,19 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         gateway: config.gateway,
         dir: &config.dir,
         master: &config.master,
+        objects: config.objects.as_ref(),
         uploads: Limits { idle_max: config.upload_idle_max, ..Limits::of(config.upload_bytes_max) },
         clock: config.clock,
         base_url: url.clone(),
         secure,
     })?;
+    if let Some(Place::Bucket(bucket)) = &config.objects {
+        market.objects().answers().await.map_err(|error| ServiceError::Contents {
+            bucket: bucket.bucket.clone(),
+            endpoint: bucket.endpoint.clone(),
+            source: Box::new(error),
+        })?;
+    }
     let router = api::router(market.clone(), config.behind_proxy, config.explorer_url.as_deref());
     let handle = Handle::new();
     let server = tokio::spawn({
@@ -169,8 +198,17 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         async move {
             match tls {
-                Some(tls) => axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(service).await,
-                None => axum_server::from_tcp(listener)?.handle(handle).serve(service).await,
+                Some(tls) => {
+                    let mut server = axum_server::from_tcp(listener)?;
+                    connections::bound(&mut server);
+                    let server = server.map(|_| Door::new(RustlsAcceptor::new(tls)));
+                    server.handle(handle).serve(service).await
+                }
+                None => {
+                    let mut server = axum_server::from_tcp(listener)?;
+                    connections::bound(&mut server);
+                    server.map(Door::new).handle(handle).serve(service).await
+                }
             }
         }
     });

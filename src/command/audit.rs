@@ -139,7 +139,13 @@ fn of_services(services: &Services) -> Vec<(&'static str, String)> {
             ("marketplace", format!("{} rows of its own; what is sealed was {sealed}", market.rows)),
             ("vault", format!("{} records, {} erasures", market.vault.records, market.vault.erasures)),
             ("orders", format!("{}, {} open", market.orders.orders, market.orders.open)),
-            ("contents", format!("{} of {} bytes", market.contents, market.content_bytes)),
+            (
+                "contents",
+                match market.contents_elsewhere {
+                    true => "in a bucket, not audited".into(),
+                    false => format!("{} of {} bytes", market.contents, market.content_bytes),
+                },
+            ),
             ("its read models", format!("up to block {}, {} listings found", market.rows_height, market.listings)),
         ]);
     }

@@ -9,6 +9,7 @@ mod errors;
 mod export;
 mod lineage;
 mod live;
+mod metrics;
 mod pages;
 mod parse;
 mod proof;
@@ -94,6 +95,7 @@ pub fn router(app: App) -> Router {
         .route("/reports", get(reports::page))
         .route("/report/{file}", get(reports::file))
         .route("/health", get(api::health))
+        .route("/metrics", get(metrics::metrics))
         .route("/assets/{file}", get(assets::asset))
         .route("/lonja-verifier.html", get(verifier::download))
         .fallback(errors::no_page)

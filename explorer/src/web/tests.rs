@@ -309,3 +309,21 @@ async fn receipts_bundles_and_the_verifier_are_there_to_take_away() {
     assert!(!verifier.text.contains("{{") && !verifier.text.contains("src=") && !verifier.text.contains("import "));
     site.network.stop().await;
 }
+
+#[tokio::test]
+async fn metrics_are_numbers_alone() {
+    let site = Site::start().await;
+    let got = site.get("/metrics").await;
+    assert_eq!(
+        (got.status, got.headers["content-type"].to_str().unwrap().split(';').next()),
+        (StatusCode::OK, Some("application/openmetrics-text"))
+    );
+    let height = site.app.index.tip().height;
+    for line in
+        [format!("lonja_explorer_height {height}\n"), "lonja_explorer_live_readers 0\n".into(), "# EOF\n".into()]
+    {
+        assert!(got.text.contains(&line), "{}", got.text);
+    }
+    assert!(!got.text.contains('{'), "no labels, so no party in one: {}", got.text);
+    site.network.stop().await;
+}

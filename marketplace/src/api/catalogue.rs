@@ -1,11 +1,13 @@
 //! Reading the catalogue: search, datasets, versions, offers.
 
 use super::{
-    ask::{Asked, id},
+    answer::Answer,
+    ask::{Asked, At, JSON, id, wanted},
     caller::Caller,
-    json::Answer,
+    dcat,
     page::{self, PageQuery},
     problem::Problem,
+    shape,
 };
 use crate::{
     error::MarketError,
@@ -14,11 +16,14 @@ use crate::{
     search::{FACET_VALUES_MAX, Facet, FacetCount, Filter, Query, Sort},
 };
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Uri},
     response::{IntoResponse, Response},
 };
-use contracts::id::{DatasetId, OfferId, PartyId};
+use contracts::{
+    id::{DatasetId, Height, OfferId, PartyId},
+    offer::Price,
+};
 use serde_json::{Value, json};
 
 /// Search over the listings.
@@ -30,20 +35,26 @@ use serde_json::{Value, json};
         ("q" = Option<String>, Query, description = "words, a title or an identifier"),
         ("sort" = Option<String>, Query, description = "relevance (default), title or newest"),
         ("limit" = Option<usize>, Query, description = "hits on the page: 0 (counts only) to 200, 20 by default"),
-        ("cursor" = Option<String>, Query, description = "the `next` of the page before; a search reaches 10,000 hits"),
+        ("cursor" = Option<String>, Query, description = "the `next` of the page before, within ten minutes; a search reaches 10,000 hits"),
         ("spectrum" = Option<Vec<String>>, Query, description = "closed, shared, open; so for every facet that an answer counts"),
     ),
-    responses((status = 200, description = "hits, counts by facet, and the next page; `facets_cut` names facets of which the 200 most frequent values are counted and others may exist", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "hits, counts by facet, and the next page; `facets_cut` names facets of which the 200 most frequent values are counted and others may exist", body = shape::SearchPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn search(
     State(market): State<Market>,
     Asked(pairs): Asked<Vec<(String, String)>>,
     uri: Uri,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
-    let query = query(&pairs)?;
-    let results = {
+    let (pairs, cursor): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name != "cursor");
+    let mut query = query(&pairs)?;
+    let mut at = None;
+    if let Some((_, cursor)) = cursor.last() {
+        let place = SearchPlace::open(cursor)?;
+        (query.offset, at) = (place.offset, Some(place.at));
+    }
+    let (results, at) = {
         let (market, query) = (market.clone(), query.clone());
-        let searching = tokio::task::spawn_blocking(move || market.search().query(&query));
+        let searching = tokio::task::spawn_blocking(move || market.search().query_at(&query, at));
         searching.await.map_err(|_| MarketError::Busy("the search stopped"))??
     };
     let mut hits = Vec::with_capacity(results.hits.len());
@@ -52,7 +63,7 @@ pub async fn search(
     }
     let end = query.offset + results.hits.len();
     let more = query.limit > 0 && end < results.total.min(crate::search::REACH_MAX);
-    let next = more.then(|| end.to_string());
+    let next = more.then(|| SearchPlace { at, offset: end }.seal());
     let counts: Vec<Value> = results
         .facets
         .iter()
@@ -81,11 +92,33 @@ fn facets_cut(counts: &[FacetCount]) -> Vec<&'static str> {
     Facet::ALL.iter().filter(full).map(|facet| facet.slug()).collect()
 }
 
-/// A search from the parameters of a link; also used by the pages.
+/// Where a page of a search starts: in the index as it was when the first page was made, so that what
+/// is listed meanwhile moves nothing.
+struct SearchPlace {
+    at: Height,
+    offset: usize,
+}
+
+impl SearchPlace {
+    fn seal(&self) -> String {
+        page::seal(b's', &[self.at.to_be_bytes(), (self.offset as u64).to_be_bytes()].concat())
+    }
+
+    fn open(cursor: &str) -> Result<Self, MarketError> {
+        let place: [u8; 16] = page::open(b's', cursor)?
+            .try_into()
+            .map_err(|_| MarketError::invalid("cursor", "this is no cursor of a search: use one that a page gave"))?;
+        let half = |bytes: &[u8]| bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        let offset = usize::try_from(half(&place[8..])).unwrap_or(usize::MAX);
+        Ok(Self { at: half(&place[..8]), offset })
+    }
+}
+
+/// A search from the parameters of a link.
 ///
 /// # Errors
 /// [`MarketError::Invalid`], naming the parameter.
-pub fn query(pairs: &[(String, String)]) -> Result<Query, MarketError> {
+fn query(pairs: &[(String, String)]) -> Result<Query, MarketError> {
     let mut query = Query { limit: 20.min(PAGE_ROWS_DEFAULT), ..Query::default() };
     for (name, value) in pairs {
         match name.as_str() {
@@ -101,10 +134,6 @@ pub fn query(pairs: &[(String, String)]) -> Result<Query, MarketError> {
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| *limit <= PAGE_ROWS_MAX);
                 query.limit = limit.ok_or_else(|| MarketError::invalid("limit", format!("0 to {PAGE_ROWS_MAX}")))?;
-            }
-            "cursor" => {
-                let offset = value.parse().map_err(|_| MarketError::invalid("cursor", "use one that a page gave"));
-                query.offset = offset?;
             }
             _ => {
                 let facet: Facet = name.parse().map_err(|reason: String| MarketError::invalid(name, reason))?;
@@ -138,43 +167,49 @@ fn summary(market: &Market, id: &DatasetId) -> Result<Value, MarketError> {
     }))
 }
 
-/// One dataset, as the caller may see it.
+/// One dataset, as the caller may see it: as JSON, or as DCAT where `Accept` asks for JSON-LD.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "the dataset with its newest version and its newest 20 open offers; `more_offers` is the cursor for the list of the rest", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the dataset with its newest version and its newest 20 open offers; `more_offers` is the cursor for the list of the rest", content((shape::DatasetView = "application/json"), (Object = "application/ld+json"))), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn dataset(
     State(market): State<Market>,
-    Path(dataset): Path<String>,
+    At(dataset): At<String>,
     caller: Option<Caller>,
     asked: HeaderMap,
-) -> Result<Response, MarketError> {
+) -> Result<Response, Problem> {
     let viewer = caller.map(|caller| caller.party);
+    let kind = wanted(&asked, &[JSON, dcat::JSON_LD])?;
     let view = market.dataset(&id("dataset", &dataset)?, viewer.as_ref()).await?;
-    Ok(Answer::ok(view.ok_or(MarketError::NotFound("dataset"))?).tagged(&asked))
+    let view = view.ok_or(MarketError::NotFound("dataset"))?;
+    match kind {
+        dcat::JSON_LD => Ok(Answer::ok(dcat::dataset(&view, market.base_url())).tagged_as(kind, &asked)),
+        _ => Ok(Answer::ok(view).tagged(&asked)),
+    }
 }
 
 /// Outline, contacts and unmapped fields of a dataset, from beside the ledger.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}/prose", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "fields by name; `null` where there are none, they were taken down, or are withheld", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "fields by name; `null` where there are none, they were taken down, or are withheld", body = shape::Prose), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn prose(
     State(market): State<Market>,
-    Path(dataset): Path<String>,
+    At(dataset): At<String>,
     caller: Option<Caller>,
-) -> Result<Answer, MarketError> {
+    asked: HeaderMap,
+) -> Result<Response, MarketError> {
     let viewer = caller.map(|caller| caller.party);
     let side = market.prose(&id("dataset", &dataset)?, viewer.as_ref()).await?;
     let fields = side.map(|side| {
         let fields = side.fields().iter().map(|field| (field.name.clone(), Value::String(field.value.clone())));
         Value::Object(fields.collect())
     });
-    Ok(Answer::ok(json!({ "fields": fields })))
+    Ok(Answer::ok(json!({ "fields": fields })).tagged(&asked))
 }
 
 /// Versions of a dataset, newest first.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}/versions", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits"), PageQuery),
-    responses((status = 200, description = "a page of versions", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of versions", body = shape::VersionPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn versions(
     State(market): State<Market>,
-    Path(dataset): Path<String>,
+    At(dataset): At<String>,
     Asked(query): Asked<PageQuery>,
     caller: Option<Caller>,
     uri: Uri,
@@ -186,21 +221,23 @@ pub async fn versions(
     if view.details_withheld {
         return Err(MarketError::Forbidden("closed data are acknowledged without details".into()));
     }
-    let below = query.cursor.as_deref().map(str::parse).transpose();
-    let below = below.map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
+    let below = query.cursor.as_deref().map(|cursor| page::open(b'v', cursor)).transpose()?;
+    let number = |place: Vec<u8>| place.try_into().map(u32::from_be_bytes);
+    let below =
+        below.map(number).transpose().map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
     let limit = query.limit()?;
     let versions = market.versions(&dataset, below, limit).await?;
-    let next =
-        versions.last().filter(|last| last.number > 1 && versions.len() == limit).map(|last| last.number.to_string());
+    let last = versions.last().filter(|last| last.number > 1 && versions.len() == limit);
+    let next = last.map(|last| page::seal(b'v', &last.number.to_be_bytes()));
     Ok(page::list(&versions, next, market.tip().height, &uri, &asked))
 }
 
 /// Offers of a dataset, withdrawn ones included, newest first.
 #[utoipa::path(get, path = "/api/v1/datasets/{dataset}/offers", tag = "catalogue", params(("dataset" = String, Path, description = "64 hexadecimal digits"), PageQuery),
-    responses((status = 200, description = "a page of offers", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of offers", body = shape::OfferPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn offers(
     State(market): State<Market>,
-    Path(dataset): Path<String>,
+    At(dataset): At<String>,
     Asked(query): Asked<PageQuery>,
     uri: Uri,
     asked: HeaderMap,
@@ -211,30 +248,41 @@ pub async fn offers(
 
 /// One offer, with terms and price in force and the terms as text.
 #[utoipa::path(get, path = "/api/v1/offers/{offer}", tag = "catalogue", params(("offer" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "the offer", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the offer", body = shape::OfferView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn offer(
     State(market): State<Market>,
-    Path(offer): Path<String>,
+    At(offer): At<String>,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
     let offer: OfferId = id("offer", &offer)?;
     let row = market.rows().offer(&offer)?.ok_or(MarketError::NotFound("offer"))?;
     let text = row.revision.terms.render();
     let view = market.dataset(&row.offer.dataset, None).await?.ok_or(MarketError::NotFound("dataset"))?;
+    let period = match row.revision.price {
+        Price::Subscription { period_days, .. } => Some(days(period_days)),
+        Price::Free | Price::OneOff { .. } => None,
+    };
     let answer = json!({
         "id": row.id,
         "offer": row.offer,
         "revision": row.revision,
         "terms_text": text,
+        "duration": row.revision.terms.duration_days.map(days),
+        "period": period,
         "has_content": view.has_content,
         "needs_justification": view.personal,
     });
     Ok(Answer::ok(answer).tagged(&asked))
 }
 
+/// Days as a duration (ISO 8601).
+fn days(days: u32) -> String {
+    format!("P{days}D")
+}
+
 /// Parties, in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/parties", tag = "parties", params(PageQuery),
-    responses((status = 200, description = "a page of parties", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of parties", body = shape::PartyPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn parties(
     State(market): State<Market>,
     Asked(query): Asked<PageQuery>,
@@ -249,10 +297,10 @@ pub async fn parties(
 
 /// One party.
 #[utoipa::path(get, path = "/api/v1/parties/{party}", tag = "parties", params(("party" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "the party", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the party", body = shape::PartyView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn party(
     State(market): State<Market>,
-    Path(party): Path<String>,
+    At(party): At<String>,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
     let party: PartyId = id("party", &party)?;
@@ -263,7 +311,7 @@ pub async fn party(
 
 /// Whether the market works, and up to which block what it shows is true.
 #[utoipa::path(get, path = "/health", tag = "market",
-    responses((status = 200, description = "works", body = Value), (status = 503, description = "the ledger is out of reach, or the rows lag far behind", body = Value)))]
+    responses((status = 200, description = "works", body = shape::Health), (status = 503, description = "the ledger is out of reach, or the rows lag far behind", body = shape::Health)))]
 pub async fn health(State(market): State<Market>) -> Response {
     let tip = market.tip();
     let status = tokio::time::timeout(std::time::Duration::from_secs(2), market.client().status()).await;
@@ -288,7 +336,7 @@ pub async fn health(State(market): State<Market>) -> Response {
 }
 
 /// What this market is: network, gateway, and the key that verifies its credentials and statements.
-#[utoipa::path(get, path = "/api/v1/market", tag = "market", responses((status = 200, description = "the market", body = Value)))]
+#[utoipa::path(get, path = "/api/v1/market", tag = "market", responses((status = 200, description = "the market", body = shape::MarketView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn market(State(market): State<Market>) -> Answer {
     Answer::ok(json!({
         "network": market.client().network(),

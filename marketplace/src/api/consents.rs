@@ -1,18 +1,20 @@
 //! Consents, for custodians.
 
 use super::{
-    ask::{Asked, id},
+    answer::Answer,
+    ask::{Asked, At, id},
     caller::{self, Caller},
-    json::{Answer, Strict},
     page::{self, PageQuery},
     problem::Problem,
+    shape,
+    strict::Strict,
 };
 use crate::{
     error::MarketError,
     market::{GiveRequest, KeepRequest, Market},
 };
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Uri},
     response::Response,
 };
@@ -27,14 +29,17 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "describes `GiveRequest` in the API's document")]
 pub struct ConsentRequest {
     /// For which dataset.
+    #[schema(value_type = shape::Id)]
     dataset: String,
     /// From which version on; the next one, where it is left out.
     since_version: Option<u32>,
     /// What for, as `["research"]`.
+    #[schema(value_type = Vec<shape::Purpose>)]
     purposes: Vec<String>,
     /// The notice that the subject saw; the ledger keeps its SHA-256.
     notice: String,
     /// Until which day, as `2027-03-31`: over at its start.
+    #[schema(format = Date)]
     until: String,
     /// The subject, as its custodian names it. Never leaves the vault.
     subject: String,
@@ -44,8 +49,8 @@ pub struct ConsentRequest {
 
 /// Records a consent: the record goes into the vault, its blinded commitment on the ledger. The answer
 /// is the subject's receipt and should be handed to the subject.
-#[utoipa::path(post, path = "/api/v1/consents", tag = "consents", request_body = ConsentRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "record, blinding and the ledger's receipt", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/consents", operation_id = "give_consent", tag = "consents", request_body = ConsentRequest, security(("bearer" = []), ("session" = [])),
+    responses((status = 201, description = "record, blinding and the ledger's receipt", body = shape::ConsentReceipt), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn give(
     State(market): State<Market>,
     caller: Caller,
@@ -106,8 +111,8 @@ pub async fn erasure(
 }
 
 /// Consents that the caller recorded, newest first: as they stand on the ledger, without any person.
-#[utoipa::path(get, path = "/api/v1/consents", tag = "consents", params(PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of consents", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/consents", operation_id = "list_consents", tag = "consents", params(PageQuery), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "a page of consents", body = shape::ConsentPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn list(
     State(market): State<Market>,
     Asked(query): Asked<PageQuery>,
@@ -122,11 +127,11 @@ pub async fn list(
 }
 
 /// The vault's record of a consent: for the custodian that recorded it.
-#[utoipa::path(get, path = "/api/v1/consents/{consent}/record", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "the record", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/api/v1/consents/{consent}/record", operation_id = "consent_record", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
+    responses((status = 200, description = "the record", body = shape::ConsentRecord), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn record(
     State(market): State<Market>,
-    Path(consent): Path<String>,
+    At(consent): At<String>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {
     let consent: ConsentId = id("consent", &consent)?;
@@ -138,16 +143,16 @@ pub async fn record(
 #[serde(deny_unknown_fields)]
 pub struct EndRequest {
     /// `withdrawn`, `revoked`, `invalidated`, `objected` or `expired`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::ConsentState)]
     pub state: ConsentState,
 }
 
 /// Ends a consent: the next delivery that rests on it is refused.
-#[utoipa::path(post, path = "/api/v1/consents/{consent}/end", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), request_body = EndRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "ended", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/consents/{consent}/end", operation_id = "end_consent", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), request_body = EndRequest, security(("bearer" = []), ("session" = [])),
+    responses((status = 201, description = "ended", body = shape::Done), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn end(
     State(market): State<Market>,
-    Path(consent): Path<String>,
+    At(consent): At<String>,
     caller: Caller,
     headers: HeaderMap,
     Strict { body, digest }: Strict<EndRequest>,
@@ -167,7 +172,7 @@ pub struct SubjectRequest {
 
 /// Everything that the vault has of a subject at the caller: for access and portability.
 #[utoipa::path(post, path = "/api/v1/subjects/access", tag = "consents", request_body = SubjectRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "all records of the subject; at most 1,000", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "all records of the subject; at most 1,000", body = shape::SubjectRecords), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn access(
     State(market): State<Market>,
     caller: Caller,
@@ -184,7 +189,7 @@ pub async fn access(
 /// Ends all consents of a subject at the caller, then erases what the vault has of it. The answer is
 /// the erasure's receipt, also signed by the market (PASETO v4.public).
 #[utoipa::path(post, path = "/api/v1/subjects/erase", tag = "consents", request_body = SubjectRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "erased", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "erased", body = shape::Erased), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn erase(
     State(market): State<Market>,
     caller: Caller,

@@ -1,21 +1,23 @@
 //! Contents: uploads, versions, deliveries, bytes.
 
 use super::{
-    ask::{Asked, id},
+    answer::Answer,
+    ask::{Asked, At, id},
     caller::{self, Caller},
-    json::{Answer, Strict},
     problem::Problem,
+    shape,
+    strict::Strict,
 };
 use crate::{
     delivery::Granted,
     error::MarketError,
-    limits::{DOWNLOADS_RUNNING_MAX, TRANSFER_TIME_MAX},
+    limits::{DOWNLOADS_RUNNING_MAX, STALL_MAX, TRANSFER_TIME_MAX},
     market::Market,
     objects::{ObjectsError, Stored, next_piece},
 };
 use axum::{
     body::{Body, Bytes},
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -36,7 +38,7 @@ use utoipa::{IntoParams, ToSchema};
 /// Takes a content in. The body is the bytes themselves, of any length up to the market's limit. The
 /// answer names them by digest; `POST /api/v1/datasets/{dataset}/versions` anchors them.
 #[utoipa::path(post, path = "/api/v1/uploads", tag = "contents", request_body(content = Vec<u8>, content_type = "application/octet-stream"), security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "stored", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "stored", body = shape::Stored), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn upload(State(market): State<Market>, caller: Caller, body: Body) -> Result<Answer, MarketError> {
     market.require(&caller.party, Role::Provider)?;
     let taking = take_in(&market, body);
@@ -62,12 +64,13 @@ pub async fn take_in(market: &Market, body: Body) -> Result<Stored, MarketError>
 #[serde(deny_unknown_fields)]
 pub struct VersionRequest {
     /// BLAKE3 of a content that was uploaded.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub blake3: Blake3,
     /// Its SHA-256.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub sha256: contracts::id::Digest,
     /// Its length, as a string.
+    #[schema(value_type = shape::Number)]
     pub bytes: String,
     /// What it is, as `text/csv`.
     pub media_type: String,
@@ -76,29 +79,33 @@ pub struct VersionRequest {
     pub number: Option<u32>,
     /// Versions that it was made from.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<shape::Id>)]
     pub parents: Vec<VersionId>,
     /// Consents whose subjects' data it leaves out.
     #[serde(default)]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<shape::ShortId>)]
     pub excludes: Vec<ConsentId>,
 }
 
 /// Anchors a content with the caller's managed key.
 #[utoipa::path(post, path = "/api/v1/datasets/{dataset}/versions", tag = "contents", params(("dataset" = String, Path, description = "64 hexadecimal digits")), request_body = VersionRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "anchored", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "anchored", body = shape::Anchored), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn add_version(
     State(market): State<Market>,
-    Path(dataset): Path<String>,
+    At(dataset): At<String>,
     caller: Caller,
     headers: HeaderMap,
     Strict { body, digest }: Strict<VersionRequest>,
-) -> Result<Answer, MarketError> {
+) -> Result<Answer, Problem> {
     let once = caller::once(&headers, digest)?;
     let dataset: DatasetId = id("dataset", &dataset)?;
+    if headers.contains_key(header::IF_MATCH) {
+        let view = market.dataset(&dataset, Some(&caller.party)).await?.ok_or(MarketError::NotFound("dataset"))?;
+        Answer::ok(view).must_match(&headers)?;
+    }
     let bytes = body.bytes.parse().map_err(|_| MarketError::invalid("bytes", "a whole number in a string"))?;
-    if !market.objects().has(&body.blake3).await? {
-        return Err(ObjectsError::Unknown(body.blake3).into());
+    if !market.objects().has(&body.blake3).await.map_err(MarketError::from)? {
+        return Err(MarketError::from(ObjectsError::Unknown(body.blake3)).into());
     }
     let content = Content { blake3: body.blake3, sha256: body.sha256, bytes, media_type: body.media_type };
     let (mut parents, mut excludes) = (body.parents, body.excludes);
@@ -142,18 +149,18 @@ impl Market {
 #[serde(deny_unknown_fields)]
 pub struct DeliveryRequest {
     /// Under which agreement.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub agreement: AgreementId,
     /// What; the newest version, where it is left out.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Id>)]
     pub version: Option<VersionId>,
 }
 
 /// Records a delivery on the ledger and gives its id, which can be used for a short time. Whether it
 /// is allowed is decided here and again at every request for bytes.
 #[utoipa::path(post, path = "/api/v1/deliveries", tag = "contents", request_body = DeliveryRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "recorded", body = Value), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "recorded", body = shape::Delivered), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
 pub async fn deliver(
     State(market): State<Market>,
     caller: Caller,
@@ -175,7 +182,7 @@ pub async fn deliver(
     responses((status = 200, description = "all bytes"), (status = 206, description = "a range"), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn content(
     State(market): State<Market>,
-    Path(delivery): Path<String>,
+    At(delivery): At<String>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, MarketError> {
@@ -272,7 +279,7 @@ pub struct SliceQuery {
     responses((status = 200, description = "the encoded slice; `X-Total-Bytes` is the length of the content", content_type = "application/vnd.lonja.bao-slice"), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn slice(
     State(market): State<Market>,
-    Path(delivery): Path<String>,
+    At(delivery): At<String>,
     Asked(query): Asked<SliceQuery>,
     caller: Caller,
 ) -> Result<Response, MarketError> {

@@ -1,8 +1,10 @@
 //! What every request goes through: its id, the rate limit, the time limit, and the headers that keep
 //! a browser from being used against its user.
 
-use super::problem::Problem;
-use crate::limits::{CALLERS_MAX, ENTRY_ATTEMPTS_PER_MINUTE, REQUEST_TIME_MAX, REQUESTS_BURST, REQUESTS_PER_SECOND};
+use super::{metrics::Metrics, problem::Problem};
+use crate::limits::{
+    CALLERS_MAX, ENTRY_ATTEMPTS_PER_MINUTE, ERROR_TEXT_BYTES_MAX, REQUEST_TIME_MAX, REQUESTS_BURST, REQUESTS_PER_SECOND,
+};
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -19,6 +21,7 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
+    time::Instant,
 };
 
 type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
@@ -31,6 +34,7 @@ struct Limits {
     all: Limiter,
     entry: Limiter,
     behind_proxy: bool,
+    metrics: Arc<Metrics>,
 }
 
 /// Newcomers share this bucket while the table is full.
@@ -50,7 +54,13 @@ impl Guard {
             all: RateLimiter::dashmap(all).with_middleware(),
             entry: RateLimiter::dashmap(entry).with_middleware(),
             behind_proxy,
+            metrics: Arc::new(Metrics::default()),
         }))
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.0.metrics.clone()
     }
 
     fn address(&self, request: &Request) -> IpAddr {
@@ -67,6 +77,14 @@ impl Guard {
             address => address,
         }
     }
+}
+
+/// Does it come from this machine, and from nobody behind a proxy on it?
+pub fn is_local(request: &Request) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let passed_on = ["x-forwarded-for", "forwarded", "via", "x-real-ip"];
+    peer.is_some_and(|peer| peer.to_canonical().is_loopback())
+        && !passed_on.iter().any(|name| request.headers().contains_key(*name))
 }
 
 /// Checks one limiter; says how much is left.
@@ -88,7 +106,10 @@ fn check(limiter: &Limiter, name: &str, quota: u32, address: IpAddr) -> Result<H
             let detail = format!("too many requests from this address ({quota} at once): try again in {wait_s} s");
             let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests", detail);
             let mut response = problem.into_response();
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait_s));
+            let left = HeaderValue::from_str(&format!("\"{name}\";r=0;t={wait_s}"));
+            headers.insert("ratelimit", left.expect("a number is a header value"));
             Err(Box::new(response))
         }
     }
@@ -98,14 +119,19 @@ fn check(limiter: &Limiter, name: &str, quota: u32, address: IpAddr) -> Result<H
 pub async fn every(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let address = guard.address(&request);
+    let began = Instant::now();
     let mut response = match check(&guard.0.all, "default", REQUESTS_BURST, address) {
         Ok(left) => {
             let mut response = next.run(request).await;
-            response.headers_mut().insert("ratelimit", left);
+            // An answer that was refused by a tighter limit says so itself.
+            response.headers_mut().entry("ratelimit").or_insert(left);
             response
         }
         Err(refused) => *refused,
     };
+    response = as_problem(response).await;
+    tag_encoding(response.headers_mut());
+    guard.0.metrics.answered(response.status(), began.elapsed());
     let headers = response.headers_mut();
     let policy = format!("\"default\";q={REQUESTS_BURST};w={}", REQUESTS_BURST / REQUESTS_PER_SECOND);
     headers.insert("ratelimit-policy", HeaderValue::from_str(&policy).expect("numbers are a header value"));
@@ -121,6 +147,46 @@ pub async fn every(State(guard): State<Guard>, request: Request, next: Next) -> 
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// An error that a library wrote as plain text, or without a word, becomes a problem like all others.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    let wordless = kind.is_empty() || kind.starts_with("text/plain");
+    if !(status.is_client_error() || status.is_server_error()) || !wordless {
+        return response;
+    }
+    let (code, title) = match status {
+        StatusCode::NOT_FOUND => ("not-found", "Not found"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method", "Another method"),
+        StatusCode::NOT_ACCEPTABLE => ("not-acceptable", "Not in this form"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "Another media type"),
+        StatusCode::UNPROCESSABLE_ENTITY => ("invalid", "A value breaks a bound"),
+        status if status.is_client_error() => ("bad-request", "The request cannot be understood"),
+        _ => ("internal", "The market failed"),
+    };
+    // What lies behind a failure of ours is for the log.
+    let said = match status.is_server_error() {
+        true => String::new(),
+        false => axum::body::to_bytes(response.into_body(), ERROR_TEXT_BYTES_MAX)
+            .await
+            .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_string())
+            .unwrap_or_default(),
+    };
+    let detail =
+        if said.is_empty() { "/openapi.json says what is served, and how it is asked for".into() } else { said };
+    Problem::new(status, code, title, detail).into_response()
+}
+
+/// A strong tag belongs to one sequence of bytes, so the compressed form has one of its own.
+fn tag_encoding(headers: &mut HeaderMap) {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()) else { return };
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"'));
+    if let Some(tag) = tag.map(|tag| format!("{tag}-{encoding}\"")).and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+        headers.insert(header::ETAG, tag);
+    }
 }
 
 /// For attempts to get in: applications, sessions, credentials.

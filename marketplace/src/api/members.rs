@@ -1,11 +1,13 @@
 //! Becoming a member, getting in, and what a member has.
 
 use super::{
-    ask::{Asked, id},
+    answer::Answer,
+    ask::{Asked, At, id},
     caller::{self, Caller, cookie, set_cookie},
-    json::{Answer, Strict},
     page::{self, PageQuery},
     problem::Problem,
+    shape,
+    strict::Strict,
 };
 use crate::{
     error::MarketError,
@@ -13,7 +15,7 @@ use crate::{
     market::{Market, clock_ms},
 };
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -34,10 +36,10 @@ pub struct ApplyRequest {
     #[schema(max_length = 160)]
     pub name: String,
     /// What kind of organisation it is.
-    #[schema(value_type = String, example = "business")]
+    #[schema(value_type = shape::PartyKind)]
     pub kind: PartyKind,
     /// Country whose law it is under.
-    #[schema(value_type = String, example = "ES")]
+    #[schema(value_type = shape::Country)]
     pub jurisdiction: Country,
     /// Whom to ask. Kept beside the ledger.
     #[serde(default)]
@@ -47,7 +49,7 @@ pub struct ApplyRequest {
 /// Applies for membership. The market makes a key and keeps it; after admission an operator issues a
 /// sign-in link. Who keeps its own key applies by `prepare` and `submit`.
 #[utoipa::path(post, path = "/api/v1/parties", tag = "parties", request_body = ApplyRequest,
-    responses((status = 201, description = "the application is on the ledger", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "the application is on the ledger", body = shape::Applied), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn apply(
     State(market): State<Market>,
     Strict { body, .. }: Strict<ApplyRequest>,
@@ -59,10 +61,10 @@ pub async fn apply(
 
 /// Issues a one-time sign-in link to a party whose key the market keeps. By an operator.
 #[utoipa::path(post, path = "/api/v1/parties/{party}/sign-in-links", tag = "parties", params(("party" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "the link; shown once", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "the link; shown once", body = shape::SignInLink), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn issue_link(
     State(market): State<Market>,
-    Path(party): Path<String>,
+    At(party): At<String>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {
     market.require(&caller.party, Role::Operator)?;
@@ -83,7 +85,7 @@ pub struct SessionRequest {
 
 /// Signs in by a link's token: spends it and sets the session's cookie.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "parties", request_body = SessionRequest,
-    responses((status = 201, description = "signed in; requests that change something carry `csrf` in `X-CSRF-Token`", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "signed in; requests that change something carry `csrf` in `X-CSRF-Token`", body = shape::SignedIn), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn sign_in(
     State(market): State<Market>,
     Strict { body, .. }: Strict<SessionRequest>,
@@ -97,7 +99,7 @@ pub async fn sign_in(
 
 /// Who the caller is.
 #[utoipa::path(get, path = "/api/v1/session", tag = "parties", security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "the caller", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the caller", body = shape::CallerView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn session(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
     let party = market.rows().party(&caller.party)?;
     let session = caller.session.map(|session| json!({ "csrf": session.csrf, "expires_ms": session.expires_ms }));
@@ -107,7 +109,7 @@ pub async fn session(State(market): State<Market>, caller: Caller) -> Result<Ans
 
 /// Signs out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "parties", security(("session" = [])),
-    responses((status = 200, description = "signed out", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "signed out", body = shape::Nothing), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn sign_out(State(market): State<Market>, _: Caller, headers: HeaderMap) -> Result<Response, MarketError> {
     if let Some(value) = cookie(&headers) {
         market.keys().sign_out(&value)?;
@@ -127,17 +129,15 @@ pub struct CredentialRequest {
     pub label: String,
     /// Days that it is valid, 1 to 90.
     pub days: u32,
-    /// For a party that keeps its own key: a signature (Ed25519) over `lonja/sign/transaction/v0`, a
-    /// zero byte, the network id, `lonja/credential/v0`, a zero byte, the party, the key, the time in
-    /// milliseconds (8 bytes, big-endian) and the market's base URL.
+    /// For a party that keeps its own key.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::KeyProof>)]
     pub proof: Option<KeyProof>,
 }
 
 /// Issues an API credential (PASETO v4.public). It is shown once.
 #[utoipa::path(post, path = "/api/v1/credentials", tag = "parties", request_body = CredentialRequest, security(("bearer" = []), ("session" = []), ()),
-    responses((status = 201, description = "the credential", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "the credential", body = shape::IssuedCredential), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn issue_credential(
     State(market): State<Market>,
     caller: Option<Caller>,
@@ -162,17 +162,17 @@ pub async fn issue_credential(
 
 /// The caller's credentials, without their tokens.
 #[utoipa::path(get, path = "/api/v1/credentials", tag = "parties", security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "credentials; at most 64 are valid at once", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "credentials; at most 64 are valid at once", body = shape::CredentialList), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn credentials(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
     Ok(Answer::ok(json!({ "items": market.keys().credentials(&caller.party)? })))
 }
 
 /// Withdraws a credential.
 #[utoipa::path(delete, path = "/api/v1/credentials/{credential}", tag = "parties", params(("credential" = String, Path, description = "its id")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "withdrawn", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "withdrawn", body = shape::Nothing), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn withdraw_credential(
     State(market): State<Market>,
-    Path(credential): Path<String>,
+    At(credential): At<String>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {
     market.keys().withdraw_credential(&caller.party, &credential)?;
@@ -181,14 +181,14 @@ pub async fn withdraw_credential(
 
 /// Makes and registers a pricing key for the caller, whose quotes are binding from then on.
 #[utoipa::path(post, path = "/api/v1/pricing-key", tag = "parties", security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "registered on the ledger", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "registered on the ledger", body = shape::Done), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn pricing_key(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
     Ok(Answer::created(json!({ "order": market.register_pricing(&caller.party).await? })))
 }
 
 /// What the caller has, in each currency.
 #[utoipa::path(get, path = "/api/v1/accounts", tag = "money", security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "balances in minor units", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "balances in minor units", body = shape::AccountList), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn accounts(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
     let accounts = market.rows().accounts(&caller.party)?;
     let row = |(currency, balance): &(Currency, contracts::money::Amount)| json!({ "currency": currency, "balance": balance, "shown": balance.display(*currency) });
@@ -198,10 +198,10 @@ pub async fn accounts(State(market): State<Market>, caller: Caller) -> Result<An
 
 /// Lines of one of the caller's accounts, newest first.
 #[utoipa::path(get, path = "/api/v1/accounts/{currency}/statement", tag = "money", params(("currency" = String, Path, description = "ISO 4217 code"), PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of the statement; each line says what it was for", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of the statement; each line says what it was for", body = shape::StatementPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn statement(
     State(market): State<Market>,
-    Path(currency): Path<String>,
+    At(currency): At<String>,
     Asked(query): Asked<PageQuery>,
     caller: Caller,
     uri: Uri,
@@ -214,7 +214,7 @@ pub async fn statement(
 
 /// What was refused to the caller, newest first.
 #[utoipa::path(get, path = "/api/v1/refusals", tag = "orders", params(PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of refusals", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of refusals", body = shape::RefusalPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn refusals(
     State(market): State<Market>,
     Asked(query): Asked<PageQuery>,
@@ -234,28 +234,27 @@ pub async fn refusals(
 #[serde(deny_unknown_fields)]
 pub struct PrepareRequest {
     /// Who will sign.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub party: PartyId,
     /// With which key.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub key: contracts::key::PublicKey,
     /// What to do, as its JSON: `{"action": "offer.withdraw", "offer": "..."}`.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Action>)]
     pub action: Option<contracts::action::Action>,
     /// Or a purchase: the market fills in revision and price.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<super::trade::OrderRequest>)]
     pub buy: Option<crate::market::BuyRequest>,
     /// Texts that are kept beside the ledger, by name.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
     pub side: Option<std::collections::BTreeMap<String, String>>,
 }
 
 /// Prepares an action for a party that keeps its own key: shows everything that will be signed.
 #[utoipa::path(post, path = "/api/v1/prepare", tag = "self-custody", request_body = PrepareRequest,
-    responses((status = 200, description = "what to sign, decoded and as bytes", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "what to sign, decoded and as bytes", body = shape::Prepared), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn prepare(
     State(market): State<Market>,
     Strict { body, .. }: Strict<PrepareRequest>,
@@ -285,18 +284,17 @@ pub async fn prepare(
 #[serde(deny_unknown_fields)]
 pub struct ActRequest {
     /// What to do, as its JSON.
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Action)]
     pub action: contracts::action::Action,
     /// Texts that are kept beside the ledger, by name.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
     pub side: Option<std::collections::BTreeMap<String, String>>,
 }
 
 /// Does any action with the caller's managed key: publish, revise, offer, state a legal basis, admit,
 /// mint and whatever else the rules have. `Idempotency-Key` makes its repetition harmless.
 #[utoipa::path(post, path = "/api/v1/actions", tag = "orders", request_body = ActRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "on the ledger", body = Value), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "on the ledger", body = shape::Done), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
 pub async fn act(
     State(market): State<Market>,
     caller: Caller,
@@ -338,8 +336,8 @@ fn with_side(
 }
 
 /// Hands in what a party signed itself. Handing the same in again gives the same answer.
-#[utoipa::path(post, path = "/api/v1/submit", tag = "self-custody", request_body = Object,
-    responses((status = 201, description = "on the ledger", body = Value), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/api/v1/submit", tag = "self-custody", request_body = shape::SignedAction,
+    responses((status = 201, description = "on the ledger", body = shape::Done), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
 pub async fn submit(
     State(market): State<Market>,
     Strict { body, .. }: Strict<crate::market::SignedAction>,

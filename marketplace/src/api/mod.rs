@@ -4,58 +4,44 @@
 //! elsewhere. Writes can be repeated under an `Idempotency-Key`; lists have opaque cursors and a
 //! documented maximum; times are RFC 3339 beside milliseconds; amounts are minor units in strings.
 
+mod answer;
 mod ask;
 pub mod caller;
 pub mod catalogue;
 mod consents;
 pub mod contents;
+mod dcat;
+mod document;
 mod guard;
-pub mod json;
 mod members;
+mod metrics;
 pub mod page;
 pub mod problem;
+mod shape;
+mod strict;
 mod trade;
 
 use crate::{market::Market, web};
 use axum::{
-    Extension, Json, Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
-    http::{HeaderMap, Method, StatusCode, Uri, header},
+    http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::get,
 };
+use document::{Described, Document};
 use guard::Guard;
 use problem::Problem;
-use std::sync::Arc;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, trace::TraceLayer};
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, Predicate},
+    },
+    trace::TraceLayer,
 };
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "lonja marketplace",
-        description = "A data market whose every promise can be checked. Errors are RFC 9457 problems with stable codes. Amounts are whole minor units in strings with an ISO 4217 code. Lists are pages: `limit` up to 200, `next` and `Link: rel=\"next\"` for the rest. `Idempotency-Key` makes repeating a write harmless: the same key and request give the same answer, another request 422, one that is still worked on 409."
-    ),
-    modifiers(&Security)
-)]
-struct Document;
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let components = document.components.get_or_insert_default();
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("PASETO v4.public").build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(caller::COOKIE)));
-        components.add_security_scheme("session", cookie);
-    }
-}
 
 /// Everything that the market serves.
 ///
@@ -63,24 +49,36 @@ impl Modify for Security {
 pub fn router(market: Market, behind_proxy: bool, explorer: Option<&str>) -> Router {
     let guard = Guard::new(behind_proxy);
     let (api, document) = documented(&guard).split_for_parts();
-    let document = Arc::new(document);
     let shared = web::shared(explorer);
     let entries = web::entries(&shared).layer(middleware::from_fn_with_state(guard.clone(), guard::entry));
     let pages = web::pages(&shared).merge(entries).layer(middleware::from_fn(guard::in_time));
-    api.route("/openapi.json", get(move || async move { Json((*document).clone()) }))
+    let routes = api
         .merge(pages)
         .merge(web::transfers(&shared))
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
+        .layer(Extension(Described::new(&document)))
+        .layer(Extension(guard.metrics()))
         .layer(Extension(shared))
-        .with_state(market)
-        .layer(CompressionLayer::new())
-        .layer(middleware::from_fn_with_state(guard, guard::every))
+        .with_state(market);
+    guarded(routes, guard)
+}
+
+/// What every request goes through, on its way in from the last line to the first.
+fn guarded(routes: Router, guard: Guard) -> Router {
+    routes
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(without_digest)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             let detail = "the market failed in this request; others are not affected";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail).into_response()
         }))
+        .layer(middleware::from_fn_with_state(guard, guard::every))
         .layer(TraceLayer::new_for_http())
+}
+
+/// `Content-Digest` speaks of the bytes as they are sent, so these are sent as they are.
+fn without_digest(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    !headers.contains_key("content-digest") && !headers.contains_key("repr-digest")
 }
 
 /// The routes with their description.
@@ -91,6 +89,8 @@ fn documented(guard: &Guard) -> OpenApiRouter<Market> {
         .routes(routes!(members::issue_credential))
         .layer(middleware::from_fn_with_state(guard.clone(), guard::entry));
     let quick = OpenApiRouter::new()
+        .routes(routes!(document::describe))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(catalogue::health))
         .routes(routes!(catalogue::market))
         .routes(routes!(catalogue::search))
@@ -159,4 +159,40 @@ async fn nothing_here(visit: web::Visit, headers: HeaderMap, uri: Uri) -> Respon
 async fn another_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}; /openapi.json says what it takes", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Another method", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{body::Body, extract::Request, routing::get};
+    use tower::ServiceExt;
+
+    async fn ask(request: Request) -> (u16, String, serde_json::Value) {
+        let routes = Router::new()
+            .route("/panic", get(|| async { [0][std::hint::black_box(1)].to_string() }))
+            .route("/plain", get(|| async { (StatusCode::BAD_REQUEST, "what a library says") }))
+            .route("/empty", get(|| async { StatusCode::NOT_ACCEPTABLE }));
+        let answer = guarded(routes, Guard::new(false)).oneshot(request).await.unwrap();
+        assert!(answer.headers().contains_key("x-request-id") && answer.headers().contains_key("ratelimit"));
+        let (status, kind) = (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_string());
+        let bytes = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        (status, kind, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn whatever_goes_wrong_is_a_problem() {
+        for (path, status, code) in
+            [("/panic", 500, "internal"), ("/plain", 400, "bad-request"), ("/empty", 406, "not-acceptable")]
+        {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let (got, kind, body) = ask(request).await;
+            assert_eq!(
+                (got, kind.as_str(), body["code"].as_str()),
+                (status, "application/problem+json", Some(code)),
+                "{path}"
+            );
+        }
+        let request = Request::builder().uri("/plain").body(Body::empty()).unwrap();
+        assert_eq!(ask(request).await.2["detail"], "what a library says");
+    }
 }

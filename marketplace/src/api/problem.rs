@@ -8,9 +8,69 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use contracts::rejection::Rejection;
 use ledger::api::client::ClientError;
 use serde::Serialize;
-use utoipa::ToSchema;
+use std::borrow::Cow;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type},
+    },
+};
+
+/// Every code there is and what it means; besides, each refusal of the rules is `refused-` and its name.
+pub const CODES: &[(&str, &str)] = &[
+    ("bad-request", "Bytes, a path or parameters cannot be understood."),
+    ("broke-off", "The body is not whole."),
+    ("bundle-too-large", "The evidence is larger than one file may be."),
+    ("busy", "Too much at once: try again."),
+    ("changed", "`If-Match` names a state that is over."),
+    ("cursor-over", "The view of the catalogue that the list was read from is kept no longer: start it again."),
+    ("delivery-over", "The delivery's time is over: ask for another."),
+    ("disk-full", "The market's disk is full."),
+    ("expired", "The transaction's time is over."),
+    ("forbidden", "Somebody else may do this."),
+    ("idempotency-key-missing", "A usable `Idempotency-Key` is needed."),
+    ("idempotency-key-reused", "The `Idempotency-Key` belongs to another request."),
+    ("in-progress", "The first request with this key is still worked on."),
+    ("internal", "The market or the node failed."),
+    ("invalid", "A value breaks a bound; `errors` says which."),
+    ("malformed", "A field of the transaction breaks a bound."),
+    ("media-type", "The body is of another media type."),
+    ("method", "The address takes other methods."),
+    ("no-block", "The ledger has no block yet."),
+    ("no-content", "There is nothing to download."),
+    ("node-unreachable", "The ledger's node is out of reach."),
+    ("not-acceptable", "It is not given in the form that `Accept` names."),
+    ("not-found", "There is no such thing, or the caller may not see it."),
+    ("not-signed-in", "Nobody is signed in."),
+    ("not-taken", "The ledger did not take the transaction in its time."),
+    ("not-valid", "A link, session, credential or proof is not valid, or no longer."),
+    ("pending", "Not decided yet."),
+    ("price-moved", "The price is another than the buyer expects."),
+    ("pruned", "The ledger keeps it no longer."),
+    ("quota", "The party's quota of transactions is used up."),
+    ("range", "The range lies outside of the content."),
+    ("bad-signature", "The signature does not verify."),
+    ("replayed", "The transaction is in the ledger already."),
+    ("self-custody", "The party keeps its own key: use `prepare` and `submit`."),
+    ("side-mismatch", "The texts are not those that the transaction commits to."),
+    ("stopped", "The node makes no blocks."),
+    ("timeout", "It took too long."),
+    ("too-large", "The body is too large."),
+    ("too-many", "There are as many as there may be."),
+    ("too-many-requests", "More requests than the limit: wait for `Retry-After`."),
+    ("undecided", "It is stored and goes on, or nobody could say yes: ask again."),
+    ("undecodable", "The bytes are no transaction."),
+    ("unknown-key", "The key is not the party's."),
+    ("unknown-party", "The party is not known."),
+    ("unsealed", "The block is being sealed."),
+    ("valid-too-long", "The transaction would be valid for too long."),
+    ("waiting", "The transaction waits already."),
+    ("wrong-network", "The transaction was made for another network."),
+];
 
 /// What went wrong. `code` never changes its meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,6 +85,7 @@ pub struct Problem {
     /// What is wrong here, and what to do about it.
     pub detail: String,
     /// A stable word for the kind.
+    #[schema(value_type = Code)]
     pub code: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
@@ -34,6 +95,29 @@ pub struct Problem {
     /// The transaction that was refused; its receipt proves the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
+}
+
+/// The codes, in the API's document.
+pub struct Code;
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let one = |code: String, meaning: &str| {
+            let word = ObjectBuilder::new().schema_type(SchemaType::new(Type::String)).enum_values(Some([code]));
+            Schema::from(word.description(Some(meaning)).build())
+        };
+        let ours = CODES.iter().map(|(code, meaning)| one((*code).into(), meaning));
+        let refusals =
+            Rejection::CODES.iter().map(|(_, name)| one(format!("refused-{}", kebab(name)), "A rule said no."));
+        let all = ours.chain(refusals).fold(OneOfBuilder::new(), |all, one| all.item(one));
+        all.description(Some("A stable word. It never changes its meaning; new ones may come.")).into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Code")
+    }
 }
 
 /// A fault of a field.
@@ -137,6 +221,7 @@ impl From<&MarketError> for Problem {
             MarketError::Objects(error) => objects(error),
             MarketError::Delivery(error) => delivery(error),
             MarketError::Vault(error) => vault(error),
+            MarketError::Search(SearchError::Gone) => of(StatusCode::GONE, "cursor-over", "The list is read no longer"),
             MarketError::Search(SearchError::TooFar { .. } | SearchError::TooManyFilters { .. }) => {
                 Self::bad_request(chain(error))
             }
@@ -206,7 +291,7 @@ fn delivery(error: &DeliveryError) -> Problem {
     match error {
         DeliveryError::Undecided(_) => of(StatusCode::SERVICE_UNAVAILABLE, "undecided", "Nobody could say yes"),
         DeliveryError::Refused { code, .. } => {
-            let kind = contracts::rejection::Rejection::name_of(*code).unwrap_or("Unknown");
+            let kind = Rejection::name_of(*code).unwrap_or("Unknown");
             of(StatusCode::FORBIDDEN, &format!("refused-{}", kebab(kind)), "Refused by the rules of the market")
         }
         DeliveryError::Over { .. } => of(StatusCode::GONE, "delivery-over", "The delivery's time is over"),
@@ -249,7 +334,7 @@ fn node(error: &ClientError) -> Problem {
 }
 
 /// `QuoteExpired` as `quote-expired`.
-fn kebab(name: &str) -> String {
+pub fn kebab(name: &str) -> String {
     let mut text = String::new();
     for (at, letter) in name.char_indices() {
         if letter.is_ascii_uppercase() && at > 0 {
@@ -263,7 +348,6 @@ fn kebab(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contracts::rejection::Rejection;
 
     #[test]
     fn a_refusal_keeps_its_name_and_says_what_to_do() {

@@ -1,11 +1,13 @@
 //! Quotes, orders, agreements.
 
 use super::{
-    ask::{Asked, id},
+    answer::Answer,
+    ask::{Asked, At, id},
     caller::{self, Caller},
-    json::{Answer, Strict},
     page::{self, PageQuery},
     problem::Problem,
+    shape,
+    strict::Strict,
 };
 use crate::{
     error::MarketError,
@@ -13,7 +15,7 @@ use crate::{
     rows::AgreementSide,
 };
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, Uri},
     response::Response,
 };
@@ -31,7 +33,7 @@ use utoipa::{IntoParams, ToSchema};
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequest {
     /// Which offer.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Id)]
     pub offer: OfferId,
     /// How many periods; 1 where it is left out.
     #[serde(default)]
@@ -40,7 +42,7 @@ pub struct QuoteRequest {
 
 /// Gives a price, signed where the provider left a pricing key here. Nothing is reserved by it.
 #[utoipa::path(post, path = "/api/v1/quotes", tag = "orders", request_body = QuoteRequest, security(("bearer" = []), ("session" = []), ()),
-    responses((status = 200, description = "the price; `has_content` says whether there is anything to download", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the price; `has_content` says whether there is anything to download", body = shape::QuoteView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn quote(
     State(market): State<Market>,
     caller: Option<Caller>,
@@ -55,21 +57,25 @@ pub async fn quote(
 #[expect(dead_code, reason = "describes `BuyRequest` in the API's document")]
 pub struct OrderRequest {
     /// Which offer.
+    #[schema(value_type = shape::Id)]
     offer: String,
     /// The revision that the buyer has read.
     revision: Option<u32>,
     /// What for, as `research`.
+    #[schema(value_type = shape::Purpose)]
     purpose: String,
     /// How many periods; 1 where it is left out.
     periods: Option<u32>,
     /// What the buyer expects to pay, in minor units, as a string.
+    #[schema(value_type = Option<shape::Amount>)]
     amount: Option<String>,
     /// The `signed` of a quote.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::SignedQuote>)]
     quote: Option<()>,
     /// Why personal data are needed.
     justification: Option<String>,
     /// The buyer knows that there is nothing to download.
+    #[schema(required = false)]
     acknowledge_no_content: bool,
 }
 
@@ -78,7 +84,7 @@ pub struct OrderRequest {
 /// while the first is worked on 409.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", request_body = OrderRequest, security(("bearer" = []), ("session" = [])),
     params(("Idempotency-Key" = String, Header, description = "1 to 255 visible characters")),
-    responses((status = 201, description = "bought", body = Value), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "bought", body = shape::Bought), (status = "default", description = "a problem; a refusal by the rules names its transaction", body = Problem, content_type = "application/problem+json")))]
 pub async fn buy(
     State(market): State<Market>,
     caller: Caller,
@@ -91,7 +97,7 @@ pub async fn buy(
 
 /// The caller's orders, newest first: every signed action that went through the market.
 #[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of orders", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of orders", body = shape::OrderPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn orders(
     State(market): State<Market>,
     Asked(query): Asked<PageQuery>,
@@ -99,20 +105,15 @@ pub async fn orders(
     uri: Uri,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
-    let before = query.cursor.as_deref().map(hex::decode).transpose();
-    let before = before.map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
+    let before = query.cursor.as_deref().map(|cursor| page::open(b'o', cursor)).transpose()?;
     let (orders, next) = market.orders().of(&caller.party, before.as_deref(), query.limit()?)?;
-    Ok(page::list(&orders, next.map(hex::encode), market.tip().height, &uri, &asked))
+    Ok(page::list(&orders, next.map(|next| page::seal(b'o', &next)), market.tip().height, &uri, &asked))
 }
 
 /// One of the caller's orders.
 #[utoipa::path(get, path = "/api/v1/orders/{order}", tag = "orders", params(("order" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "the order", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
-pub async fn order(
-    State(market): State<Market>,
-    Path(order): Path<String>,
-    caller: Caller,
-) -> Result<Answer, MarketError> {
+    responses((status = 200, description = "the order", body = shape::Order), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn order(State(market): State<Market>, At(order): At<String>, caller: Caller) -> Result<Answer, MarketError> {
     let order: TransactionId = id("order", &order)?;
     let found = market.orders().get(&order)?.filter(|order| order.party == caller.party);
     Ok(Answer::ok(found.ok_or(MarketError::NotFound("order"))?))
@@ -120,8 +121,8 @@ pub async fn order(
 
 /// The ledger's receipt for a transaction, in its binary form as hexadecimal. Anybody may have it.
 #[utoipa::path(get, path = "/api/v1/transactions/{transaction}/receipt", tag = "orders", params(("transaction" = String, Path, description = "64 hexadecimal digits")),
-    responses((status = 200, description = "the receipt; `lonja verify` checks it offline", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
-pub async fn receipt(State(market): State<Market>, Path(transaction): Path<String>) -> Result<Answer, MarketError> {
+    responses((status = 200, description = "the receipt; `lonja verify` checks it offline", body = shape::ReceiptView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+pub async fn receipt(State(market): State<Market>, At(transaction): At<String>) -> Result<Answer, MarketError> {
     let transaction: TransactionId = id("transaction", &transaction)?;
     let committed = market.client().committed(transaction).await?.ok_or(MarketError::NotFound("transaction"))?;
     Ok(Answer::ok(json!({
@@ -149,7 +150,7 @@ pub struct AgreementQuery {
 
 /// The caller's agreements, newest first.
 #[utoipa::path(get, path = "/api/v1/agreements", tag = "agreements", params(AgreementQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of agreements", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of agreements", body = shape::AgreementPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn agreements(
     State(market): State<Market>,
     Asked(query): Asked<AgreementQuery>,
@@ -175,10 +176,10 @@ fn view(market: &Market, id: &AgreementId, agreement: &Agreement) -> Value {
 
 /// One agreement: for its buyer and its provider.
 #[utoipa::path(get, path = "/api/v1/agreements/{agreement}", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "the agreement with its terms and its newest 50 deliveries; `more_deliveries` is the cursor for the list of the rest", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the agreement with its terms and its newest 50 deliveries; `more_deliveries` is the cursor for the list of the rest", body = shape::AgreementView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn agreement(
     State(market): State<Market>,
-    Path(agreement): Path<String>,
+    At(agreement): At<String>,
     caller: Caller,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
@@ -262,10 +263,10 @@ pub struct RenewRequest {
 
 /// Prolongs a subscription. `Idempotency-Key` is required.
 #[utoipa::path(post, path = "/api/v1/agreements/{agreement}/renew", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), ("Idempotency-Key" = String, Header, description = "1 to 255 visible characters")), request_body = RenewRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "prolonged", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "prolonged", body = shape::Done), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn renew(
     State(market): State<Market>,
-    Path(agreement): Path<String>,
+    At(agreement): At<String>,
     caller: Caller,
     headers: HeaderMap,
     Strict { body, digest }: Strict<RenewRequest>,
@@ -280,16 +281,16 @@ pub async fn renew(
 #[serde(deny_unknown_fields)]
 pub struct RevokeRequest {
     /// `by-buyer`, `breach`, `legal` or `quality`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::RevocationReason)]
     pub reason: RevocationReason,
 }
 
 /// Ends an agreement before its time: by its provider, or by its buyer who gives it back.
 #[utoipa::path(post, path = "/api/v1/agreements/{agreement}/revoke", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits")), request_body = RevokeRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "ended", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "ended", body = shape::Done), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn revoke(
     State(market): State<Market>,
-    Path(agreement): Path<String>,
+    At(agreement): At<String>,
     caller: Caller,
     headers: HeaderMap,
     Strict { body, digest }: Strict<RevokeRequest>,

@@ -22,7 +22,7 @@ pub use view::{DatasetView, OFFERS_SHOWN, VersionView};
 use crate::{
     error::MarketError,
     keys::{Keys, MasterKey},
-    objects::Objects,
+    objects::{Objects, Place},
     orders::Orders,
     own::Own,
     rows::{Rows, Tip},
@@ -72,6 +72,8 @@ pub struct Parts<'a> {
     pub dir: &'a Path,
     /// Seals managed keys; derives the key of credentials.
     pub master: &'a MasterKey,
+    /// Where contents are kept; in the market's folder where it is not said.
+    pub objects: Option<&'a Place>,
     /// What uploads may take.
     pub uploads: crate::objects::Limits,
     /// Tells the time.
@@ -96,7 +98,11 @@ impl Market {
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
-        let objects = Objects::open(&dir.join("objects"), parts.uploads)?;
+        let folder = dir.join("objects");
+        let objects = match parts.objects {
+            Some(place) => Objects::open_at(place, &folder, parts.uploads)?,
+            None => Objects::open(&folder, parts.uploads)?,
+        };
         let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
@@ -119,6 +125,11 @@ impl Market {
     /// Up to which block everything that is shown is true.
     pub fn tip(&self) -> Tip {
         self.0.rows.tip()
+    }
+
+    /// Up to which block search shows the market too.
+    pub fn shown(&self) -> Height {
+        *self.0.shown.borrow()
     }
 
     /// The read model.

@@ -33,11 +33,7 @@ pub struct Audited {
 pub fn audit(folder: &Path) -> io::Result<Audited> {
     let mut audited = Audited::default();
     let mut names = Vec::new();
-    let whole = folder.join("whole");
-    if !whole.exists() {
-        return Ok(audited);
-    }
-    for shelf in sorted(&whole)? {
+    for shelf in sorted(folder)? {
         if !shelf.is_dir() {
             audited.findings.push((shelf, "does not belong here".into()));
             continue;
@@ -121,7 +117,7 @@ mod tests {
         let objects = Objects::open(dir.path(), Limits::of(1 << 20)).unwrap();
         let content: Vec<u8> = (0..70_000u32).map(|n| ((n * 7) >> 3) as u8).collect();
         let stored = objects.put(&content).await.unwrap();
-        let clean = audit(dir.path()).unwrap();
+        let clean = audit(&dir.path().join("whole")).unwrap();
         assert_eq!((clean.contents, clean.bytes, clean.findings.len()), (1, 70_000, 0));
         let name = stored.blake3.to_string();
         for file in [name.clone(), format!("{name}{OUTBOARD}")] {
@@ -131,14 +127,14 @@ mod tests {
                 let mut wrong = good.clone();
                 wrong[at] ^= 1;
                 fs::write(&path, &wrong).unwrap();
-                let found = audit(dir.path()).unwrap().findings;
+                let found = audit(&dir.path().join("whole")).unwrap().findings;
                 assert!(found.len() == 1 && format!("{found:?}").contains(&name), "byte {at} of {file}: {found:?}");
             }
             fs::remove_file(&path).unwrap();
-            assert_eq!(audit(dir.path()).unwrap().findings.len(), 1, "{file} is gone");
+            assert_eq!(audit(&dir.path().join("whole")).unwrap().findings.len(), 1, "{file} is gone");
             fs::write(&path, &good).unwrap();
         }
         fs::write(dir.path().join("whole").join(&name[..2]).join("stranger"), b"x").unwrap();
-        assert_eq!(audit(dir.path()).unwrap().findings.len(), 1);
+        assert_eq!(audit(&dir.path().join("whole")).unwrap().findings.len(), 1);
     }
 }

@@ -7,6 +7,7 @@
 //! This module never decides who may read; [`crate::delivery`] does.
 
 mod audit;
+mod place;
 mod slice;
 mod sweep;
 #[cfg(test)]
@@ -14,13 +15,14 @@ mod tests;
 mod upload;
 
 pub use audit::{Audited, audit};
+pub use place::{Bucket, Place};
 use slice::Window;
 pub use slice::{Slice, verify_slice};
 pub use upload::{Upload, next_piece};
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
 use contracts::id::{Blake3, Digest};
-use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path as ObjectPath};
 use serde::Serialize;
 use std::{
     path::{Path, PathBuf},
@@ -141,13 +143,20 @@ impl Objects {
     /// # Errors
     /// [`ObjectsError`].
     pub fn open(folder: &Path, limits: Limits) -> Result<Self, ObjectsError> {
-        let (whole, aside) = (folder.join("whole"), folder.join("aside"));
-        std::fs::create_dir_all(&whole)?;
+        Self::open_at(&Place::Folder(folder.join("whole")), folder, limits)
+    }
+
+    /// Contents at `place`; uploads under way lie in `folder`.
+    ///
+    /// # Errors
+    /// [`ObjectsError`].
+    pub fn open_at(place: &Place, folder: &Path, limits: Limits) -> Result<Self, ObjectsError> {
+        let aside = folder.join("aside");
         std::fs::create_dir_all(&aside)?;
-        sweep::sweep(&aside, &whole)?;
-        let store = LocalFileSystem::new_with_prefix(&whole)?.with_fsync(true);
+        let store = place.open()?;
+        sweep::sweep(&aside, place.folder())?;
         Ok(Self {
-            store: Arc::new(store),
+            store,
             aside: Arc::new(aside),
             limits,
             uploads: Arc::new(Semaphore::new(crate::limits::UPLOADS_RUNNING_MAX)),
@@ -158,6 +167,14 @@ impl Objects {
     /// What an upload may take.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Can the place be reached, and does it let us in?
+    ///
+    /// # Errors
+    /// [`ObjectsError::Store`].
+    pub async fn answers(&self) -> Result<(), ObjectsError> {
+        place::answers(self.store.as_ref()).await
     }
 
     /// Is the whole content here? Looked up at every request: a content may be taken away.

@@ -25,14 +25,15 @@ pub(super) struct Swept {
     pub finished: u64,
 }
 
-/// Sweeps `aside` and `whole`. Nobody else may be at work in them.
-pub(super) fn sweep(aside: &Path, whole: &Path) -> io::Result<Swept> {
+/// Sweeps `aside` and, where contents lie in a folder, that. Nobody else may be at work in them. What an
+/// upload left in a bucket is the bucket's to remove, see [`super::place`].
+pub(super) fn sweep(aside: &Path, whole: Option<&Path>) -> io::Result<Swept> {
     let mut swept = Swept::default();
     for entry in fs::read_dir(aside)? {
         fs::remove_file(entry?.path())?;
         swept.removed += 1;
     }
-    for shelf in fs::read_dir(whole)? {
+    for shelf in whole.map(fs::read_dir).transpose()?.into_iter().flatten() {
         let shelf = shelf?.path();
         if shelf.is_dir() {
             sweep_shelf(&shelf, &mut swept)?;

@@ -4,12 +4,13 @@ use super::{
     SearchError,
     document::{Document, Facet},
     schema::{self, FACET, Fields, SEPARATOR, UPDATED, exact_key, facet_key},
+    views::{View, Views},
 };
 use contracts::id::{DatasetId, Height};
 use parking_lot::{Mutex, RwLock};
 use std::{collections::HashMap, path::Path, sync::Arc};
 use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, SegmentReader, TantivyDocument, TantivyError, Term,
+    Index, IndexReader, IndexWriter, ReloadPolicy, SegmentReader, TantivyDocument, TantivyError, Term,
     directory::MmapDirectory, index::SegmentId,
 };
 
@@ -23,6 +24,9 @@ pub struct Search {
     reader: IndexReader,
     writer: Mutex<IndexWriter>,
     columns: RwLock<HashMap<SegmentId, Arc<Column>>>,
+    /// What searches read from.
+    pub(super) shown: RwLock<View>,
+    pub(super) views: Mutex<Views>,
 }
 
 /// Facet values of the documents of one segment, in memory: a query counts tens of thousands of
@@ -61,7 +65,10 @@ impl Search {
         }
         let writer = index.writer_with_num_threads(1, WRITER_BYTES)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let shown = RwLock::new(View { at: 0, searcher: reader.searcher() });
         let search = Self {
+            shown,
+            views: Mutex::default(),
             fields: Fields::new(),
             index,
             reader,
@@ -187,13 +194,10 @@ impl Search {
             writer.merge(&segments).wait()?;
         }
         // Readers of the old segments keep their files alive, so they are let go first.
+        self.views.lock().clear();
         self.refresh()?;
         writer.garbage_collect_files().wait()?;
         Ok(())
-    }
-
-    pub(super) fn searcher(&self) -> Searcher {
-        self.reader.searcher()
     }
 
     /// Shows what was committed and loads the columns of new segments.
@@ -205,6 +209,8 @@ impl Search {
             next.insert(segment.segment_id(), self.column(segment)?);
         }
         *self.columns.write() = next;
+        let at = self.index.load_metas()?.payload.and_then(|payload| payload.parse().ok()).unwrap_or(0);
+        *self.shown.write() = View { at, searcher };
         Ok(())
     }
 

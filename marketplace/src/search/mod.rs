@@ -14,6 +14,7 @@ mod index;
 mod parse;
 mod query;
 mod schema;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,9 @@ pub enum SearchError {
         /// How far it reaches.
         most: usize,
     },
+    /// The page before is too old.
+    #[error("the catalogue has changed and the view that this search read from is kept no longer: start it again")]
+    Gone,
     /// More filters than one search takes.
     #[error("a search takes at most {most} filters")]
     TooManyFilters {

@@ -12,7 +12,7 @@ use super::{
     index::Search,
     schema::{TITLE_KEY, UPDATED, facet_key},
 };
-use contracts::id::DatasetId;
+use contracts::id::{DatasetId, Height};
 use std::collections::HashMap;
 use tantivy::{
     DocAddress, Order, Searcher, TantivyDocument, Term,
@@ -109,6 +109,15 @@ impl Search {
     /// # Errors
     /// [`SearchError::TooFar`] past [`REACH_MAX`], [`SearchError::TooManyFilters`], [`SearchError::Read`].
     pub fn query(&self, query: &Query) -> Result<Results, SearchError> {
+        Ok(self.query_at(query, None)?.0)
+    }
+
+    /// As [`Search::query`], in the index as it was at block `at`, for those who read on; and the block
+    /// that the next page is to name.
+    ///
+    /// # Errors
+    /// [`SearchError::Gone`] where that view is kept no longer, and as [`Search::query`].
+    pub fn query_at(&self, query: &Query, at: Option<Height>) -> Result<(Results, Height), SearchError> {
         let limit = query.limit.min(LIMIT_MAX);
         if query.offset.saturating_add(limit) > REACH_MAX {
             return Err(SearchError::TooFar { most: REACH_MAX });
@@ -117,21 +126,26 @@ impl Search {
         if query.filters.len() > FILTERS_MAX {
             return Err(SearchError::TooManyFilters { most: FILTERS_MAX });
         }
-        self.answer(query, limit).map_err(SearchError::Read)
+        let view = self.view(at)?;
+        let results = self.answer(&view.searcher, query, limit).map_err(SearchError::Read)?;
+        let at = view.at;
+        if !results.hits.is_empty() && query.offset + results.hits.len() < results.total {
+            self.keep(view);
+        }
+        Ok((results, at))
     }
 
-    fn answer(&self, query: &Query, limit: usize) -> tantivy::Result<Results> {
-        let searcher = self.searcher();
+    fn answer(&self, searcher: &Searcher, query: &Query, limit: usize) -> tantivy::Result<Results> {
         let filters = self.filters(&query.filters);
-        let Some(asked) = self.asked(&searcher, &query.text)? else {
-            return self.collect(&searcher, &conjunction(Box::new(AllQuery), &filters), query, limit);
+        let Some(asked) = self.asked(searcher, &query.text)? else {
+            return self.collect(searcher, &conjunction(Box::new(AllQuery), &filters), query, limit);
         };
         let strict = conjunction(self.main(&asked, true), &filters);
-        let mut results = self.collect(&searcher, &strict, query, limit)?;
+        let mut results = self.collect(searcher, &strict, query, limit)?;
         if results.total < WIDEN_BELOW && asked.words.len() > 1 {
             let wide = conjunction(self.main(&asked, false), &filters);
             let before = results.total;
-            results = self.collect(&searcher, &wide, query, limit)?;
+            results = self.collect(searcher, &wide, query, limit)?;
             results.widened = results.total > before;
         }
         results.guessed = asked.guessed;

@@ -253,6 +253,24 @@ fn order_and_pages() {
 }
 
 #[test]
+fn whoever_reads_on_reads_what_the_first_page_was_cut_from() {
+    let listings: Vec<Document> = (1..=6).map(|number| listing(number, &format!("Rain {number}"), "", &[])).collect();
+    let (_dir, search) = index(&listings);
+    let query = |offset| Query { text: "rain".into(), sort: Sort::Title, offset, limit: 2, ..Query::default() };
+    let (first, at) = search.query_at(&query(0), None).unwrap();
+    assert_eq!((ids(&first)[0].0[0], at), (1, 1));
+    search.apply(&[listing(9, "Rain 0", "", &[])], &[listings[0].dataset], 2).unwrap();
+    let numbers = |results: &Results| ids(results).iter().map(|id| id.0[0]).collect::<Vec<_>>();
+    let (second, at) = search.query_at(&query(2), Some(at)).unwrap();
+    assert_eq!((numbers(&second), second.total, at), (vec![3, 4], 6, 1));
+    assert_eq!(numbers(&search.query_at(&query(0), None).unwrap().0), [9, 2]);
+    // What was taken down is read by nobody any more, also not by those who had begun.
+    search.compact().unwrap();
+    assert!(matches!(search.query_at(&query(4), Some(1)), Err(SearchError::Gone)));
+    assert!(matches!(search.query_at(&query(4), Some(7)), Err(SearchError::Gone)));
+}
+
+#[test]
 fn rows_and_cursor_survive_a_restart_together() {
     let dir = tempfile::tempdir().unwrap();
     let first = listing(1, "Rain", "", &[(Facet::PriceForm, "free")]);
@@ -283,7 +301,7 @@ fn nothing_of_a_removed_text_is_left_in_the_files() {
     let (dir, search) = index(&[listing(1, "Rain", "zanzibarquux", &[]), listing(2, "Snow", "", &[])]);
     let known = |search: &Search| {
         let term = tantivy::Term::from_field_text(search.fields.outline, "zanzibarquux");
-        let searcher = search.searcher();
+        let searcher = search.shown.read().searcher.clone();
         searcher
             .segment_readers()
             .iter()

@@ -4,10 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod access;
+mod bucket;
 mod buying;
+mod contract;
+mod conventions;
+mod document;
+mod limits;
 mod lists;
 mod orders;
 mod pages;
+mod s3;
+mod schema;
 mod support;
 mod trade;
 mod visitor;

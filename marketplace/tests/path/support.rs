@@ -1,5 +1,6 @@
 //! A network and a market in folders of their own, and callers of its API.
 
+use super::contract::{Contract, Exchange};
 use contracts::{
     action::Action,
     id::{BankReference, DatasetId, Digest, PartyId},
@@ -16,9 +17,16 @@ use marketplace::{
     Config, Running,
     keys::{Keys, MasterKey},
     market::{Clock, clock_ms},
+    objects::Place,
 };
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +38,11 @@ pub struct World {
     pub http: reqwest::Client,
     /// What tells the market the time.
     pub clock: Clock,
+    pub objects: Option<Place>,
+    /// The market's document, which every answer is held against.
+    pub contract: Contract,
+    /// Operations that were answered as asked.
+    pub answered: Mutex<BTreeSet<String>>,
 }
 
 /// An answer: status, body, headers.
@@ -54,11 +67,20 @@ impl Got {
 
 impl World {
     pub async fn start() -> Self {
-        Self::at(clock_ms).await
+        Self::with(clock_ms, None).await
     }
 
     /// A world whose market lives at another time than its ledger.
     pub async fn at(clock: Clock) -> Self {
+        Self::with(clock, None).await
+    }
+
+    /// A market that keeps contents at `objects`.
+    pub async fn start_on(objects: Option<Place>) -> Self {
+        Self::with(clock_ms, objects).await
+    }
+
+    async fn with(clock: Clock, objects: Option<Place>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::start(&folder.path().join("node")).await;
         let mut world = Self {
@@ -68,8 +90,13 @@ impl World {
             shutdown: CancellationToken::new(),
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             clock,
+            objects,
+            contract: Contract(Value::Null),
+            answered: Mutex::default(),
         };
         world.start_market().await;
+        let document = world.http.get(world.url("/openapi.json")).send().await.unwrap();
+        world.contract = Contract::new(document.json().await.unwrap());
         world
     }
 
@@ -81,6 +108,7 @@ impl World {
         config.upload_bytes_max = 4 << 20;
         config.upload_idle_max = std::time::Duration::from_secs(1);
         config.clock = self.clock;
+        config.objects = self.objects.clone();
         config
     }
 
@@ -132,10 +160,24 @@ impl World {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
-        let answer = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let sent = request.body().and_then(|body| body.as_bytes()).map(<[u8]>::to_vec);
+        let (method, path) = (request.method().to_string(), request.url().path().to_string());
+        let answer = client.execute(request).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let bytes = answer.bytes().await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let (sent, bytes) = (sent.as_deref(), bytes.as_ref());
+        let exchange = Exchange { method: &method, path: &path, sent, status, headers: &headers, bytes };
+        if let Err(error) = self.contract.check(&exchange) {
+            panic!("{method} {path}: {status} is not as described: {error}\n{}", String::from_utf8_lossy(bytes));
+        }
+        if status < 300
+            && let Some(operation) = self.contract.operation(&method.to_ascii_lowercase(), &path)
+        {
+            self.answered.lock().unwrap().insert(operation["operationId"].as_str().unwrap().into());
+        }
+        let body = serde_json::from_slice(bytes).unwrap_or(Value::Null);
         Got { status, body, headers }
     }
 

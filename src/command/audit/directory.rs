@@ -7,9 +7,9 @@ use crate::{
     progress,
 };
 use contracts::id::Digest;
-use genesis::{Keyring, Layout, Passphrase, TrustAnchor};
+use genesis::{Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
 use ledger::audit::{self, Findings, Replayed, Report};
-use marketplace::keys::MasterKey;
+use marketplace::{audit::Contents, keys::MasterKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,7 @@ pub struct Services {
 struct Places {
     node: PathBuf,
     market: PathBuf,
+    contents: Contents,
     explorer: PathBuf,
     scratch: PathBuf,
 }
@@ -51,6 +52,11 @@ pub async fn audit(
     let places = Places {
         node: layout.data_path(&config.node.data),
         market: layout.data_path(&config.market.data),
+        contents: match &config.market.objects {
+            None => Contents::Beside,
+            Some(Configured::Local { folder }) => Contents::Folder(layout.data_path(folder)),
+            Some(Configured::S3(bucket)) => Contents::Bucket(bucket.bucket.clone()),
+        },
         explorer: layout.data_path(&config.explorer.data),
         scratch: scratch.to_path_buf(),
     };
@@ -116,7 +122,8 @@ fn services(
         Problem::new(format!("cannot audit: {error}")).help("stop marketplace and explorer first").exits(Exit::File)
     };
     let mut market =
-        marketplace::audit::folder(&places.market, replayed, master, market_scratch).map_err(|error| in_use(&error))?;
+        marketplace::audit::folder(&places.market, &places.contents, replayed, master, market_scratch)
+            .map_err(|error| in_use(&error))?;
     findings.extend(within(&places.market, std::mem::take(&mut market.findings)));
     let mut explorer =
         explorer::audit::folder(&places.explorer, replayed, explorer_scratch).map_err(|error| in_use(&error))?;

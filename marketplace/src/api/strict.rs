@@ -1,4 +1,4 @@
-//! JSON in and out: strict when it comes in, complete when it goes out.
+//! JSON that comes in: strict.
 //!
 //! A key that stands twice in one object is an error with its place: which of the two was meant is
 //! anybody's guess, and two readers guess differently.
@@ -6,17 +6,13 @@
 use super::problem::Problem;
 use crate::limits::{JSON_BYTES_MAX, JSON_DEPTH_MAX};
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::{FromRequest, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{StatusCode, header},
 };
 use contracts::id::Digest;
-use serde::{
-    Serialize,
-    de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::Value;
+use futures_util::StreamExt;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt};
 
 /// A request's JSON body, and the digest by which its repetition is recognised.
@@ -33,7 +29,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Strict<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        if !kind.trim_start().to_ascii_lowercase().starts_with("application/json") {
+        if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
             let detail = "the body is JSON: send it with `Content-Type: application/json`";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Not JSON", detail));
         }
@@ -47,16 +43,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Strict<T> {
             b"\0",
             &bytes,
         ]);
+        // serde reads a list as an object whose names were left out.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            let detail = "a request is a JSON object, not a list";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value breaks a bound", detail));
+        }
         Ok(Self { body: parse(&bytes)?, digest })
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, JSON_BYTES_MAX).await.map_err(|_| {
-        let detail =
-            format!("the body is cut off, or has more than the {JSON_BYTES_MAX} bytes that a request may have");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
-    })
+async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut pieces) = (Vec::new(), body.into_data_stream());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| {
+            let detail = format!("the body is cut off after {} bytes: {error}", bytes.len());
+            Problem::new(StatusCode::BAD_REQUEST, "broke-off", "The request broke off", detail)
+        })?;
+        if bytes.len() + piece.len() > JSON_BYTES_MAX {
+            let detail = format!("a request has at most {JSON_BYTES_MAX} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
 }
 
 /// Parses JSON strictly: no key twice, no nesting beyond the limit, no bytes after it, no unknown
@@ -149,87 +158,10 @@ impl<'de> Visitor<'de> for Scan {
     }
 }
 
-/// An answer. Times in milliseconds get an RFC 3339 twin beside them.
-pub struct Answer {
-    status: StatusCode,
-    value: Value,
-}
-
-impl Answer {
-    /// 200 with `value`.
-    pub fn ok(value: impl Serialize) -> Self {
-        Self::with(StatusCode::OK, value)
-    }
-
-    /// 201 with `value`.
-    pub fn created(value: impl Serialize) -> Self {
-        Self::with(StatusCode::CREATED, value)
-    }
-
-    fn with(status: StatusCode, value: impl Serialize) -> Self {
-        let mut value = serde_json::to_value(value).expect("answers are plain values");
-        add_times(&mut value);
-        Self { status, value }
-    }
-
-    /// With a strong ETag; 304 where the reader has it already.
-    pub fn tagged(self, asked: &HeaderMap) -> Response {
-        let body = self.value.to_string();
-        let tag = format!("\"{}\"", &blake3::hash(body.as_bytes()).to_hex()[..32]);
-        let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let same = known.flat_map(|value| value.split(',')).map(str::trim);
-        let same =
-            same.map(|value| value.strip_prefix("W/").unwrap_or(value)).any(|value| value == "*" || value == tag);
-        let etag = HeaderValue::from_str(&tag).expect("hexadecimal digits in quotes are a header value");
-        let mut response =
-            if same { StatusCode::NOT_MODIFIED.into_response() } else { json_response(self.status, body) };
-        response.headers_mut().insert(header::ETAG, etag);
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        response
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        json_response(self.status, self.value.to_string())
-    }
-}
-
-fn json_response(status: StatusCode, body: String) -> Response {
-    let mut response = (status, body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// Beside `end_ms: 1800000000000` puts `end: "2027-01-15T08:00:00Z"`. What is signed stays as it is.
-fn add_times(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(add_times),
-        Value::Object(entries) => {
-            let twins: Vec<(String, Value)> = entries.iter().filter_map(|(name, value)| twin(name, value)).collect();
-            for (name, value) in entries.iter_mut() {
-                if name != "signed" && name != "transaction" && name != "quote" {
-                    add_times(value);
-                }
-            }
-            for (name, value) in twins {
-                entries.entry(name).or_insert(value);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn twin(name: &str, value: &Value) -> Option<(String, Value)> {
-    let name = name.strip_suffix("_ms")?;
-    let time = jiff::Timestamp::from_millisecond(value.as_i64()?).ok()?;
-    Some((name.to_string(), Value::String(time.to_string())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn a_key_that_stands_twice_is_refused_wherever_it_stands() {
@@ -248,14 +180,5 @@ mod tests {
         assert!(parse::<Value>(deep(JSON_DEPTH_MAX + 1).as_bytes()).is_err());
         assert!(parse::<Value>(b"{} {}").is_err());
         assert!(parse::<Value>(b"\xff").is_err());
-    }
-
-    #[test]
-    fn times_get_a_twin_that_people_can_read() {
-        let mut value = serde_json::json!({"end_ms": 1_800_000_000_000u64, "signed": {"expires_ms": 1}, "x_ms": null});
-        add_times(&mut value);
-        assert_eq!(value["end"], "2027-01-15T08:00:00Z");
-        assert_eq!(value["signed"], serde_json::json!({"expires_ms": 1}));
-        assert!(value.get("x").is_none());
     }
 }
