@@ -155,6 +155,7 @@ impl Found {
                 let what = "both of its slots are damaged: restore it with the store from one copy, or remove it to believe the store";
                 return Err(OwnError::Mark(mark_path, what.into()));
             }
+            Err(error @ HighWaterError::DiskFull { .. }) => return Err(OwnError::Mark(mark_path, error.to_string())),
             Err(HighWaterError::Io { source, .. }) => return Err(OwnError::Mark(mark_path, source.to_string())),
         };
         let mark = file.as_ref().map(HighWater::mark);
@@ -294,11 +295,19 @@ impl Own {
         batch.put(META, TALLY, borsh::to_vec(&tally).expect("writing to memory does not fail"));
         self.0.kv.write(batch)?;
         // If the power fails here, the store is one batch ahead of its mark, as it may be.
-        mark.raise(tally.mark()).map_err(|error| KvError::Other {
-            doing: "raise the mark of",
-            path: self.0.kv.path().into(),
-            reason: error.to_string(),
+        mark.raise(tally.mark()).map_err(|error| {
+            let path = self.0.kv.path().into();
+            // Another batch would bring the store two ahead of its mark, which a start refuses.
+            self.0.kv.break_by(match error {
+                HighWaterError::DiskFull { path } => KvError::DiskFull { path },
+                error => KvError::Other { doing: "raise the mark of", path, reason: error.to_string() },
+            })
         })
+    }
+
+    /// As [`Kv::broken`].
+    pub async fn broken(&self) -> KvError {
+        self.0.kv.broken().await
     }
 
     /// As [`Kv::scrub`].

@@ -4,7 +4,7 @@
 
 use super::{
     desk::Desk,
-    harness::{Net, Service},
+    harness::{Net, Service, seeds},
     kills::{jacket, member, moment},
     wire::{Hold, Wire},
 };

@@ -9,6 +9,10 @@ fn config(folder: &Path) -> Config {
     Config { folder: folder.to_path_buf(), document: testing::document(), keys, confirm_time: false }
 }
 
+fn soon() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(20)
+}
+
 async fn ended(node: &Node) -> String {
     tokio::time::timeout(Duration::from_secs(20), node.handle().ended()).await.expect("the node stops")
 }
@@ -68,7 +72,7 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     // Whoever takes a submission in found the disk full: the node stops with what waits.
     handle.shared.queue.lock().halt = Some(SidesError::DiskFull { path: folder.path().join("sides") });
     let (id, receiver) = handle.take(submission(1)).unwrap();
-    let refused = handle.fate(id, receiver.unwrap()).await.err().unwrap();
+    let refused = handle.fate(id, receiver.unwrap(), soon()).await.err().unwrap();
     let said = refused.to_string();
     assert!(matches!(refused, Refused::CutShort { .. }) && said.contains(&id.to_string()), "{said}");
     assert!(said.contains("make room") && said.contains("send the same bytes again"), "{said}");
@@ -80,5 +84,5 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     let node = Node::start(config(folder.path())).unwrap();
     let (id_again, receiver) = node.handle().take(submission(1)).unwrap();
     assert_eq!(id_again, id);
-    assert!(matches!(node.handle().fate(id, receiver.unwrap()).await, Ok(Fate::Committed(..))));
+    assert!(matches!(node.handle().fate(id, receiver.unwrap(), soon()).await, Ok(Fate::Committed(..))));
 }

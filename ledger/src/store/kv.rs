@@ -163,7 +163,9 @@ impl Kv {
         }
     }
 
-    fn break_by(&self, error: KvError) -> KvError {
+    /// Takes no more writes, because of `error`: for whoever keeps something in step with this store and
+    /// could not.
+    pub fn break_by(&self, error: KvError) -> KvError {
         self.broken.send_if_modified(|broken| match broken {
             Some(_) => false,
             None => {

@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     pub client: Client,
     pub gateway: Identity,
     /// Keys, orders and vault, which are nowhere else.
-    pub own: Kv,
+    pub own: Own,
     pub rows: Rows,
     pub search: Search,
     pub keys: Keys,
