@@ -5,7 +5,7 @@
 //! thousand in the campaign).
 
 use super::{
-    harness::{command, start},
+    harness::{command, seeds, start},
     laid::{Laid, Web, text, up},
 };
 use serde_json::Value;
@@ -21,13 +21,6 @@ use std::{
 const UP: [&str; 7] = ["up", "--node-port", "0", "--market-port", "0", "--explorer-port", "0"];
 /// How long a service may take to refuse a directory.
 const REFUSAL_MAX: Duration = Duration::from_secs(120);
-
-/// The range in `LONJA_SEEDS`, or `otherwise`.
-fn seeds(otherwise: u64) -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("LONJA_SEEDS") else { return 0..otherwise };
-    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
-    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();

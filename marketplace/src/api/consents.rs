@@ -90,7 +90,7 @@ pub async fn keep(
     responses((status = 200, description = "gone", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn discard(
     State(market): State<Market>,
-    Path(consent): Path<String>,
+    At(consent): At<String>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {
     let consent: ConsentId = id("consent", &consent)?;
@@ -103,7 +103,7 @@ pub async fn discard(
     responses((status = 200, description = "what was erased, in counts and random ids", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn erasure(
     State(market): State<Market>,
-    Path(erasure): Path<String>,
+    At(erasure): At<String>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {
     let (erasure, attestation) = market.erasure(&caller.party, &erasure)?;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     delivery::Granted,
     error::MarketError,
-    limits::{DOWNLOADS_RUNNING_MAX, STALL_MAX, TRANSFER_TIME_MAX},
+    limits::{DOWNLOADS_RUNNING_MAX, TRANSFER_TIME_MAX},
     market::Market,
     objects::{ObjectsError, Stored, next_piece},
 };

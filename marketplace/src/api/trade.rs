@@ -214,7 +214,7 @@ fn own(market: &Market, caller: &Caller, agreement: &str) -> Result<(AgreementId
     responses((status = 200, description = "a page of deliveries", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn deliveries(
     State(market): State<Market>,
-    Path(agreement): Path<String>,
+    At(agreement): At<String>,
     Asked(query): Asked<PageQuery>,
     caller: Caller,
     uri: Uri,
@@ -241,7 +241,7 @@ pub struct RenewalQuery {
     responses((status = 200, description = "amount, currency, present and new end, balance", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn renewal(
     State(market): State<Market>,
-    Path(agreement): Path<String>,
+    At(agreement): At<String>,
     Asked(query): Asked<RenewalQuery>,
     caller: Caller,
 ) -> Result<Answer, MarketError> {

@@ -6,7 +6,7 @@ use super::{
 };
 use contracts::{party::Role, vocabulary::PersonalStatus};
 use futures_util::TryStreamExt;
-use marketplace::objects::{Bucket, Objects, ObjectsError, Place, verify_slice};
+use marketplace::objects::{Bucket, Limits, Objects, ObjectsError, Place, verify_slice};
 use serde_json::json;
 
 const SECRET: &str = "hunter2-hunter2";
@@ -31,7 +31,7 @@ async fn whole(objects: &Objects, stored: &marketplace::objects::Stored) -> Resu
 async fn a_bucket_keeps_what_a_folder_keeps_and_is_believed_as_little() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let objects = Objects::open_at(&place(&server, ACCESS_KEY), folder.path(), 64 << 20).unwrap();
+    let objects = Objects::open_at(&place(&server, ACCESS_KEY), folder.path(), Limits::of(64 << 20)).unwrap();
     objects.answers().await.unwrap();
     // More than two parts, none at all, and one.
     for length in [20 << 20, 0, 70_000] {
@@ -60,7 +60,7 @@ async fn a_bucket_keeps_what_a_folder_keeps_and_is_believed_as_little() {
     server.held.lock().unwrap().objects.remove(&key);
     assert!(!objects.has(&stored.blake3).await.unwrap());
     assert!(matches!(whole(&objects, &stored).await, Err(ObjectsError::Unknown(_))));
-    let stranger = Objects::open_at(&place(&server, "AKOTHER"), folder.path(), 64 << 20).unwrap();
+    let stranger = Objects::open_at(&place(&server, "AKOTHER"), folder.path(), Limits::of(64 << 20)).unwrap();
     let error = stranger.answers().await.unwrap_err();
     assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
     assert!(server.held.lock().unwrap().refused > 0);

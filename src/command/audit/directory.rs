@@ -121,9 +121,8 @@ fn services(
     let in_use = |error: &dyn std::error::Error| {
         Problem::new(format!("cannot audit: {error}")).help("stop marketplace and explorer first").exits(Exit::File)
     };
-    let mut market =
-        marketplace::audit::folder(&places.market, &places.contents, replayed, master, market_scratch)
-            .map_err(|error| in_use(&error))?;
+    let mut market = marketplace::audit::folder(&places.market, &places.contents, replayed, master, market_scratch)
+        .map_err(|error| in_use(&error))?;
     findings.extend(within(&places.market, std::mem::take(&mut market.findings)));
     let mut explorer =
         explorer::audit::folder(&places.explorer, replayed, explorer_scratch).map_err(|error| in_use(&error))?;
