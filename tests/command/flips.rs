@@ -195,7 +195,7 @@ fn one_flipped_byte_in_a_directory_is_located_refused_or_without_effect() {
         assert!(by_kind.contains_key(part), "no {part} among {kinds:?}");
     }
     let mut tally: BTreeMap<(String, &str), u32> = BTreeMap::new();
-    for flip in seeds(kinds.len() as u64) {
+    for flip in seeds(0..kinds.len() as u64) {
         let draw = |what: &str| {
             let hash = blake3::hash(format!("{what} {flip}").as_bytes());
             u64::from_be_bytes(hash.as_bytes()[..8].try_into().unwrap()) as usize
