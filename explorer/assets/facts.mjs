@@ -25,6 +25,8 @@ const rejection = tagged('kind', {
   27: ['version-unknown', { version: id }],
   28: ['upstream-licence', { parent: id }],
   29: ['no-side-body', { dataset: id }],
+  30: ['side-body-of-another', { side: id }],
+  31: ['content-closed', { number: u32 }],
   40: ['offer-unknown', { offer: id }],
   41: ['not-the-provider', { offer: id }],
   42: ['offer-withdrawn', { offer: id }],

@@ -69,4 +69,6 @@ export const RECORDS = {
   18: ['bank booking', struct({ party: id, amount, currency, minted: boolean })],
   19: ['validator set', validatorSet],
   20: ['parameters', struct({ quota: struct({ count_max: u64, bytes_max: u64, state_bytes_max: u64 }) })],
+  21: ['side body owner', struct({ owner: id })],
+  22: ['anchored content', struct({ number: u32 })],
 };
