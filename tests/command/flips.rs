@@ -243,9 +243,10 @@ fn without_the_passphrase(dir: &Path, place: &Path, whole: &Value) {
 #[test]
 fn a_damaged_read_model_is_named_deleted_and_built_again() {
     let laid = Laid::out();
-    let (net, web) = (&laid.net, Web::new());
+    let net = &laid.net;
     let answers = || {
-        let service = up(net);
+        // One for each run: connections to a service that was stopped are not to be used again.
+        let (service, web) = (up(net), Web::new());
         let explorer = text(&service.urls["explorer"]).to_owned();
         let list = |name: &str| web.get(&format!("{explorer}/api/v1/lists/{name}"))["items"].clone();
         let found = net.ok(&["listing", "search", "quay"]);
