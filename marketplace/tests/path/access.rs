@@ -168,7 +168,7 @@ async fn a_legal_basis_that_ends_stops_the_next_byte() {
     let basis = json!({"action": "basis.state", "dataset": licence.held.dataset, "purpose": "research", "kind": "public-task",
         "jurisdiction": "ES", "reference": "Act 1, article 2", "controller": licence.held.provider.0, "controls": ["pseudonyms"], "ended": true});
     world.post("/api/v1/actions", Some(&licence.held.provider.1), &json!({"action": basis})).await.expect(201);
-    licence.refused("no-ground", "research").await;
+    licence.refused("no-ground", "neither consent nor a legal basis").await;
     world.network.stop().await;
 }
 

@@ -57,7 +57,8 @@ async fn a_quote_that_ends_in_the_middle_of_a_purchase() {
 
     let wanted =
         |quote: Value| json!({"offer": offer, "purpose": "research", "quote": quote, "acknowledge_no_content": true});
-    let held = wanted(quote(&world, buyer.0, &offer, 300, clock_ms() + 4_000));
+    let end = clock_ms() + 8_000;
+    let held = wanted(quote(&world, buyer.0, &offer, 300, end));
     let bought = world.post_once("/api/v1/orders", &buyer.1, "in-time", &held).await.expect(201);
     let over = wanted(quote(&world, buyer.0, &offer, 301, clock_ms() + 100));
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -73,7 +74,7 @@ async fn a_quote_that_ends_in_the_middle_of_a_purchase() {
     );
 
     // What was bought in time stays bought when the same request comes again after the quote's end.
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_millis(end.saturating_sub(clock_ms()) + 100)).await;
     assert_eq!(world.post_once("/api/v1/orders", &buyer.1, "in-time", &held).await.expect(201), bought);
     let accounts = world.get("/api/v1/accounts", Some(&buyer.1)).await.expect(200);
     assert_eq!(accounts["items"][0]["balance"], "9700", "paid once, at the price of the quote");
@@ -106,8 +107,8 @@ async fn a_page_that_was_read_too_long_buys_nothing_and_says_so() {
     let act = async |action: Value| {
         world.post("/api/v1/actions", Some(&provider.1), &json!({"action": action})).await.expect(201);
     };
-    let revise = async |cents: u64| {
-        act(json!({"action": "offer.revise", "offer": offer, "price": price(cents),
+    let revise = async |follows: u32, cents: u64| {
+        act(json!({"action": "offer.revise", "offer": offer, "follows": follows, "price": price(cents),
             "terms": {"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null}}))
         .await;
     };
@@ -120,7 +121,7 @@ async fn a_page_that_was_read_too_long_buys_nothing_and_says_so() {
     // Without a pricing key the list price holds until the offer changes.
     let read = buyer.get(&confirm).await.is("confirm");
     read.says("5.00 EUR").says("until the offer changes").says("any lawful purpose");
-    revise(600).await;
+    revise(1, 600).await;
     let back = buyer.send(&read, "/offers/", &[]).await.is("confirm");
     back.says("The offer changed while you read it. Nothing was bought").says("6.00 EUR");
     assert_eq!(paid().await, 0);
@@ -131,7 +132,7 @@ async fn a_page_that_was_read_too_long_buys_nothing_and_says_so() {
     world.post("/api/v1/pricing-key", Some(&provider.1), &json!({})).await.expect(201);
     let read = buyer.get(&confirm).await.is("confirm");
     read.says("also if the offer changes");
-    revise(700).await;
+    revise(2, 700).await;
     let second = buyer.send(&read, "/offers/", &[]).await.is("licence");
     assert_eq!(paid().await, 1_200, "at the price that was held");
     let read = buyer.get(&confirm).await.is("confirm");

@@ -141,12 +141,12 @@ async fn a_withdrawn_consent_stops_the_next_request() {
     let refusals = world.get("/api/v1/refusals", Some(&buyer.1)).await.expect(200);
     assert_eq!(refusals["items"][0]["refusal"]["rejection"]["kind"], "justification-missing");
 
-    // No node, no bytes: nobody can say yes then.
+    // Without a node a no stays the no that it was; what it says where we knew of none is in `access`.
     let other = world.post("/api/v1/deliveries", Some(&buyer.1), &asked).await;
     assert_eq!(other.status, 422);
     let gone = std::mem::replace(&mut world.network, Network::start(&world.folder.path().join("other")).await);
     gone.stop().await;
-    world.get(path, Some(&buyer.1)).await.problem(503, "undecided");
+    world.get(path, Some(&buyer.1)).await.problem(403, "refused-consent-ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
