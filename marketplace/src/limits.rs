@@ -38,7 +38,8 @@ pub const CONNECTIONS_MAX: usize = 1_024;
 /// The head of a request (line and headers) must have come within this time, also the first and the
 /// next on a connection that is kept open: whoever sends a byte a minute holds nothing for long.
 pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// The head of a request, in bytes. A credential has some hundreds.
+/// The head of a request, in bytes, after which no more of it is read; what came in one piece with the
+/// last of them may make it twice as long. A credential has some hundreds.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Headers of a request.
 pub const HEADERS_MAX: usize = 64;

@@ -311,7 +311,7 @@ pub async fn party(
 
 /// Whether the market works, and up to which block what it shows is true.
 #[utoipa::path(get, path = "/health", tag = "market",
-    responses((status = 200, description = "works", body = shape::Health), (status = 503, description = "the ledger is out of reach, or the rows lag far behind", body = shape::Health)))]
+    responses((status = 200, description = "works", body = shape::Health), (status = 503, description = "the ledger is out of reach, or the rows lag far behind", body = shape::Health), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn health(State(market): State<Market>) -> Response {
     let tip = market.tip();
     let status = tokio::time::timeout(std::time::Duration::from_secs(2), market.client().status()).await;

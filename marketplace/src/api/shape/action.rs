@@ -43,8 +43,8 @@ pub enum Action {
         dataset: Id,
         activity: Activity,
         /// 16 bytes as numbers.
-        #[schema(min_items = 16, max_items = 16)]
-        run: Vec<u8>,
+        #[schema(value_type = Vec<u16>, min_items = 16, max_items = 16)]
+        run: [u8; 16],
         job: String,
         tool: String,
         started_ms: u64,

@@ -76,6 +76,9 @@ pub struct Quote {
     amount: Amount,
     currency: Option<Currency>,
     expires_ms: u64,
+    /// 16 random bytes as numbers: a quote is used once.
+    #[schema(value_type = Vec<u16>, min_items = 16, max_items = 16)]
+    nonce: [u8; 16],
 }
 
 /// A quote that binds.
