@@ -249,15 +249,6 @@ impl ListPage {
         !scoped && !matches!(self.list, List::Blocks | List::Events)
     }
 
-    /// The party by its name where no other has it, as a reader would write it.
-    fn party(&self) -> String {
-        self.view
-            .scope
-            .as_ref()
-            .filter(|(name, _)| *name == "party")
-            .map_or_else(String::new, |(_, link)| link.id.clone())
-    }
-
     /// How many rows match, as far as is known.
     fn matching(&self) -> String {
         let rows = self.view.table.rows.len() as u64;

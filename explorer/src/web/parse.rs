@@ -267,6 +267,8 @@ pub async fn search(app: &App, asked: &Asked) -> Result<view::search::SearchView
 pub struct ListView {
     /// What was asked for, with the party by its identifier.
     pub asked: Asked,
+    /// The party as a reader would write it: by its name where that finds it, otherwise by its identifier.
+    pub party: String,
     /// Is anything filtered out, its scope apart?
     pub filtered: bool,
     /// Rows that were looked at for this part.
@@ -317,7 +319,16 @@ pub async fn list(app: &App, list: List, asked: &Asked) -> Result<ListView, Fail
         let scope =
             scope.as_ref().map(|scope| Ok::<_, Missing>((scope.name, view::search::link_of(reader, &scope.thing)?)));
         let scope = scope.transpose()?;
-        Ok(ListView { as_of: as_of(reader), count, scope, table, filtered: !filter.is_empty(), looked, asked })
+        let party = match &scope {
+            Some(("party", link)) => {
+                let by_name = Asked { party: Some(link.name.clone()), ..Asked::default() }.settled(reader);
+                let found = by_name.is_ok_and(|found| found.party.as_deref() == Some(&link.id));
+                if found { link.name.clone() } else { link.id.clone() }
+            }
+            _ => String::new(),
+        };
+        let filtered = !filter.is_empty();
+        Ok(ListView { as_of: as_of(reader), count, scope, table, party, filtered, looked, asked })
     })
     .await
 }

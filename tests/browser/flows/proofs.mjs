@@ -77,7 +77,7 @@ export async function flow({ browser, market }) {
   });
 
   for (const kind of KINDS) {
-    await test(`proofs: the page of a ${kind} checks its bundle, with the keyboard`, 60, async () => {
+    await test(`proofs: the ${kind} page checks its bundle, with the keyboard`, 60, async () => {
       const { page, verdict } = await pressCheck(browser, site, kind, ids[kind]);
       await expectState(verdict, 'verified');
       expect(/these are all its events/.test(await verdict.innerText()), `the verdict tells nothing of the history: ${await verdict.innerText()}`);
