@@ -87,7 +87,8 @@ impl Net {
     pub fn ok(&self, arguments: &[&str]) -> Value {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "lonja {arguments:?}: {said}");
+        let answered = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "lonja {arguments:?}: {said}\n{answered}");
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
