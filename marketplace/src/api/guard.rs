@@ -167,17 +167,23 @@ async fn as_problem(response: Response) -> Response {
         status if status.is_client_error() => ("bad-request", "The request cannot be understood"),
         _ => ("internal", "The market failed"),
     };
+    let (parts, body) = response.into_parts();
     // What lies behind a failure of ours is for the log.
     let said = match status.is_server_error() {
         true => String::new(),
-        false => axum::body::to_bytes(response.into_body(), ERROR_TEXT_BYTES_MAX)
+        false => axum::body::to_bytes(body, ERROR_TEXT_BYTES_MAX)
             .await
             .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_string())
             .unwrap_or_default(),
     };
     let detail =
         if said.is_empty() { "/openapi.json says what is served, and how it is asked for".into() } else { said };
-    Problem::new(status, code, title, detail).into_response()
+    let mut made = Problem::new(status, code, title, detail).into_response();
+    // What the headers said beside the text still holds, as `Allow` and what is left of the limit.
+    for (name, value) in parts.headers.iter().filter(|(name, _)| !name.as_str().starts_with("content-")) {
+        made.headers_mut().entry(name).or_insert(value.clone());
+    }
+    made
 }
 
 /// A strong tag belongs to one sequence of bytes, so the compressed form has one of its own.
