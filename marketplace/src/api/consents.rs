@@ -76,7 +76,7 @@ pub struct RecordRequest {
 /// Keeps a record in the vault for a custodian that signs by itself. The answer names the consent's id
 /// and the root that the caller's `consent.give` must carry as `consent` and `record`.
 #[utoipa::path(post, path = "/api/v1/consents/records", tag = "consents", request_body = RecordRequest, security(("bearer" = []), ("session" = [])),
-    responses((status = 201, description = "the record, with its blinding", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "the record, with its blinding", body = shape::Kept), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn keep(
     State(market): State<Market>,
     caller: Caller,
@@ -87,7 +87,7 @@ pub async fn keep(
 
 /// Takes back a record whose consent did not come on the ledger.
 #[utoipa::path(delete, path = "/api/v1/consents/{consent}/record", tag = "consents", params(("consent" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "gone", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "gone", body = shape::Gone), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn discard(
     State(market): State<Market>,
     At(consent): At<String>,
@@ -100,7 +100,7 @@ pub async fn discard(
 
 /// The record of an erasure that the caller asked for, also signed by the market (PASETO v4.public).
 #[utoipa::path(get, path = "/api/v1/erasures/{erasure}", tag = "consents", params(("erasure" = String, Path, description = "32 hexadecimal digits")), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "what was erased, in counts and random ids", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "what was erased, in counts and random ids", body = shape::Erased), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn erasure(
     State(market): State<Market>,
     At(erasure): At<String>,

@@ -28,6 +28,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("busy", "Too much at once: try again."),
     ("changed", "`If-Match` names a state that is over."),
     ("cursor-over", "The view of the catalogue that the list was read from is kept no longer: start it again."),
+    ("idle", "The sender of an upload sent nothing for too long."),
     ("delivery-over", "The delivery's time is over: ask for another."),
     ("disk-full", "The market's disk is full."),
     ("expired", "The transaction's time is over."),

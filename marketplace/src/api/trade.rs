@@ -211,7 +211,7 @@ fn own(market: &Market, caller: &Caller, agreement: &str) -> Result<(AgreementId
 
 /// Deliveries under an agreement, newest first: for its buyer and its provider.
 #[utoipa::path(get, path = "/api/v1/agreements/{agreement}/deliveries", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), PageQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "a page of deliveries", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "a page of deliveries", body = shape::DeliveryPage), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn deliveries(
     State(market): State<Market>,
     At(agreement): At<String>,
@@ -238,7 +238,7 @@ pub struct RenewalQuery {
 
 /// What prolonging a subscription costs, and until when it runs then. Nothing is reserved by it.
 #[utoipa::path(get, path = "/api/v1/agreements/{agreement}/renewal", tag = "agreements", params(("agreement" = String, Path, description = "64 hexadecimal digits"), RenewalQuery), security(("bearer" = []), ("session" = [])),
-    responses((status = 200, description = "amount, currency, present and new end, balance", body = Value), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "amount, currency, present and new end, balance", body = shape::RenewalView), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn renewal(
     State(market): State<Market>,
     At(agreement): At<String>,

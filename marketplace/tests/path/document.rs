@@ -124,6 +124,7 @@ async fn every_operation_answers_as_it_is_described() {
     let agreement = bought["agreement"].as_str().unwrap();
     let order = bought["order"]["id"].as_str().unwrap();
     let renewed = format!("/api/v1/agreements/{agreement}/renew");
+    world.get(&format!("/api/v1/agreements/{agreement}/renewal?periods=2"), Some(&buyer.1)).await.expect(200);
     world.post_once(&renewed, &buyer.1, "c", &json!({"periods": 1})).await.expect(201);
     let delivered =
         world.post("/api/v1/deliveries", Some(&buyer.1), &json!({"agreement": agreement})).await.expect(201);
@@ -143,7 +144,13 @@ async fn every_operation_answers_as_it_is_described() {
     assert_eq!(known["items"][0]["consent"]["until"], "2099-01-01", "a day is written as a date too");
     let ended = format!("/api/v1/consents/{consent}/end");
     world.post(&ended, Some(&custodian.1), &json!({"state": "withdrawn"})).await.expect(201);
-    world.post("/api/v1/subjects/erase", Some(&custodian.1), &subject).await.expect(200);
+    let kept = json!({"dataset": dataset, "subject": "card 4712", "record": {"jurisdiction": "ES"}});
+    let kept = world.post("/api/v1/consents/records", Some(&custodian.1), &kept).await.expect(201);
+    let kept = format!("/api/v1/consents/{}/record", kept["record"]["consent"].as_str().unwrap());
+    world.send(world.http.delete(world.url(&kept)), Some(&custodian.1)).await.expect(200);
+    let erased = world.post("/api/v1/subjects/erase", Some(&custodian.1), &subject).await.expect(200);
+    let erased = format!("/api/v1/erasures/{}", erased["erasure"]["id"].as_str().unwrap());
+    world.get(&erased, Some(&custodian.1)).await.expect(200);
     let revoked = format!("/api/v1/agreements/{agreement}/revoke");
     world.post(&revoked, Some(&buyer.1), &json!({"reason": "by-buyer"})).await.expect(201);
     leave(&world, &provider).await;
@@ -183,6 +190,7 @@ async fn read_everything(world: &World, buyer: &str, dataset: &str, offer: &str,
         format!("/api/v1/transactions/{order}/receipt"),
         "/api/v1/agreements?side=bought".into(),
         format!("/api/v1/agreements/{agreement}"),
+        format!("/api/v1/agreements/{agreement}/deliveries"),
     ] {
         let got = world.get(&path, Some(buyer)).await;
         assert_eq!(got.status, 200, "{path}: {:#}", got.body);

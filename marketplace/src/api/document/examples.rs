@@ -55,6 +55,11 @@ fn request(operation: &str) -> Option<Value> {
             "subject": "card 4711",
             "record": { "collection_method": "form at the desk" },
         }),
+        "keep" => json!({
+            "dataset": id("a"),
+            "subject": "card 4711",
+            "record": { "collection_method": "form at the desk" },
+        }),
         "end_consent" => json!({ "state": "withdrawn" }),
         "access" | "erase" => json!({ "subject": "card 4711" }),
         _ => return None,

@@ -146,6 +146,8 @@ pub struct SearchPage {
     total: u64,
     /// Of all hits.
     facets: Vec<FacetCount>,
+    /// Facets of which only the 200 most frequent values are counted.
+    facets_cut: Vec<String>,
     /// So few had all words that those with some of them are among the hits.
     widened: bool,
     /// Words that occur nowhere, for which similar ones stood in.
@@ -348,8 +350,10 @@ pub struct DatasetView {
     versions: u32,
     newest: Option<VersionView>,
     has_content: bool,
-    /// Open offers, newest first, at most 50.
+    /// Open offers, newest first, at most 20.
     offers: Vec<OfferRow>,
+    /// Where the list of open offers goes on.
+    more_offers: Option<Cursor>,
     bases: Vec<(Purpose, LegalBasis)>,
 }
 

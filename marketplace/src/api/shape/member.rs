@@ -220,6 +220,14 @@ pub struct Posting {
     dataset: Option<Id>,
     /// After it.
     balance: Amount,
+    /// The amount with its sign and currency.
+    shown: String,
+    balance_shown: String,
+    counterparty_name: Option<String>,
+    /// Of what was licensed.
+    title: Option<String>,
+    /// What it was, for people.
+    what: String,
 }
 
 /// A page of a statement.

@@ -220,7 +220,48 @@ pub struct AgreementView {
     terms_text: Option<String>,
     /// The newest, at most 50.
     deliveries: Vec<DeliveryRow>,
+    /// Where the list of deliveries goes on.
+    more_deliveries: Option<Cursor>,
 }
+
+/// A page of deliveries.
+#[derive(ToSchema)]
+pub struct DeliveryPage {
+    #[schema(max_items = 200)]
+    items: Vec<DeliveryRow>,
+    next: Option<Cursor>,
+    height: u64,
+}
+
+/// What prolonging a subscription costs.
+#[derive(ToSchema)]
+pub struct RenewalView {
+    agreement: Id,
+    periods: u32,
+    period_days: u32,
+    periods_max: u32,
+    amount: Amount,
+    currency: Currency,
+    /// For people.
+    price: String,
+    end_ms: Option<u64>,
+    new_end_ms: u64,
+    balance: Amount,
+    /// The days of the dates, as RFC 3339.
+    #[schema(value_type = Option<String>)]
+    end: Option<String>,
+    new_end: String,
+}
+
+/// A record that is kept for a custodian that signs by itself.
+#[derive(ToSchema)]
+pub struct Kept {
+    record: ConsentRecord,
+}
+
+/// Nothing more is to be said.
+#[derive(ToSchema)]
+pub struct Gone {}
 
 /// A content that is stored.
 #[derive(ToSchema)]
