@@ -36,6 +36,8 @@ use std::{
 
 /// Submissions in one request.
 const BATCH: u64 = 16;
+/// Size of the small disk, in MiB.
+const SMALL_MIB: u64 = 24;
 /// Size of the disk once room was made, in MiB: more than any case has written.
 const ROOMY_MIB: u64 = 192;
 /// Files and folders that no case reaches by itself.
@@ -46,8 +48,8 @@ const FILES_MANY: u64 = 100_000;
 enum Case {
     /// Room for RocksDB's log, under transactions without side bodies.
     Log,
-    /// Room for side bodies, while RocksDB still has what it set aside for its log.
-    Sides,
+    /// Room for side bodies and for RocksDB's log alike: either may be the first to find none.
+    Mixed,
     /// Names of files, of which only side bodies need new ones all the time.
     Names,
     /// Room to start: opening the store writes what its log holds into files.
@@ -86,18 +88,19 @@ fn a_full_disk_stops_the_node_cleanly_and_room_brings_it_back() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut reasons = BTreeSet::new();
     for seed in seeds(0..8) {
-        let case = [Case::Log, Case::Sides, Case::Names, Case::Start][seed as usize % 4];
+        let case = [Case::Log, Case::Mixed, Case::Names, Case::Start][seed as usize % 4];
         let reason = runtime.block_on(fill_and_recover(seed, case));
         reasons.insert((case, place(&reason)));
     }
     println!("what ran out, and where it was found: {reasons:?}");
     // Each case must have met the disk where it says, or it would show nothing.
     for (case, place) in &reasons {
-        let expected = match case {
-            Case::Log | Case::Start => "db",
-            Case::Sides | Case::Names => "sides",
+        let expected: &[&str] = match case {
+            Case::Log | Case::Start => &["db"],
+            Case::Names => &["sides"],
+            Case::Mixed => &["db", "sides"],
         };
-        assert_eq!(place, expected, "{case:?}");
+        assert!(expected.contains(&place.as_str()), "{case:?}: {place}");
     }
 }
 
@@ -110,10 +113,8 @@ fn place(reason: &str) -> String {
 async fn fill_and_recover(seed: u64, case: Case) -> String {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("node");
-    // RocksDB sets 35 MiB aside for its log where it can; on the small disks it cannot.
-    let mib = if case == Case::Sides { 56 } else { 24 };
     let files = if case == Case::Names { 60 + draw(seed, "files", 60) } else { FILES_MANY };
-    let disk = SmallDisk::mount(&folder, mib, files).unwrap();
+    let disk = SmallDisk::mount(&folder, SMALL_MIB, files).unwrap();
     let network = Network::start(&folder).await;
     let mut told = Told::default();
     if case != Case::Start {
@@ -131,7 +132,7 @@ async fn fill_and_recover(seed: u64, case: Case) -> String {
         recover(seed, &disk, &folder, told).await;
         return reason;
     }
-    write_until(seed, case, &network.client, &mut told, 4 + draw(seed, "batches", 40)).await;
+    write_until(seed, case, &network.client, &mut told, 2 + draw(seed, "batches", 16)).await;
     assert!(told.open.is_empty(), "seed {seed}: {:?}", told.problems);
     network.stop().await;
     disk.fill(draw(seed, "free", 16 << 10)).unwrap();
@@ -171,7 +172,7 @@ async fn write_until(seed: u64, case: Case, client: &Client, told: &mut Told, mo
 }
 
 fn submission(seed: u64, case: Case, number: u64, client: &Client, height: u64) -> Submission {
-    let plain = case == Case::Log || (case == Case::Sides && number.is_multiple_of(4));
+    let plain = case == Case::Log || (case == Case::Mixed && number.is_multiple_of(4));
     if plain {
         let mint = Mint {
             party: testing::buyer().party,
@@ -186,7 +187,7 @@ fn submission(seed: u64, case: Case, number: u64, client: &Client, height: u64) 
     let fields = vec![SideField { name: "outline".into(), value: (0..1 + draw(seed, "side", 64)).map(word).collect() }];
     let side = SideBody::new([number as u8; 32], fields).unwrap();
     let jacket: Jacket = serde_json::from_value(serde_json::json!({
-        "title": format!("Dataset {number}"),
+        "title": format!("Dataset {number}"), "classification": {},
         "keywords": (0..draw(seed, "words", 100)).map(word).collect::<Vec<_>>(),
     }))
     .unwrap();

@@ -59,7 +59,7 @@ impl Contacts {
         assert_eq!(offices.iter().collect::<Vec<_>>(), ["Civil Rights", "NSRDB", "Technical Data Manager"]);
         let exempt: BTreeSet<String> = offices.iter().map(|name| name.to_lowercase()).collect();
         let (words, names) =
-            all.into_iter().filter(|name| !exempt.contains(name)).partition(|name| !name.contains(' '));
+            all.into_iter().filter(|name| !exempt.contains(name)).partition(|name| !name.contains([' ', '@']));
         Self::of(names, words, addresses)
     }
 
