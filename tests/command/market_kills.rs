@@ -156,7 +156,6 @@ fn a_market_that_is_killed_in_a_purchase_sells_once() {
         node.stop();
         let audited = world.net.audit();
         assert_eq!(audited["findings"].as_array().unwrap().len(), 0, "{audited}");
-        assert_eq!(audited["contents"]["findings"].as_array().unwrap().len(), 0, "{audited}");
         assert_eq!(audited["money"], serde_json::json!({ "EUR": MINTED }), "nothing is lost and nothing is made");
     });
 }
@@ -224,8 +223,8 @@ fn an_upload_that_is_killed_leaves_nothing() {
         market.stop();
         node.stop();
         let audited = world.net.audit();
-        assert_eq!(audited["contents"]["findings"].as_array().unwrap().len(), 0, "{audited}");
-        assert_eq!(audited["contents"]["contents"], 1, "the dataset's own content is still there");
+        assert_eq!(audited["findings"].as_array().unwrap().len(), 0, "{audited}");
+        assert_eq!(audited["market"]["contents"], 1, "the dataset's own content is still there");
     });
 }
 

@@ -4,7 +4,10 @@ use super::harness::Net;
 
 #[test]
 fn services_on_ports_of_one_run_are_found_by_the_directory_alone() {
-    let net = Net::created();
+    // Ports on which nobody listens, whatever other tests run beside this one.
+    let net = Net::new();
+    let ports = ["--node-port", "1", "--market-port", "2", "--explorer-port", "3"];
+    net.ok(&[&["network", "create", "--keep-passphrase"][..], &ports].concat());
     let up = net.start(&["up", "--node-port", "0", "--market-port", "0", "--explorer-port", "0"]);
     let node = up.urls["node"].as_str().unwrap().to_owned();
     assert!(!net.dir().join("lonja.toml").metadata().unwrap().permissions().readonly());

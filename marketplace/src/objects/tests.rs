@@ -127,7 +127,7 @@ async fn what_a_crash_cut_short_is_cleared_or_finished() {
     assert_eq!(std::fs::read(whole(&cut.blake3, ".obao4")).unwrap(), made);
     assert_eq!(super::tests::whole(&objects, &cut.blake3, 0..90_000).await.unwrap(), content(90_000));
     assert!(!objects.has(&wrong).await.unwrap() && whole(&wrong, "").exists() && whole(&kept.blake3, "#x").exists());
-    let findings = audit(folder.path()).unwrap().findings;
+    let findings = audit(&folder.path().join("whole")).unwrap().findings;
     assert_eq!(findings.len(), 2, "{findings:?}");
 }
 

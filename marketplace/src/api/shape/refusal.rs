@@ -63,8 +63,17 @@ mod tests {
     fn every_type_of_a_field_is_known() {
         let kinds: BTreeSet<&str> =
             Refusal::FIELDS.iter().flat_map(|(_, fields)| fields.iter().map(|(_, kind)| *kind)).collect();
-        let ids =
-            ["PartyId", "PublicKey", "GroupId", "DatasetId", "VersionId", "OfferId", "AgreementId", "BankReference", "SideId"];
+        let ids = [
+            "PartyId",
+            "PublicKey",
+            "GroupId",
+            "DatasetId",
+            "VersionId",
+            "OfferId",
+            "AgreementId",
+            "BankReference",
+            "SideId",
+        ];
         let others =
             ["u8", "u32", "u64", "TimeMs", "Height", "ConsentId", "Amount", "Currency", "Role", "Purpose", "Vec<Gap>"];
         for kind in kinds {

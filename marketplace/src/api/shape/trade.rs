@@ -247,10 +247,6 @@ pub struct RenewalView {
     end_ms: Option<u64>,
     new_end_ms: u64,
     balance: Amount,
-    /// The days of the dates, as RFC 3339.
-    #[schema(value_type = Option<String>)]
-    end: Option<String>,
-    new_end: String,
 }
 
 /// A record that is kept for a custodian that signs by itself.
