@@ -231,7 +231,8 @@ impl Config {
             Some("s3") => &contents::S3_KEYS,
             _ => &contents::LOCAL_KEYS,
         };
-        for key in objects.into_iter().flatten().map(|(key, _)| key).filter(|key| !known.contains(&key.as_str())) {
+        let mut keys = objects.into_iter().flatten().map(|(key, _)| key);
+        if let Some(key) = keys.find(|key| !known.contains(&key.as_str())) {
             if SECRET_WORDS.iter().any(|word| key.to_ascii_lowercase().contains(word)) {
                 return Err(ConfigError::Value {
                     path: path.to_path_buf(),
