@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Answers that carry a strong `ETag`.
-const TAGGED: [&str; 14] = [
+const TAGGED: [&str; 15] = [
     "search",
     "dataset",
     "versions",
@@ -16,6 +16,7 @@ const TAGGED: [&str; 14] = [
     "orders",
     "agreements",
     "agreement",
+    "deliveries",
     "list_consents",
     "prose",
 ];

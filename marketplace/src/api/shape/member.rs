@@ -218,6 +218,10 @@ pub struct Posting {
     amount: Amount,
     counterparty: Option<Id>,
     dataset: Option<Id>,
+    /// The licence that it was for.
+    agreement: Option<Id>,
+    /// Did it prolong that licence?
+    renewal: bool,
     /// After it.
     balance: Amount,
     /// The amount with its sign and currency.
