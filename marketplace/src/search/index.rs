@@ -40,6 +40,18 @@ pub(super) struct Column {
     pub values: Vec<(Facet, String)>,
 }
 
+/// Removes what a kill left of a file that was being replaced: the index writes it under another name
+/// first, and does not know it afterwards. Nobody else is at work here: the market's own store is locked.
+fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".tmp") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Search {
     /// Opens the index in `dir`, or creates an empty one.
     ///
@@ -48,7 +60,9 @@ impl Search {
     pub fn open(dir: &Path) -> Result<Self, SearchError> {
         let folder = dir.join(schema::FORMAT);
         let shown = || folder.display().to_string();
-        std::fs::create_dir_all(&folder).map_err(|source| SearchError::Directory { dir: shown(), source })?;
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| sweep(&folder))
+            .map_err(|source| SearchError::Directory { dir: shown(), source })?;
         let opened = MmapDirectory::open(&folder)
             .map_err(TantivyError::from)
             .and_then(|directory| Index::open_or_create(directory, Fields::new().schema))

@@ -294,6 +294,11 @@ fn rows_and_cursor_survive_a_restart_together() {
     search.clear().unwrap();
     assert_eq!((search.cursor().unwrap(), search.len()), (None, 0));
     assert!(matches!(Search::open(dir.path()), Err(SearchError::Open { .. })), "a second writer is refused");
+    drop(search);
+    let left = dir.path().join(schema::FORMAT).join(".tmpKilled");
+    std::fs::write(&left, b"half a file").unwrap();
+    Search::open(dir.path()).unwrap();
+    assert!(!left.exists(), "what a kill left is cleared");
 }
 
 #[test]
