@@ -3,8 +3,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
-use ledger::bench::{Plan, run};
-use std::time::Duration;
+use ledger::bench::{LOADS, Measured, Plan, Watch, run};
+use std::{sync::Mutex, time::Duration};
+
+/// Prints what happens and keeps the loads that ended.
+#[derive(Default)]
+struct Seen(Mutex<Vec<(usize, f64)>>);
+
+impl Watch for Seen {
+    fn doing(&self, what: String) {
+        println!("{what}");
+    }
+
+    fn measured(&self, load: &Measured) {
+        self.0.lock().unwrap().push((load.batch, load.per_second));
+    }
+}
 
 #[test]
 fn a_short_bench_commits_everything_and_audits_clean() {
@@ -13,13 +27,17 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         folder: folder.path().to_path_buf(),
         base_keys: number("LONJA_BENCH_KEYS", 1_000),
         signers: 30,
+        loads: LOADS.len(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
     };
-    let outcome = run(&plan, &|what| println!("{what}")).unwrap();
+    let seen = Seen::default();
+    let outcome = run(&plan, &seen).unwrap();
     println!("{}", serde_json::to_string_pretty(&outcome).unwrap());
     assert_eq!(outcome.audit_clean, Some(true), "{:?}", outcome.findings);
     assert_eq!(outcome.loads.len(), 4);
+    let told: Vec<_> = outcome.loads.iter().map(|load| (load.batch, load.per_second)).collect();
+    assert_eq!(*seen.0.lock().unwrap(), told, "each load is told when it ends");
     for load in &outcome.loads {
         assert_eq!(load.failed, 0, "{load:?}");
         assert!(load.per_second > 0.0 && load.keys_per_transaction > 0.0, "{load:?}");

@@ -8,7 +8,8 @@ use crate::{
     scratch::Scratch,
 };
 use clap::Args;
-use ledger::bench::{self, Outcome, Plan};
+use indicatif::ProgressBar;
+use ledger::bench::{self, Measured, Outcome, Plan};
 use std::{path::PathBuf, time::Duration};
 
 /// Measure this machine and a node on it: committed transactions per second over the real API.
@@ -23,6 +24,9 @@ pub struct Bench {
     /// How long each load runs, in seconds
     #[arg(long, default_value_t = 60, value_name = "N")]
     seconds: u64,
+    /// Run the first N of the four loads: mixed and light in posts of 100, mixed and light in single posts
+    #[arg(long, default_value_t = bench::LOADS.len(), value_name = "N")]
+    loads: usize,
     /// Do not audit the ledger afterwards
     #[arg(long)]
     no_audit: bool,
@@ -39,15 +43,16 @@ impl Bench {
             folder: scratch.path().to_path_buf(),
             base_keys: self.base_keys,
             signers: self.signers,
+            loads: self.loads,
             duration: Duration::from_secs(self.seconds),
             audit: !self.no_audit,
         };
         // A thread of its own: the bench makes runtimes, which may not be done inside of one.
         let (tell, told) = tokio::sync::oneshot::channel();
         let started = std::thread::Builder::new().name("bench".into()).spawn(move || {
-            let wheel = progress::wheel("bench");
-            let outcome = bench::run(&plan, &|what| wheel.set_message(what));
-            wheel.finish_and_clear();
+            let wheel = Wheel(progress::wheel("bench"));
+            let outcome = bench::run(&plan, &wheel);
+            wheel.0.finish_and_clear();
             // Nobody waits any more where the command was interrupted.
             drop(tell.send(outcome));
         });
@@ -62,6 +67,37 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// Shows on stderr what is being done, and each load as soon as it has ended: an audit of millions of
+/// transactions comes after them.
+struct Wheel(ProgressBar);
+
+impl bench::Watch for Wheel {
+    fn doing(&self, what: String) {
+        self.0.set_message(what);
+    }
+
+    fn measured(&self, load: &Measured) {
+        let [name, rate, steady, latency, ..] = row(load);
+        let text = format!("{name}: {rate} tx/s, last to first fifth {steady}, p50 / p99 {latency} ms");
+        self.0.suspend(|| eprintln!("{text}"));
+    }
+}
+
+fn row(load: &Measured) -> [String; 9] {
+    let (first, last) = (load.fifths.first().copied().unwrap_or(0.0), load.fifths.last().copied().unwrap_or(0.0));
+    [
+        format!("{:?}, {} a post", load.mix, load.batch).to_lowercase(),
+        format!("{:.0}", load.per_second),
+        format!("{:.2}", if first > 0.0 { last / first } else { 0.0 }),
+        format!("{:.1} / {:.1}", load.p50_ms, load.p99_ms),
+        format!("{:.0}", load.transaction_bytes),
+        format!("{:.1}", load.keys_per_transaction),
+        format!("{:.0}", load.cpu_us),
+        format!("{:.0}", load.disk_bytes),
+        load.failed.to_string(),
+    ]
 }
 
 fn people(outcome: &Outcome) -> String {
@@ -81,23 +117,9 @@ fn people(outcome: &Outcome) -> String {
         ("transactions in the ledger", outcome.transactions.to_string()),
         ("audit", audit),
     ]);
-    let rows = outcome.loads.iter().map(|load| {
-        let (first, last) = (load.fifths.first().copied().unwrap_or(0.0), load.fifths.last().copied().unwrap_or(0.0));
-        [
-            format!("{:?}, {} a post", load.mix, load.batch).to_lowercase(),
-            format!("{:.0}", load.per_second),
-            format!("{:.2}", if first > 0.0 { last / first } else { 0.0 }),
-            format!("{:.1} / {:.1}", load.p50_ms, load.p99_ms),
-            format!("{:.0}", load.transaction_bytes),
-            format!("{:.1}", load.keys_per_transaction),
-            format!("{:.0}", load.cpu_us),
-            format!("{:.0}", load.disk_bytes),
-            load.failed.to_string(),
-        ]
-    });
     let head_row =
         ["load", "tx/s", "last/first fifth", "p50 / p99 ms", "bytes/tx", "keys/tx", "CPU µs/tx", "disk B/tx", "failed"];
-    let loads = output::table(head_row, rows);
+    let loads = output::table(head_row, outcome.loads.iter().map(row));
     let threads = outcome.loads.iter().map(|load| {
         let mut threads: Vec<_> = load.cpu_us_by_thread.iter().collect();
         threads.sort_by(|a, b| b.1.total_cmp(a.1));

@@ -30,7 +30,8 @@ use std::{
 const TASKS: [(usize, usize); 2] = [(100, 24), (1, 256)];
 /// Light actions of ten in the mixed load.
 const LIGHT_OF_TEN: u64 = 6;
-/// Latencies that are kept; more are thinned out evenly.
+/// Latencies that are kept. Of more, every second one is dropped and every second one taken on, so
+/// that all moments of the load count alike.
 const LATENCIES_MAX: usize = 1_000_000;
 
 /// What one load measured.
@@ -69,7 +70,37 @@ struct Counters {
     failed: AtomicU64,
     bytes: AtomicU64,
     height: AtomicU64,
-    latencies_us: Mutex<Vec<u32>>,
+    latencies: Mutex<Latencies>,
+}
+
+/// Latencies in microseconds, one of each `step`, [`LATENCIES_MAX`] at most.
+struct Latencies {
+    step: u64,
+    seen: u64,
+    kept_us: Vec<u32>,
+}
+
+impl Latencies {
+    fn add(&mut self, latency: Duration) {
+        self.seen += 1;
+        if !self.seen.is_multiple_of(self.step) {
+            return;
+        }
+        self.kept_us.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
+        if self.kept_us.len() >= LATENCIES_MAX {
+            // The second, the fourth, and so on: those that the doubled step would have kept.
+            self.kept_us = self.kept_us.iter().skip(1).step_by(2).copied().collect();
+            self.step *= 2;
+        }
+    }
+
+    /// Milliseconds below which `shares` of all lie.
+    fn quantiles_ms<const N: usize>(&self, shares: [f64; N]) -> [f64; N] {
+        let mut sorted = self.kept_us.clone();
+        sorted.sort_unstable();
+        shares
+            .map(|share| sorted.get((sorted.len() as f64 * share) as usize).map_or(0.0, |us| f64::from(*us) / 1_000.0))
+    }
 }
 
 pub(super) fn run(
@@ -87,7 +118,7 @@ pub(super) fn run(
         failed: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         height: AtomicU64::new(node.handle().status().height),
-        latencies_us: Mutex::default(),
+        latencies: Mutex::new(Latencies { step: 1, seen: 0, kept_us: Vec::new() }),
     });
     let (cpu_before, disk_before, height_before) = (cpu::by_thread(), disk(node), node.handle().status().height);
     let keys_before = node.handle().keys_written();
@@ -114,11 +145,7 @@ pub(super) fn run(
     let seconds = begun.elapsed().as_secs_f64();
     let count = counters.committed.load(Ordering::Relaxed).max(1) as f64;
     let used = cpu::between(&cpu_before, &cpu::by_thread());
-    let mut latencies = counters.latencies_us.lock().clone();
-    latencies.sort_unstable();
-    let at = |share: f64| {
-        latencies.get((latencies.len() as f64 * share) as usize).map_or(0.0, |us| f64::from(*us) / 1_000.0)
-    };
+    let [p50_ms, p99_ms] = counters.latencies.lock().quantiles_ms([0.5, 0.99]);
     Ok(Measured {
         mix,
         batch,
@@ -128,8 +155,8 @@ pub(super) fn run(
         transaction_bytes: counters.bytes.load(Ordering::Relaxed) as f64 / count,
         keys_per_transaction: (node.handle().keys_written() - keys_before) as f64 / count,
         per_block: count / (node.handle().status().height - height_before).max(1) as f64,
-        p50_ms: at(0.5),
-        p99_ms: at(0.99),
+        p50_ms,
+        p99_ms,
         cpu_us: used.values().sum::<f64>() / count * 1e6,
         cpu_us_by_thread: used.into_iter().map(|(name, seconds)| (name, seconds / count * 1e6)).collect(),
         disk_bytes: disk(node).saturating_sub(disk_before) as f64 / count,
@@ -223,15 +250,28 @@ async fn work(
                 counters.failed.fetch_add(failed, Ordering::Relaxed);
                 counters.committed.fetch_add(answers.len() as u64 - failed, Ordering::Relaxed);
                 counters.bytes.fetch_add(bytes, Ordering::Relaxed);
-                let mut latencies = counters.latencies_us.lock();
-                if latencies.len() < LATENCIES_MAX {
-                    latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
-                }
+                counters.latencies.lock().add(begun.elapsed());
             }
             _ => {
                 counters.failed.fetch_add(batch as u64, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_are_thinned_out_evenly() {
+        let mut latencies = Latencies { step: 1, seen: 0, kept_us: Vec::new() };
+        let count = 3 * LATENCIES_MAX as u64;
+        (1..=count).for_each(|us| latencies.add(Duration::from_micros(us)));
+        assert_eq!(latencies.step, 4);
+        assert!(latencies.kept_us.iter().enumerate().all(|(at, us)| u64::from(*us) == 4 * (at as u64 + 1)));
+        let [p50, p99] = latencies.quantiles_ms([0.5, 0.99]);
+        assert!((p50 - 1_500.0).abs() < 1.0 && (p99 - 2_970.0).abs() < 1.0, "{p50} {p99}");
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     testing,
 };
 use contracts::key::{Signer, TestSigner};
+pub use load::Measured;
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -29,11 +30,16 @@ pub struct Plan {
     pub base_keys: u64,
     /// Parties that sign.
     pub signers: u16,
-    /// How long each kind of load runs.
+    /// How many of [`LOADS`] run, from the first.
+    pub loads: usize,
+    /// How long each of them runs.
     pub duration: Duration,
     /// Whether to audit the ledger afterwards.
     pub audit: bool,
 }
+
+/// The loads in their order: what is sent, and how many in one post.
+pub const LOADS: [(Mix, usize); 4] = [(Mix::Mixed, 100), (Mix::Light, 100), (Mix::Mixed, 1), (Mix::Light, 1)];
 
 /// The mix of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,7 +63,7 @@ pub struct Outcome {
     /// Seconds that laying them down took.
     pub base_seconds: f64,
     /// Each load.
-    pub loads: Vec<load::Measured>,
+    pub loads: Vec<Measured>,
     /// Transactions in the ledger at the end.
     pub transactions: u64,
     /// Did the audit find everything in order? `None` where it was not asked for.
@@ -80,11 +86,20 @@ impl BenchError {
     }
 }
 
-/// Runs the bench. Blocks for minutes; `progress` is told what happens.
+/// What happens in a run, for whoever waits for it.
+pub trait Watch: Sync {
+    /// This is being done.
+    fn doing(&self, what: String);
+    /// A load has ended; what it measured stands, whatever comes later.
+    fn measured(&self, load: &Measured);
+}
+
+/// Runs the bench. Blocks for minutes; `watch` is told what happens.
 ///
 /// # Errors
 /// [`BenchError`].
-pub fn run(plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<Outcome, BenchError> {
+pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
+    let progress = &|what| watch.doing(what);
     progress("measuring what the machine can do".into());
     let machine = machine::measure(&plan.folder)?;
     let runtime = |name: &str, threads: usize| {
@@ -118,9 +133,11 @@ pub fn run(plan: &Plan, progress: &(dyn Fn(String) + Sync)) -> Result<Outcome, B
     let world = loading.block_on(setup::world(&client, plan, progress))?;
     let base_seconds = begun.elapsed().as_secs_f64();
     let mut loads = Vec::new();
-    for (mix, batch) in [(Mix::Mixed, 100), (Mix::Light, 100), (Mix::Mixed, 1), (Mix::Light, 1)] {
+    for (mix, batch) in LOADS.into_iter().take(plan.loads) {
         progress(format!("{mix:?} load in posts of {batch} for {} s", plan.duration.as_secs()));
-        loads.push(load::run(&loading, &client, &node, &world, plan, mix, batch)?);
+        let load = load::run(&loading, &client, &node, &world, plan, mix, batch)?;
+        watch.measured(&load);
+        loads.push(load);
     }
     drop(stop);
     let transactions = client_transactions(&node);
@@ -153,9 +170,9 @@ fn audited(
     document: &genesis::SignedDocument,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<(Option<bool>, Vec<String>), BenchError> {
-    progress("auditing the ledger".into());
     let scratch = plan.folder.join("audit");
-    let report = audit::folder(&plan.folder.join("node"), document, &document.anchor(), &scratch, &|_, _| {})
+    let told = |height, tip| progress(format!("auditing the ledger: block {height} of {tip}"));
+    let report = audit::folder(&plan.folder.join("node"), document, &document.anchor(), &scratch, &told)
         .map_err(|error| BenchError::new("audit", error))?;
     let findings = report.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)).collect();
     Ok((Some(report.is_clean()), findings))
