@@ -5,11 +5,11 @@
 
 use crate::{
     block::{Block, Header, entries},
-    limits::{PRUNE_NODES_PER_BLOCK_MAX, STATE_VERSIONS_KEPT},
+    limits::{PRUNE_VERSIONS_PER_BLOCK_MAX, STATE_VERSIONS_KEPT},
     log::{self, SubtreeHash},
     ordering::Certificate,
     replay::ReplaySet,
-    store::{Commit, HistoryPointer, Place, StaleNode, Store, StoreError, StoredResult, Tip},
+    store::{Commit, HistoryPointer, Place, Store, StoreError, StoredResult, Tip},
     time,
     tree::{self, MemoryNodes, TreeError},
 };
@@ -32,9 +32,9 @@ pub struct Chain {
     store: Store,
     tip: Tip,
     replay: ReplaySet,
-    /// The last stale node that was deleted. Without it each block would walk over the marks of all
-    /// deletions before it, which RocksDB keeps until it compacts.
-    pruned: StaleNode,
+    /// The newest version whose stale nodes were deleted. Without it each block would walk over the
+    /// marks of all deletions before it, which RocksDB keeps until it compacts.
+    pruned: u64,
 }
 
 /// A block that was executed and can be committed as soon as it is ordered.
@@ -157,7 +157,7 @@ impl Chain {
         };
         check_tip(&store, &tip)?;
         let replay = read_replay(&store, tip.height)?;
-        Ok(Self { store, tip, replay, pruned: StaleNode::default() })
+        Ok(Self { store, tip, replay, pruned: 0 })
     }
 
     /// Where the chain stands.
@@ -242,8 +242,8 @@ impl Chain {
         let (height, id) = (header.entry.height, header.id());
         assert!(certificate.block == id && certificate.height == height, "what was ordered is what is committed");
         let oldest = height.saturating_sub(STATE_VERSIONS_KEPT);
-        let prune = self.store.reader().stale(&self.pruned, oldest, PRUNE_NODES_PER_BLOCK_MAX)?;
-        let pruned = prune.last().cloned();
+        let prune = self.store.reader().stale(self.pruned + 1, oldest, PRUNE_VERSIONS_PER_BLOCK_MAX)?;
+        let pruned = prune.last().map_or(self.pruned, |last| last.since);
         let mut results = Vec::with_capacity(executed.done.len());
         let mut histories = Vec::new();
         for (place, done) in executed.done.into_iter().enumerate() {
@@ -273,7 +273,7 @@ impl Chain {
             prune,
             tip: tip.clone(),
         })?;
-        self.pruned = pruned.unwrap_or(std::mem::take(&mut self.pruned));
+        self.pruned = pruned;
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;
         Ok(Committed { header, results, hashes, log_before, keys })

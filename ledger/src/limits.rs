@@ -31,10 +31,13 @@ pub const BUNDLE_RELATED_MAX: usize = 1_000;
 pub const BUNDLE_RECEIPTS_MAX: usize = 256;
 /// An idle network commits a block this often, in milliseconds, so that expiry fires.
 pub const IDLE_BLOCK_MS: u64 = 30_000;
-/// Heights before the tip whose state can still be proven.
-pub const STATE_VERSIONS_KEPT: u64 = 1_024;
-/// Stale tree nodes deleted with one block, so that pruning never holds up a commit.
-pub const PRUNE_NODES_PER_BLOCK_MAX: usize = 50_000;
+/// Heights before the tip whose state can still be proven: half a minute of full blocks, over an hour
+/// of idle ones, for whoever asks by a seal that is no longer the newest. Under load each costs some
+/// 3 MB that is written, kept and merged; with 1,024 of them that was most of the store's work.
+pub const STATE_VERSIONS_KEPT: u64 = 128;
+/// Versions whose stale tree nodes are deleted with one block. A block makes one version; the others
+/// let a store catch up in which more were kept.
+pub const PRUNE_VERSIONS_PER_BLOCK_MAX: usize = 4;
 /// How much older than now the tip may be for an access decision, in milliseconds.
 pub const DECISION_AGE_MS_MAX: u64 = 1_000;
 /// A solo node's stamp may run ahead of its parent by this much more than the time that passed, in

@@ -40,9 +40,11 @@ fn older_states_are_deleted_and_newer_ones_kept() {
         for version in 0..oldest {
             assert!(matches!(tree::root(&reader, version), Err(TreeError::Missing(_))), "version {version} at {tip}");
         }
-        assert_eq!(reader.stale(&StaleNode::default(), oldest, usize::MAX).unwrap(), []);
-        let left = reader.stale(&StaleNode::default(), tip, usize::MAX).unwrap();
-        assert_eq!(left.len() as u64, tip - oldest, "each version made the root before it stale, and no more");
+        assert_eq!(reader.stale(0, oldest, usize::MAX).unwrap(), []);
+        let left = reader.stale(0, tip, usize::MAX).unwrap();
+        let versions: Vec<u64> = left.iter().map(|stale| stale.since).collect();
+        assert_eq!(versions, (oldest + 1..=tip).collect::<Vec<_>>());
+        assert!(left.iter().all(|stale| stale.nodes.len() == 1), "each version made the root before it stale, no more");
         drop(reader);
         drop(chain);
         chain = open(folder.path());

@@ -25,8 +25,13 @@ use tokio::sync::watch;
 
 /// Bytes of decompressed blocks kept in memory for one store.
 const CACHE_BYTES: usize = 192 * 1024 * 1024;
-/// Bytes of writes kept in memory for one family before they are written out as a file.
-const WRITE_BUFFER_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of writes kept in memory for one family before they are written out as a file: the fewer
+/// files, the less often they are merged.
+const WRITE_BUFFER_BYTES: usize = 64 * 1024 * 1024;
+/// The same for all families of a store together.
+const WRITE_BUFFERS_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of write-ahead log, all of which a start reads: a few seconds of it.
+const WAL_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes of RocksDB's own text logs, of which it keeps at most ten files.
 const INFO_LOG_BYTES: usize = 4 * 1024 * 1024;
 
@@ -40,8 +45,27 @@ pub struct Kv {
     broken: Arc<watch::Sender<Option<KvError>>>,
 }
 
-/// Family, key, and the value; none to remove what is there.
-type Write = (&'static str, Vec<u8>, Option<Vec<u8>>);
+/// What the rows of a family are like, which decides how its files are compressed. Merging files is
+/// most of what a busy store does, so a compression that saves nothing costs much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Written in the order of its keys and kept for ever: small on disk counts most.
+    Archive,
+    /// Written anywhere and changed often: merged many times, so compressed lightly.
+    Records,
+    /// Hashes and signatures, which do not compress.
+    Hashes,
+}
+
+/// What becomes of a key.
+enum Change {
+    Put(Vec<u8>),
+    Delete,
+    DeleteOnce,
+}
+
+/// Family, key, and what becomes of it.
+type Write = (&'static str, Vec<u8>, Change);
 
 /// Writes that happen together or not at all.
 #[derive(Default)]
@@ -52,17 +76,30 @@ pub struct Batch {
 impl Batch {
     /// Writes `value` under `key` in `family`.
     pub fn put(&mut self, family: &'static str, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.writes.push((family, key.into(), Some(value.into())));
+        self.writes.push((family, key.into(), Change::Put(value.into())));
     }
 
     /// Removes what is under `key` in `family`.
     pub fn delete(&mut self, family: &'static str, key: impl Into<Vec<u8>>) {
-        self.writes.push((family, key.into(), None));
+        self.writes.push((family, key.into(), Change::Delete));
+    }
+
+    /// Removes what is under `key` in `family`, where it was put exactly once since it was last
+    /// removed, and is always removed by this function. It then leaves the files as soon as the two
+    /// writes meet in a merge, where a [`Batch::delete`] stays until it has reached the last level.
+    pub fn delete_once(&mut self, family: &'static str, key: impl Into<Vec<u8>>) {
+        self.writes.push((family, key.into(), Change::DeleteOnce));
     }
 
     /// Its writes in order: family, key, and the value; none where what is there is removed.
     pub fn writes(&self) -> impl Iterator<Item = (&'static str, &[u8], Option<&[u8]>)> {
-        self.writes.iter().map(|(family, key, value)| (*family, key.as_slice(), value.as_deref()))
+        self.writes.iter().map(|(family, key, change)| {
+            let value = match change {
+                Change::Put(value) => Some(value.as_slice()),
+                Change::Delete | Change::DeleteOnce => None,
+            };
+            (*family, key.as_slice(), value)
+        })
     }
 
     /// How many writes it has.
@@ -80,11 +117,24 @@ impl Batch {
 pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 impl Kv {
-    /// Opens the store in folder `path` with `families`, making what is missing.
+    /// Opens the store in folder `path` with `families` of [`Content::Records`], making what is missing.
     ///
     /// # Errors
     /// [`KvError`].
     pub fn open(path: &Path, families: &[&'static str]) -> Result<Self, KvError> {
+        Self::open_for(path, families, |_| Content::Records)
+    }
+
+    /// Opens the store in folder `path` with `families`, of which `content` says what they hold, making
+    /// what is missing.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub fn open_for(
+        path: &Path,
+        families: &[&'static str],
+        content: impl Fn(&str) -> Content,
+    ) -> Result<Self, KvError> {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
@@ -93,9 +143,12 @@ impl Kv {
         options.set_keep_log_file_num(10);
         options.set_max_background_jobs(2);
         options.set_max_open_files(512);
-        options.set_max_total_wal_size(4 * WRITE_BUFFER_BYTES as u64);
+        options.set_db_write_buffer_size(WRITE_BUFFERS_BYTES);
+        options.set_max_total_wal_size(WAL_BYTES);
         let cache = Cache::new_lru_cache(CACHE_BYTES);
-        let descriptors = families.iter().map(|family| ColumnFamilyDescriptor::new(*family, family_options(&cache)));
+        let describe =
+            |family: &&'static str| ColumnFamilyDescriptor::new(*family, options_of(content(family), &cache));
+        let descriptors = families.iter().map(describe);
         let db = DB::open_cf_descriptors(&options, path, descriptors).map_err(|error| explain("open", path, &error))?;
         let (broken, _) = watch::channel(None);
         Ok(Self {
@@ -141,10 +194,12 @@ impl Kv {
             return Err(error);
         }
         let mut writes = WriteBatch::default();
-        for (family, key, value) in batch.writes {
-            match value {
-                Some(value) => writes.put_cf(self.family(family), key, value),
-                None => writes.delete_cf(self.family(family), key),
+        for (family, key, change) in batch.writes {
+            let handle = self.family(family);
+            match change {
+                Change::Put(value) => writes.put_cf(handle, key, value),
+                Change::Delete => writes.delete_cf(handle, key),
+                Change::DeleteOnce => writes.single_delete_cf(handle, key),
             }
         }
         let mut options = WriteOptions::default();
@@ -295,7 +350,7 @@ impl Snapshot<'_> {
     }
 }
 
-fn family_options(cache: &Cache) -> Options {
+fn options_of(content: Content, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_bloom_filter(10.0, false);
@@ -304,8 +359,13 @@ fn family_options(cache: &Cache) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
-    options.set_compression_type(DBCompressionType::Lz4);
-    options.set_bottommost_compression_type(DBCompressionType::Zstd);
+    let (upper, last) = match content {
+        Content::Archive => (DBCompressionType::Lz4, DBCompressionType::Zstd),
+        Content::Records => (DBCompressionType::Lz4, DBCompressionType::Lz4),
+        Content::Hashes => (DBCompressionType::None, DBCompressionType::None),
+    };
+    options.set_compression_type(upper);
+    options.set_bottommost_compression_type(last);
     options.set_level_compaction_dynamic_level_bytes(true);
     options
 }

@@ -13,7 +13,8 @@
 //! | `sizes` | size of the log after a block | its height |
 //! | `hashes` | level, index | hash of a complete subtree of the log |
 //! | `state` | key | the newest record |
-//! | `nodes`, `stale` | see [`crate::tree`] | nodes of the state tree; keys to prune |
+//! | `nodes` | see [`crate::tree`] | nodes of the state tree, each written once and deleted once |
+//! | `stale` | version | keys of the nodes that this version no longer reaches |
 //! | `history` | length of key, key, index | height, place in the block, number of the event |
 //!
 //! Numbers in keys are big-endian, so order of keys is order of numbers.
@@ -26,7 +27,9 @@ pub mod kv;
 mod read;
 
 pub use kv::{Batch, Kv, KvError};
-pub use read::{HistoryPointer, Place, Reader, StaleNode};
+pub use read::{HistoryPointer, Place, Reader, StaleNodes};
+
+use kv::Content;
 
 use crate::{block::Header, log::SubtreeHash, ordering::Certificate, tree::TreeUpdate};
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -133,7 +136,7 @@ pub struct Commit {
     /// New hashes of the log.
     pub hashes: Vec<SubtreeHash>,
     /// Tree nodes that may go now.
-    pub prune: Vec<StaleNode>,
+    pub prune: Vec<StaleNodes>,
     /// Where the ledger stands after it.
     pub tip: Tip,
 }
@@ -144,7 +147,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { kv: Kv::open(path, FAMILIES)? })
+        Ok(Self { kv: Kv::open_for(path, FAMILIES, content)? })
     }
 
     /// The store below, for checks over whole families.
@@ -201,12 +204,10 @@ impl Store {
             batch.put("history", history_key(&key, index), pointer.encode());
         }
         commit.tree.nodes.into_iter().for_each(|(key, node)| batch.put("nodes", key, node));
-        for (since, node) in commit.tree.stale {
-            batch.put("stale", StaleNode { since, node }.encode(), Vec::new());
-        }
+        batch.put("stale", at, encode(&commit.tree.stale));
         for stale in commit.prune {
-            batch.delete("stale", stale.encode());
-            batch.delete("nodes", stale.node);
+            batch.delete_once("stale", stale.since.to_be_bytes());
+            stale.nodes.into_iter().for_each(|node| batch.delete_once("nodes", node));
         }
         batch.put("meta", b"tip".as_slice(), encode(&commit.tip));
         Ok(self.kv.write(batch)?)
@@ -220,6 +221,14 @@ impl Store {
         let mut batch = Batch::default();
         batch.put("seals", height.to_be_bytes(), seal);
         Ok(self.kv.write(batch)?)
+    }
+}
+
+fn content(family: &str) -> Content {
+    match family {
+        "blocks" | "bodies" | "results" | "certificates" => Content::Archive,
+        "seals" | "ids" | "hashes" | "nodes" | "stale" | "history" => Content::Hashes,
+        _ => Content::Records,
     }
 }
 

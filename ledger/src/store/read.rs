@@ -54,19 +54,13 @@ impl HistoryPointer {
     }
 }
 
-/// A node of the state tree that newer versions no longer reach. The least comes before all others.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StaleNode {
-    /// The first version that does not reach it.
+/// Tree nodes that a version no longer reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaleNodes {
+    /// The first version that does not reach them.
     pub since: u64,
-    /// Its key.
-    pub node: Vec<u8>,
-}
-
-impl StaleNode {
-    pub(super) fn encode(&self) -> Vec<u8> {
-        [self.since.to_be_bytes().as_slice(), &self.node].concat()
-    }
+    /// Their keys.
+    pub nodes: Vec<Vec<u8>>,
 }
 
 /// Reads of one moment; what is committed meanwhile does not show.
@@ -184,19 +178,20 @@ impl<'a> Reader<'a> {
         rows.iter().map(|(_, bytes)| decode(bytes)).collect()
     }
 
-    /// Tree nodes that no version from `oldest` on reaches, `limit` at most, from `from` on, which is
-    /// one of them.
+    /// Tree nodes that no version from `oldest` on reaches, by the version that left them: those of
+    /// version `from` and later, of `limit` versions at most.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn stale(&self, from: &StaleNode, oldest: u64, limit: usize) -> Result<Vec<StaleNode>, StoreError> {
+    pub fn stale(&self, from: u64, oldest: u64, limit: usize) -> Result<Vec<StaleNodes>, StoreError> {
         let end = oldest.saturating_add(1).to_be_bytes();
-        let decode = |(key, _): (Vec<u8>, Vec<u8>)| {
-            let (since, node) =
-                key.split_first_chunk::<8>().ok_or_else(|| damaged("stale node", "", "a version is expected"))?;
-            Ok(StaleNode { since: u64::from_be_bytes(*since), node: node.to_vec() })
+        let decode = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let damaged = |reason: &str| damaged("stale nodes", hex::encode(&key), reason);
+            let since = key.as_slice().try_into().map_err(|_| damaged("a version is expected"))?;
+            let nodes = BorshDeserialize::try_from_slice(&value).map_err(|error| damaged(&error.to_string()))?;
+            Ok(StaleNodes { since: u64::from_be_bytes(since), nodes })
         };
-        self.snapshot.range("stale", &from.encode(), &end, limit)?.into_iter().map(decode).collect()
+        self.snapshot.range("stale", &from.to_be_bytes(), &end, limit)?.into_iter().map(decode).collect()
     }
 
     fn get<T: BorshDeserialize>(&self, family: &str, key: &[u8], what: &'static str) -> Result<Option<T>, StoreError> {

@@ -88,9 +88,9 @@ pub struct TreeUpdate {
     pub root: Digest,
     /// New nodes, key and bytes. No key was ever used before.
     pub nodes: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Keys of nodes that the new version no longer reaches, each with that version: they may be
-    /// deleted once no version before it has to be read.
-    pub stale: Vec<(u64, Vec<u8>)>,
+    /// Keys of nodes that the new version no longer reaches: they may be deleted once no version
+    /// before it has to be read.
+    pub stale: Vec<Vec<u8>>,
 }
 
 /// A record as the tree knows it.
@@ -153,7 +153,7 @@ impl MemoryNodes {
 
     /// Keeps the new nodes of `update` and drops the stale ones, so that only its version can be read.
     pub fn replace(&mut self, update: TreeUpdate) {
-        update.stale.iter().for_each(|(_, key)| drop(self.nodes.remove(key)));
+        update.stale.iter().for_each(|key| drop(self.nodes.remove(key)));
         self.nodes.extend(update.nodes);
     }
 

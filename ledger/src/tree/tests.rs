@@ -105,7 +105,7 @@ fn put(nodes: &mut MemoryNodes, version: u64, changes: &[(Key, Vec<u8>)]) -> Dig
     let update = update(nodes, base, version, changes.iter().map(|(key, value)| (key, value.as_slice()))).unwrap();
     let root = update.root;
     assert!(update.nodes.iter().all(|(key, _)| nodes.node(key) == Ok(None)), "no node is ever overwritten");
-    assert!(update.stale.iter().all(|(_, key)| nodes.node(key).unwrap().is_some()), "what becomes stale was there");
+    assert!(update.stale.iter().all(|key| nodes.node(key).unwrap().is_some()), "what becomes stale was there");
     nodes.keep(update);
     root
 }

@@ -31,7 +31,7 @@ pub fn update<'a>(
     let before = match base {
         None => Node::Empty,
         Some(base) => {
-            work.stale.push((version, node_key(base, &PLACEHOLDER, 0)));
+            work.stale.push(node_key(base, &PLACEHOLDER, 0));
             load(reader, base, &PLACEHOLDER, 0)?
         }
     };
@@ -64,7 +64,7 @@ struct Work<'a, R> {
     reader: &'a R,
     version: u64,
     nodes: Vec<(Vec<u8>, Vec<u8>)>,
-    stale: Vec<(u64, Vec<u8>)>,
+    stale: Vec<Vec<u8>>,
 }
 
 impl<R: NodeReader> Work<'_, R> {
@@ -127,7 +127,7 @@ impl<R: NodeReader> Work<'_, R> {
                 let Node::Inner(mut children) = load(self.reader, version, path, depth)? else {
                     unreachable!("below the root only inner nodes are loaded")
                 };
-                self.stale.push((self.version, node_key(version, path, depth)));
+                self.stale.push(node_key(version, path, depth));
                 self.children(&mut children, leaves, depth)?;
                 Ok(self.write(children, leaves, depth))
             }
