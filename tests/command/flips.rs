@@ -14,6 +14,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Output, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -196,28 +200,44 @@ fn one_flipped_byte_in_a_directory_is_located_refused_or_without_effect() {
     for part in ["market/own log", "market/own sst", "market/own.mark", "subject's key", "outboard", "passphrase"] {
         assert!(by_kind.contains_key(part), "no {part} among {kinds:?}");
     }
-    let mut tally: BTreeMap<(String, &str), u32> = BTreeMap::new();
-    for flip in seeds(0..kinds.len() as u64) {
-        let draw = |what: &str| {
-            let hash = blake3::hash(format!("{what} {flip}").as_bytes());
-            u64::from_be_bytes(hash.as_bytes()[..8].try_into().unwrap()) as usize
-        };
-        let kind = &kinds[flip as usize % kinds.len()];
-        let file = &by_kind[kind][draw("file") % by_kind[kind].len()];
-        let broken = place.path().join("broken");
-        copy(&dir, &broken);
-        let mut bytes = fs::read(broken.join(file)).unwrap();
-        let at = draw("byte") % bytes.len();
-        bytes[at] ^= 1 << (draw("bit") % 8);
-        fs::write(broken.join(file), bytes).unwrap();
-        let verdict = judge(&whole, &broken, file);
-        let verdict = verdict.unwrap_or_else(|how| panic!("flip {flip}: byte {at} of {}: {how}", file.display()));
-        *tally.entry((kind.clone(), verdict)).or_default() += 1;
-        fs::remove_dir_all(&broken).unwrap();
-    }
-    for ((kind, verdict), count) in &tally {
+    let tally: Mutex<BTreeMap<(String, &str), u32>> = Mutex::default();
+    let flips = seeds(0..kinds.len() as u64);
+    let next = AtomicU64::new(flips.start);
+    let work = &|worker: usize| {
+        let broken = place.path().join(format!("broken-{worker}"));
+        while let Some(flip) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|flip| *flip < flips.end) {
+            let kind = &kinds[flip as usize % kinds.len()];
+            let verdict = flipped(&whole, &dir, &broken, &by_kind[kind], flip);
+            *tally.lock().unwrap().entry((kind.clone(), verdict)).or_default() += 1;
+        }
+    };
+    // Most of a flip is one audit in one thread.
+    std::thread::scope(|scope| {
+        for worker in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(move || work(worker));
+        }
+    });
+    for ((kind, verdict), count) in tally.into_inner().unwrap() {
         println!("{kind}: {count} {verdict}");
     }
+}
+
+/// Flips a bit of one of `files` in a copy of `dir`, and says what becomes of it.
+fn flipped(whole: &Value, dir: &Path, broken: &Path, files: &[PathBuf], flip: u64) -> &'static str {
+    let draw = |what: &str| {
+        let hash = blake3::hash(format!("{what} {flip}").as_bytes());
+        u64::from_be_bytes(hash.as_bytes()[..8].try_into().unwrap()) as usize
+    };
+    let file = &files[draw("file") % files.len()];
+    copy(dir, broken);
+    let mut bytes = fs::read(broken.join(file)).unwrap();
+    let at = draw("byte") % bytes.len();
+    bytes[at] ^= 1 << (draw("bit") % 8);
+    fs::write(broken.join(file), bytes).unwrap();
+    let verdict = judge(whole, broken, file);
+    let verdict = verdict.unwrap_or_else(|how| panic!("flip {flip}: byte {at} of {}: {how}", file.display()));
+    fs::remove_dir_all(broken).unwrap();
+    verdict
 }
 
 /// Who has the directory and no passphrase checks all but what is sealed, and locates damage to that.
