@@ -1,5 +1,7 @@
 //! Bounds of a node, each with its unit and its reason. Network rules are in `contracts::limits`.
 
+use std::time::Duration;
+
 /// Transactions waiting in the mempool. At 5,000 a second this is ten seconds of work.
 pub const MEMPOOL_TRANSACTIONS_MAX: usize = 50_000;
 /// Bytes waiting in the mempool.
@@ -13,8 +15,29 @@ pub const PROPOSAL_TRANSACTIONS_MAX: usize = 2_000;
 pub const SUBMISSIONS_PER_REQUEST_MAX: usize = 1_000;
 /// Bytes of a request body: as many transactions with side bodies as fit a block.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Requests at work at once; more are told to come back.
-pub const REQUESTS_MAX: usize = 1_024;
+/// Bytes of request bodies that are held at once, by what their heads promise; more are told to come
+/// back.
+pub const REQUESTS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long a request's body may take to come. Whoever sends a byte a minute holds nothing for long.
+pub const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// Requests at work at once, those that wait for a block included; more are told to come back. Fewer
+/// than [`CONNECTIONS_MAX`], so that there is a connection on which to tell it.
+pub const REQUESTS_MAX: usize = 768;
+/// Connections that are open at once, of a node as of a service; beyond that a new one is closed at
+/// once.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// The head of a request (line and headers) must have come within this time, also the first and the
+/// next on a connection that is kept open.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+/// The head of a request, in bytes, after which no more of it is read; what came in one piece with the
+/// last of them may make it twice as long. A credential has some hundreds.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// A reader that takes nothing for this long is let go, and so is an upload of which nothing comes.
+pub const STALL_MAX: Duration = Duration::from_secs(60);
+/// How long requests at work may go on when the node stops.
+pub const DRAIN: Duration = Duration::from_secs(10);
 /// How long a submission waits for its block, in milliseconds, before the answer is "pending".
 pub const SUBMIT_WAIT_MS: u64 = 30_000;
 /// Blocks in one answer to a follower.
@@ -46,6 +69,7 @@ pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
 /// The same after a restart, when nobody measured the time that passed: a day.
 pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 
+const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
 const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);
 const _: () = assert!(BUNDLE_RELATED_MAX < crate::bundle::RECORDS_MAX);

@@ -32,20 +32,6 @@ pub const CALLERS_MAX: usize = 100_000;
 /// What of an error's text becomes the detail of a problem, in bytes. Longer texts are left out.
 pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
 
-/// Connections that are open at once; beyond that a new one is closed at once. Each may hold a request
-/// body of [`JSON_BYTES_MAX`], so this bounds memory to a few hundred megabytes at the very worst.
-pub const CONNECTIONS_MAX: usize = 1_024;
-/// The head of a request (line and headers) must have come within this time, also the first and the
-/// next on a connection that is kept open: whoever sends a byte a minute holds nothing for long.
-pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// The head of a request, in bytes, after which no more of it is read; what came in one piece with the
-/// last of them may make it twice as long. A credential has some hundreds.
-pub const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// Headers of a request.
-pub const HEADERS_MAX: usize = 64;
-/// A reader that takes nothing for this long is let go, and so is an upload of which nothing comes.
-pub const STALL_MAX: Duration = Duration::from_secs(60);
-
 /// An `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Orders that may be under way at once; beyond that the answer is "busy".

@@ -1,7 +1,5 @@
 //! Starting and stopping the market as a service.
 
-mod connections;
-
 use crate::{
     api,
     error::MarketError,
@@ -14,8 +12,10 @@ use axum_server::{
     Handle,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
-use connections::Door;
-use ledger::api::client::{Client, Identity};
+use ledger::api::{
+    client::{Client, Identity},
+    connections::{self, Door},
+};
 use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,

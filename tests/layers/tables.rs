@@ -37,8 +37,8 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("argon2", &["genesis"], &["genesis/src"]),
 ];
 
-/// Where a service binds its socket.
-pub const SERVERS: &[&str] = &["marketplace/src/service", "explorer/src/web"];
+/// Where a node or a service binds its socket.
+pub const SERVERS: &[&str] = &["ledger/src/api", "marketplace/src/service", "explorer/src/web"];
 
 /// Where HTTP is spoken; `ledger/src/bench` measures a bare axum beside the node.
 pub const WEB: &[&str] = &[

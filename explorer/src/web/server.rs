@@ -6,7 +6,11 @@ use crate::{
     follow::{self, State},
     index::{Index, IndexError},
 };
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{
+    Handle,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
+use ledger::api::connections::{self, Door};
 use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -112,12 +116,12 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
     let service = super::router(app).into_make_service();
     let task = tokio::spawn(async move {
         let served = match tls {
-            Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
-                Ok(server) => server.handle(handle).serve(service).await,
+            Some(tls) => match open(listener) {
+                Ok(server) => server.map(|_| Door::new(RustlsAcceptor::new(tls))).handle(handle).serve(service).await,
                 Err(error) => Err(error),
             },
-            None => match axum_server::from_tcp(listener) {
-                Ok(server) => server.handle(handle).serve(service).await,
+            None => match open(listener) {
+                Ok(server) => server.map(Door::new).handle(handle).serve(service).await,
                 Err(error) => Err(error),
             },
         };
@@ -126,6 +130,12 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         served.map_err(ServiceError::Server)
     });
     Ok(Running { addr, url, index, task })
+}
+
+fn open(listener: TcpListener) -> std::io::Result<axum_server::Server<SocketAddr>> {
+    let mut server = axum_server::from_tcp(listener)?;
+    connections::bound(&mut server);
+    Ok(server)
 }
 
 async fn tls_config(files: &Tls) -> Result<RustlsConfig, ServiceError> {

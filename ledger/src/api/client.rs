@@ -5,7 +5,7 @@ use super::{
     types::{BlockPage, CommittedAnswer, HistoryItem},
 };
 use crate::{
-    limits::{REQUEST_BYTES_MAX, SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
+    limits::{HEAD_TIME_MAX, REQUEST_BYTES_MAX, SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
     node::Status,
     receipt::{HeightProof, HistoryEvidence, HistoryLeaf, Receipt, Trust, Verified},
     submission::Submission,
@@ -140,6 +140,8 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
+            // The server closes connections on which nothing comes; half of its patience leaves no race.
+            .pool_idle_timeout(HEAD_TIME_MAX / 2)
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;

@@ -20,11 +20,17 @@
 //! | `GET /v1/tlog-proof/{id}` | C2SP tlog-proof text |
 
 pub mod client;
+pub mod connections;
 mod evidence;
 pub mod follow;
 mod problem;
+mod room;
 pub mod server;
+mod submit;
 pub mod types;
 
 pub use problem::Problem;
 pub use types::{Answer, BlockPage, Decision, HistoryAnswer, StateAnswer};
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
     }
 
+    /// Too much at once; the same later.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The node is busy", detail)
+    }
+
     /// Our fault.
     pub fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The node failed", detail)
@@ -94,7 +99,7 @@ impl From<Refused> for Problem {
                 Inadmissible::UnknownKey(_) => of(StatusCode::FORBIDDEN, "unknown-key", "The key is not the party's"),
                 Inadmissible::Quota(_) => of(StatusCode::TOO_MANY_REQUESTS, "quota", "The party's quota is used up"),
             },
-            Refused::Busy(Busy::Full | Busy::Share) => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "The node is busy"),
+            Refused::Busy(Busy::Full | Busy::Share) => Self::busy(detail),
             Refused::Busy(Busy::Waiting) => of(StatusCode::CONFLICT, "waiting", "The transaction is waiting already"),
             Refused::DiskFull(_) => of(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The node's disk is full"),
             Refused::CutShort { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "cut-short", "The node stopped meanwhile"),

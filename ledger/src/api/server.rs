@@ -2,23 +2,26 @@
 
 use super::{
     Answer, BlockPage, Decision, HistoryAnswer, Problem, StateAnswer,
+    connections::{self, Door},
+    room::{self, Room},
+    submit::submit,
     types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
 };
 use crate::{
     block::Block,
     limits::*,
     log::{proof, tile},
-    node::{Fate, Handle, Refused},
+    node::{Handle, Refused},
     receipt::{HeightProof, Receipt, Seal, StateEvidence, Statement, Trust},
     store::{Place, Reader, StoreError},
-    submission::Submission,
     tree,
 };
 use axum::{
     Json, Router,
-    body::Bytes,
+    error_handling::HandleErrorLayer,
     extract::{DefaultBodyLimit, Path, Query, State},
     http::header,
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -34,11 +37,12 @@ use std::{
     future::Future,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
 /// The node's routes.
 pub fn router(handle: Handle) -> Router {
     Router::new()
-        .route("/v1/submissions", post(submit))
+        .route("/v1/submissions", post(submit).layer(middleware::from_fn_with_state(Room::new(), room::within)))
         .route("/v1/status", get(status))
         .route("/v1/network", get(network))
         .route("/health", get(health))
@@ -55,11 +59,17 @@ pub fn router(handle: Handle) -> Router {
         .route("/tile/{*path}", get(tiles))
         .fallback(|| async { Problem::not_found("there is no such route; the README lists them") })
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(REQUESTS_MAX))
+        .layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(|_| async { Problem::busy("too many requests are at work") }))
+                .load_shed()
+                .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX)),
+        )
         .with_state(handle)
 }
 
-/// Serves on `listener` until `stop` is done. Whoever waits for the next block is then sent home.
+/// Serves on `listener` until `stop` is done. Whoever waits for the next block is then sent home, and
+/// others have [`DRAIN`].
 ///
 /// # Errors
 /// What the socket says.
@@ -68,110 +78,39 @@ pub async fn serve(
     handle: Handle,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let closing = handle.clone();
-    let stop = async move {
+    let mut server = axum_server::from_tcp(listener.into_std()?)?;
+    connections::bound(&mut server);
+    let (closing, door) = (handle.clone(), axum_server::Handle::new());
+    let shut = door.clone();
+    let stopping = tokio::spawn(async move {
         stop.await;
         closing.close();
-    };
-    axum::serve(listener, router(handle)).with_graceful_shutdown(stop).await
+        shut.graceful_shutdown(Some(DRAIN));
+    });
+    let served = server.map(Door::new).handle(door).serve(router(handle).into_make_service()).await;
+    stopping.abort();
+    served
 }
 
-fn binary(bytes: Vec<u8>) -> Response {
+pub(super) fn binary(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
 }
 
-fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
+pub(super) fn encode(value: &impl borsh::BorshSerialize) -> Vec<u8> {
     borsh::to_vec(value).expect("writing to memory does not fail")
 }
 
 /// Runs what reads the store or verifies signatures away from the threads that serve sockets.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(_) => Err(Problem::internal("the request failed; the node goes on")),
     }
 }
 
-async fn submit(State(handle): State<Handle>, body: Bytes) -> Result<Response, Problem> {
-    let submissions = decode_submissions(&body)?;
-    let taken = {
-        let handle = handle.clone();
-        aside(move || Ok(take_all(&handle, submissions))).await?
-    };
-    let deadline = tokio::time::Instant::now() + Duration::from_millis(SUBMIT_WAIT_MS);
-    let mut fates = Vec::with_capacity(taken.len());
-    // What a block just brought is answered from memory; for a few, another thread costs more.
-    let from_memory = taken.len() < FEW && taken.iter().all(|one| !matches!(one, Ok((_, None))));
-    for one in taken {
-        fates.push(match one {
-            Err(refused) => Err(refused),
-            Ok((id, None)) => Ok((id, None)),
-            Ok((id, Some(receiver))) => handle.fate(id, receiver, deadline).await.map(|fate| (id, Some(fate))),
-        });
-    }
-    let answers = move || fates.into_iter().map(|fate| answer(&handle, fate)).collect::<Vec<_>>();
-    let answers = if from_memory { answers() } else { aside(move || Ok(answers())).await? };
-    Ok(binary(encode(&answers)))
-}
-
-fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem> {
-    let mut rest = body;
-    let undecodable = |error: std::io::Error| {
-        Problem::new(
-            axum::http::StatusCode::BAD_REQUEST,
-            "undecodable",
-            "The bytes are no list of submissions",
-            error.to_string(),
-        )
-    };
-    let count = u32::deserialize(&mut rest).map_err(undecodable)?;
-    if count as usize > SUBMISSIONS_PER_REQUEST_MAX {
-        return Err(Problem::bad_request(format!(
-            "{count} submissions, {SUBMISSIONS_PER_REQUEST_MAX} at most in one request"
-        )));
-    }
-    let submissions =
-        (0..count).map(|_| Submission::deserialize(&mut rest)).collect::<Result<_, _>>().map_err(undecodable)?;
-    if !rest.is_empty() {
-        return Err(Problem::bad_request(format!("{} bytes follow after the last submission", rest.len())));
-    }
-    Ok(submissions)
-}
-
-/// Fewer submissions than this are not worth waking other threads for.
-const FEW: usize = 8;
-
-type Taken = Result<(TransactionId, Option<tokio::sync::oneshot::Receiver<Fate>>), Refused>;
-
-fn take_all(handle: &Handle, submissions: Vec<Submission>) -> Vec<Taken> {
-    use rayon::prelude::*;
-    // Many are mostly signatures.
-    if submissions.len() < FEW {
-        submissions.into_iter().map(|one| handle.take(one)).collect()
-    } else {
-        submissions.into_par_iter().map(|one| handle.take(one)).collect()
-    }
-}
-
-fn answer(handle: &Handle, fate: Result<(TransactionId, Option<Fate>), Refused>) -> Answer {
-    let made = match fate {
-        Err(refused) => Err(refused.into()),
-        Ok((id, Some(Fate::Committed(decided, place)))) => decided
-            .receipt(place)
-            .map_err(|error| Problem::internal(error.to_string()))
-            .map(|receipt| CommittedAnswer {
-                id,
-                height: decided.header.entry.height,
-                time_ms: decided.header.entry.time_ms,
-                events: decided.results[place as usize].events.clone(),
-                receipt: receipt.encode(),
-            }),
-        Ok((id, _)) => committed(&handle.store().reader(), handle, &id),
-    };
-    made.map_or_else(|problem| Answer::problem(&problem), Answer::Committed)
-}
-
-fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
+pub(super) fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
     let place =
         reader.place(id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
     let (receipt, time_ms) = receipt_at(reader, handle, place)?;

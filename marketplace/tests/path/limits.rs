@@ -2,7 +2,8 @@
 //! goes on serving others.
 
 use super::support::World;
-use marketplace::limits::{ENTRY_ATTEMPTS_PER_MINUTE, HEAD_BYTES_MAX, HEAD_TIME_MAX, JSON_BYTES_MAX, REQUEST_TIME_MAX};
+use ledger::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX};
+use marketplace::limits::{ENTRY_ATTEMPTS_PER_MINUTE, JSON_BYTES_MAX, REQUEST_TIME_MAX};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::{

@@ -1,4 +1,5 @@
-//! Connections: how many, how long a head may take to come, how long a reader may take nothing.
+//! Connections: how many, how long a head may take to come, how long a reader may take nothing. The
+//! node and both services let callers in by the same door.
 //!
 //! What is beyond the number is closed at once: a queue of sockets would be memory that strangers
 //! fill. The time and size of a request's head are held by hyper, by the settings that are made here.
@@ -55,7 +56,7 @@ pub struct Door<A> {
 }
 
 impl<A> Door<A> {
-    /// A door with [`CONNECTIONS_MAX`] places.
+    /// A door with [`CONNECTIONS_MAX`] places for whom `inner` accepts.
     pub fn new(inner: A) -> Self {
         Self::with(inner, CONNECTIONS_MAX, Patience { silent: HEAD_TIME_MAX, stalled: STALL_MAX })
     }

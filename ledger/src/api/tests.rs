@@ -1,0 +1,93 @@
+//! A node among callers who want too much of it.
+
+use crate::{
+    limits::{FOLLOW_WAIT_MS_MAX, HEAD_TIME_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX},
+    testing::Network,
+};
+use std::time::{Duration, Instant};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Opens a connection to `network` and sends `bytes`.
+async fn connect(network: &Network, bytes: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(network.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![0; 16 * 1024];
+    let length = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_so_many_requests_callers_are_told_to_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let height = network.client.status().await.unwrap().height;
+    let wait =
+        format!("GET /v1/blocks?after={}&wait_ms={FOLLOW_WAIT_MS_MAX} HTTP/1.1\r\nhost: node\r\n\r\n", height + 9);
+    let mut waiting = Vec::new();
+    for _ in 0..REQUESTS_MAX {
+        waiting.push(connect(&network, &wait).await);
+    }
+    // The last of them may not have been read yet.
+    let begun = Instant::now();
+    let said = loop {
+        let said = answer(&mut connect(&network, "GET /v1/status HTTP/1.1\r\nhost: node\r\n\r\n").await).await;
+        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(10) {
+            break said;
+        }
+    };
+    let lower = said.to_lowercase();
+    assert!(said.starts_with("HTTP/1.1 503"), "{said}");
+    assert!(lower.contains("retry-after: 1") && lower.contains("application/problem+json"), "{said}");
+    assert!(said.contains("\"code\":\"busy\""), "{said}");
+    drop(waiting);
+    while network.client.status().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the node answers again once the crowd has gone");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_nothing_or_half_a_head_is_let_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let begun = Instant::now();
+    let (mut silent, mut half) =
+        (connect(&network, "").await, connect(&network, "GET /v1/status HTTP/1.1\r\nhost: no").await);
+    let (a, b) = tokio::join!(answer(&mut silent), answer(&mut half));
+    assert!(!a.contains("200 OK") && !b.contains("200 OK"), "{a} {b}");
+    assert!(begun.elapsed() < HEAD_TIME_MAX + Duration::from_secs(5), "{:?}", begun.elapsed());
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_beyond_the_limit_is_refused_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let head =
+        |length: usize| format!("POST /v1/submissions HTTP/1.1\r\nhost: node\r\ncontent-length: {length}\r\n\r\n");
+    let said = answer(&mut connect(&network, &head(REQUEST_BYTES_MAX + 1)).await).await;
+    assert!(said.starts_with("HTTP/1.1 413") && said.contains("fewer submissions"), "{said}");
+    // So many promises as fit the room are waited for, and not one more.
+    let mut promises = Vec::new();
+    for _ in 0..crate::limits::REQUESTS_BYTES_MAX / REQUEST_BYTES_MAX {
+        promises.push(connect(&network, &head(REQUEST_BYTES_MAX)).await);
+    }
+    let begun = Instant::now();
+    let said = loop {
+        let said = answer(&mut connect(&network, &(head(1) + "x")).await).await;
+        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(10) {
+            break said;
+        }
+    };
+    assert!(said.starts_with("HTTP/1.1 503") && said.contains("\"code\":\"busy\""), "{said}");
+    assert!(network.client.status().await.is_ok(), "others are served meanwhile");
+    network.stop().await;
+}
