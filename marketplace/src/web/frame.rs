@@ -67,7 +67,7 @@ impl Frame {
         ways
     }
 
-    /// The explorer's page about something.
+    /// The explorer's page about something; `kind` is its word for it, in the singular.
     pub fn explored(&self, kind: &str, id: &impl std::fmt::Display) -> Option<String> {
         self.explorer.as_ref().map(|base| format!("{base}/{kind}/{id}"))
     }

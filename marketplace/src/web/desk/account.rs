@@ -88,6 +88,6 @@ fn line(visit: &Visit, line: &StatementLine) -> Line {
         amount: line.shown.replace('-', "−"),
         balance: line.balance_shown.clone(),
         id: Id::of(&posting.transaction),
-        href: visit.frame("account").explored("transactions", &posting.transaction),
+        href: visit.frame("account").explored("transaction", &posting.transaction),
     }
 }
