@@ -86,30 +86,3 @@ fn what(action: &str) -> String {
     }
     .into()
 }
-
-#[cfg(test)]
-pub(super) fn sample(frame: Frame) -> OrdersPage {
-    use contracts::{
-        id::{PartyId, TransactionId},
-        rejection::Rejection,
-    };
-    let (height, time_ms, index) = (8, 9, 10);
-    let states = [
-        OrderState::Open,
-        OrderState::Applied { height, time_ms, index },
-        OrderState::Refused { height, time_ms, index, rejection: Rejection::OfferIsWithdrawn },
-        OrderState::Dead { reason: "its time was over at height 7, and the ledger has not taken it up".into() },
-    ];
-    let order = |(at, state): (u8, OrderState)| Order {
-        id: TransactionId([at; 32]),
-        party: PartyId([3; 32]),
-        action: "agreement.buy".into(),
-        created_ms: 1_760_000_000_000,
-        last_valid: 600,
-        state,
-    };
-    let rows: Vec<OrderRow> = (1..).zip(states).map(order).map(|order| OrderRow::of(&order)).collect();
-    let linked: Vec<bool> = rows.iter().map(|row| row.href.is_some()).collect();
-    assert_eq!(linked, [false, true, false, false], "only what was bought has a licence");
-    OrdersPage { frame, rows, pager: Pager::default() }
-}
