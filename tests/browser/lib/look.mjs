@@ -53,7 +53,8 @@ async function lookAtTwin(page, name) {
   try {
     const twin = await openPage(null, { reuse: context });
     const body = await page.content();
-    await twin.route(page.url(), (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
+    // What is asked of a server has no fragment.
+    await twin.route(page.url().split('#')[0], (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
     await twin.goto(page.url(), { waitUntil: 'load' });
     twin.troubles.push(...page.troubles.splice(0));
     await look(twin, name);
@@ -70,9 +71,9 @@ export async function visit(page, site, state) {
   const type = await pageType(page);
   const here = new URL(page.url());
   seen.push({ site, type, path: here.pathname });
-  for (const href of await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.href))) {
-    const link = new URL(href);
-    if (link.hostname === here.hostname && link.origin !== here.origin) abroad.set(`${site}/${type} to ${form(href)}`, href);
+  for (const href of await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.getAttribute('href')))) {
+    const link = new URL(href, here);
+    if (link.hostname === here.hostname && link.origin !== here.origin) abroad.set(`${site}/${type} to ${form(link)}`, link.href);
   }
   await look(page, [`${site}/${type}`, state].filter(Boolean).join('-'));
 }
