@@ -55,13 +55,13 @@ impl Frame {
             ways.push(("/account", "Account", here(&["account", "orders"])));
         }
         if self.has(Role::Provider) {
-            ways.push(("/provide", "Provide", here(&["provide", "publish", "listing", "offer"])));
+            ways.push(("/provide", "Provide", here(&["provide", "publish", "listing", "revise", "offer"])));
         }
         if self.has(Role::Custodian) {
-            ways.push(("/consents", "Consents", here(&["consents", "consent"])));
+            ways.push(("/consents", "Consents", here(&["consents"])));
         }
         if self.has(Role::Operator) {
-            ways.push(("/operate", "Operate", here(&["operate", "link"])));
+            ways.push(("/operate", "Operate", here(&["operate", "decide", "link"])));
         }
         ways.push(("/help", "Help", here(&["help"])));
         ways

@@ -6,6 +6,7 @@ import { apply, openMember, openVisitor, signIn, submit } from '../lib/member.mj
 import { expect, test } from '../lib/runner.mjs';
 
 const NEWCOMER = 'Keyboard Tide Survey';
+const CONTACT = 'The office at the lock, +34 600 000 000';
 
 export async function flow({ browser, market }) {
   let operator;
@@ -16,17 +17,18 @@ export async function flow({ browser, market }) {
   await test('operator: an application is admitted with the roles that were chosen', 120, async () => {
     operator = await openMember(browser, market, 'Keyboard Market Office', 'operator');
     const { page, at, see } = operator;
-    party = await apply(newcomer, market, NEWCOMER);
+    party = await apply(newcomer, market, NEWCOMER, CONTACT);
     await follow(page, page.getByRole('link', { name: 'Operate' }));
     await at('operate');
     await see('waiting');
     const waiting = page.locator('details').filter({ hasText: NEWCOMER });
+    expect((await waiting.innerText()).includes(CONTACT), `the operator is not told whom to ask: ${await waiting.innerText()}`);
     await follow(page, waiting.getByRole('button'));
     await at('decide');
     expect(/at least one role/.test(await page.locator('#faults').innerText()), 'admitted without a role');
     await see('wrong');
-    await tick(page, page.getByRole('checkbox', { name: 'Provider', exact: true }));
-    await tick(page, page.getByRole('checkbox', { name: 'Buyer', exact: true }));
+    await tick(page, page.getByRole('checkbox', { name: /^Provider:/ }));
+    await tick(page, page.getByRole('checkbox', { name: /^Buyer:/ }));
     await follow(page, submit(page));
     await at('operate');
     await see();
@@ -59,7 +61,7 @@ export async function flow({ browser, market }) {
     await newcomer.see('suspended');
     await follow(page, row(page).getByRole('link', { name: /Admit again/ }));
     await at('decide');
-    await tick(page, page.getByRole('checkbox', { name: 'Buyer', exact: true }));
+    await tick(page, page.getByRole('checkbox', { name: /^Buyer:/ }));
     await follow(page, submit(page));
     await at('operate');
     expect(/active/.test(await row(page).innerText()), `not admitted: ${await row(page).innerText()}`);

@@ -23,9 +23,10 @@ export async function openVisitor(browser) {
 }
 
 /** Applies for membership; the page after it is open. Returns the id of the party. */
-export async function apply({ page, at }, market, name) {
+export async function apply({ page, at }, market, name, contact = '') {
   await page.goto(`${market.market}/apply`);
   await fillRequired(page, { name, country: 'ES' });
+  if (contact) await typeInto(page, page.locator('[name=contact]'), contact);
   await follow(page, submit(page));
   await at('applied');
   return new URL(page.url()).pathname.split('/').pop();

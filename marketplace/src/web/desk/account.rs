@@ -68,6 +68,7 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
                 code: format!("{} {}", row.rejection.code(), Rejection::name_of(row.rejection.code()).unwrap_or("")),
                 why: crate::web::show::capital(&row.rejection.to_string()),
                 id: Id::of(&row.transaction),
+                href: visit.frame("account").explored("refusal", &row.transaction),
             })
             .collect(),
         refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),

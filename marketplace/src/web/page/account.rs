@@ -70,4 +70,6 @@ pub struct Refusal {
     pub why: String,
     /// The transaction.
     pub id: Id,
+    /// The transaction in the explorer.
+    pub href: Option<String>,
 }

@@ -49,6 +49,7 @@ fn account(frame: Frame) -> AccountPage {
             code: "100 BalanceTooSmall".into(),
             why: "the balance is 0.00 EUR, 1.00 EUR are needed".into(),
             id: Id::of(&TransactionId([4; 32])),
+            href: Some("/x".into()),
         }],
         refusal_pager: Pager::default(),
         facts: vec![("Roles".into(), "buyer, provider".into())],
@@ -72,8 +73,10 @@ fn orders(frame: Frame) -> OrdersPage {
         last_valid: 600,
         state,
     };
-    let rows: Vec<OrderRow> = (1..).zip(states).map(order).map(|order| OrderRow::of(&order)).collect();
+    let rows: Vec<OrderRow> = (1..).zip(states).map(order).map(|order| OrderRow::of(&order, &frame)).collect();
     let linked: Vec<bool> = rows.iter().map(|row| row.href.is_some()).collect();
     assert_eq!(linked, [false, true, false, false], "only what was bought has a licence");
+    let explored: Vec<bool> = rows.iter().map(|row| row.explored.is_some()).collect();
+    assert_eq!(explored, [false, true, true, false], "only what is on the ledger is in the explorer");
     OrdersPage { frame, rows, pager: Pager::default() }
 }

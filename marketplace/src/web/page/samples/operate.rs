@@ -34,6 +34,7 @@ fn operate(frame: Frame) -> OperatePage {
             name: "Reed and Sons".into(),
             kind: "Business",
             country: "ES".into(),
+            contact: "The office at the lock\n+34 600 000 000".into(),
             form: application().prefixed("a0"),
         }],
         members: vec![Member {
