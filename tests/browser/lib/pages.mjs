@@ -34,8 +34,17 @@ export async function declared({ sources, templates, parts, others, types: typeO
   return { types: [...types], routes: [...routes] };
 }
 
+/** What is wrong with a list of pages that were looked at, `{ type, path }`: what is missing, and what is unknown. */
+export function forgotten({ types, routes }, met) {
+  return [
+    ...types.filter((type) => !met.some((one) => one.type === type)).map((type) => `the type '${type}' was never looked at: let a flow visit it`),
+    ...routes.filter((route) => !met.some(({ path }) => fits(route, path))).map((route) => `the address ${route} was never looked at: let a flow visit it`),
+    ...[...new Set(met.map(({ type }) => type))].filter((type) => !types.includes(type)).map((type) => `no source declares the type '${type}'`),
+  ];
+}
+
 /** Whether `path` is an address of the form `route`. */
-export function fits(route, path) {
+function fits(route, path) {
   const form = route.split(/\{[^}]+\}/).map((part) => part.replaceAll(/[.*+?^$()|[\]\\]/g, '\\$&')).join('[^/]+');
   return new RegExp(`^${form}$`).test(path);
 }
