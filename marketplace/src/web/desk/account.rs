@@ -54,7 +54,6 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
         frame: visit.frame("account"),
         name: known.name,
         party,
-        id: Id::of(&party),
         balances: accounts.iter().map(balance).collect(),
         currency: shown.map_or_else(String::new, |(currency, _)| currency.to_string()),
         lines,

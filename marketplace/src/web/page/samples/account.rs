@@ -38,7 +38,6 @@ fn account(frame: Frame) -> AccountPage {
         frame,
         name: "Harbour Authority of the Long Estuary".into(),
         party: PartyId([3; 32]),
-        id: Id::of(&PartyId([3; 32])),
         balances: vec![("/x".into(), "3799.50 EUR".into(), true), ("/y".into(), "12 JPY".into(), false)],
         currency: "EUR".into(),
         lines: vec![line.clone(), line],
