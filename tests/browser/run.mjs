@@ -1,21 +1,23 @@
 // The browser tests: every type of page of the marketplace and the explorer, wide and narrow, with
 // and without script, and the ways through them in `flows/`.
 //
-// Pages are found by following links from the two home pages; `pages.json` lists the types that must
-// be found there or be met by a flow. Every page says its type in <body data-page="TYPE">. A flow is
-// a file in `flows/` that exports `async function flow({ browser, market })` and reports through
-// `test`; where it meets a page that no link leads to, it calls `visit(page, site)`.
+// Pages are found by following links from the two home pages. Which there are is read from the sources
+// (`lib/pages.mjs`): every type, which a page says in <body data-page="TYPE">, and every address must
+// be found there or be met by a flow. A flow is a file in `flows/` that exports
+// `async function flow({ browser, market })` and reports through `test`; where it meets a page that no
+// link leads to, it calls `visit(page, site)`.
 
 import { readFile, readdir } from 'node:fs/promises';
 import { launch, openPage } from './lib/browser.mjs';
 import { crawl } from './lib/crawl.mjs';
-import { look, pageType, seen, visit } from './lib/look.mjs';
+import { abroad, look, pageType, seen, visit } from './lib/look.mjs';
 import { openMarket } from './lib/market.mjs';
+import { declared, forgotten } from './lib/pages.mjs';
 import { close, expect, test } from './lib/runner.mjs';
 
 const EVERYTHING_SECONDS_MAX = 570;
 const here = new URL('.', import.meta.url);
-const expected = JSON.parse(await readFile(new URL('pages.json', here), 'utf8'));
+const sites = JSON.parse(await readFile(new URL('pages.json', here), 'utf8'));
 
 setTimeout(() => {
   console.log(`FAILED  the browser tests took longer than ${EVERYTHING_SECONDS_MAX} s`);
@@ -24,11 +26,16 @@ setTimeout(() => {
 
 const browser = await launch();
 await test('the checks catch a bad page', 30, checksCatch);
+const expected = {};
+for (const [site, where] of Object.entries(sites)) {
+  await test(`${site}: the sources say which pages there are`, 5, async () => { expected[site] = await declared(where); });
+}
 let market;
 if (await test('a demonstration market starts', 260, async () => { market = await openMarket(); })) {
   for (const site of Object.keys(expected)) await everyPage(site);
   await flows();
   for (const site of Object.keys(expected)) await nothingForgotten(site);
+  await test('links from one site to the other lead to a page', 60, linksAbroad);
   if (market.stop) await test('the market stops on Ctrl-C', 60, () => market.stop());
 }
 await browser.close();
@@ -37,8 +44,10 @@ process.exit(close());
 /** Looks at one page of each type that links lead to. */
 async function everyPage(site) {
   let addresses = new Map();
+  // No link leads to an error, so none is looked for.
+  const types = expected[site].types.filter((type) => type !== 'error');
   await test(`${site}: links lead to pages that say their type`, 120, async () => {
-    addresses = await crawl(`${market[site]}/`, expected[site]);
+    addresses = await crawl(`${market[site]}/`, types);
     expect(addresses.size > 0, 'no page was found');
   });
   for (const [type, address] of addresses) {
@@ -75,15 +84,24 @@ async function flows() {
   }
 }
 
-/** Every type that pages.json names was looked at, and no other. */
+/** Every type and every address that the sources declare was looked at, and no other type. */
 async function nothingForgotten(site) {
-  await test(`${site}: every type of page was looked at`, 5, async () => {
-    const met = [...seen].filter((name) => name.startsWith(`${site}/`)).map((name) => name.slice(site.length + 1));
-    const missing = expected[site].filter((type) => !met.includes(type));
-    const unknown = met.filter((type) => !expected[site].includes(type));
-    expect(missing.length === 0, `never met: ${missing.join(', ')}`);
-    expect(unknown.length === 0, `add to pages.json: ${unknown.join(', ')}`);
+  await test(`${site}: every type and every address of a page was looked at`, 5, async () => {
+    const wrong = forgotten(expected[site], seen.filter((one) => one.site === site));
+    expect(wrong.length === 0, wrong.join('\n'));
   });
+}
+
+/** One link of each form that leads from the pages looked at to the other site. */
+async function linksAbroad() {
+  expect(abroad.size > 0, 'no page has a link to the other site');
+  const wrong = [];
+  for (const [form, href] of abroad) {
+    const answer = await fetch(href, { signal: AbortSignal.timeout(15_000) });
+    await answer.body?.cancel();
+    if (!answer.ok) wrong.push(`${answer.status} for ${href} (${form})`);
+  }
+  expect(wrong.length === 0, wrong.join('\n'));
 }
 
 /** A page with a fault of each kind must not pass, and a sound one must. */
@@ -106,4 +124,16 @@ async function checksCatch() {
     expect(finding.includes(fault), `'${fault}' was not caught: ${finding}`);
   }
   await page.context().close();
+  forgottenIsNamed();
+}
+
+/** A page that nobody looked at, and one that no source declares. */
+function forgottenIsNamed() {
+  const there = { types: ['home', 'thing'], routes: ['/', '/thing/{id}'] };
+  const home = { type: 'home', path: '/' };
+  const thing = { type: 'thing', path: '/thing/1' };
+  for (const [met, findings] of [[[home, thing], 0], [[home], 2], [[home, { ...thing, path: '/thing/1/more' }], 1], [[home, thing, { ...home, type: 'new' }], 1]]) {
+    const found = forgotten(there, met);
+    expect(found.length === findings, `${JSON.stringify(met)} leads to: ${found.join('; ')}`);
+  }
 }

@@ -126,10 +126,7 @@ pub const FILE_LINES_MAX: usize = 500;
 
 /// Longer files that are allowed to stay, with their most lines. The list may only shrink: a file
 /// that has become short enough must leave it.
-pub const LONG_FILES: &[(&str, usize)] = &[
-    // One sample of every page, so that all of them can be looked at without a market.
-    ("marketplace/src/web/page/samples.rs", 680),
-];
+pub const LONG_FILES: &[(&str, usize)] = &[];
 
 /// Packages that must not come back into the lock file, and why.
 pub const UNWANTED_PACKAGES: &[(&str, &str)] = &[

@@ -60,6 +60,15 @@ pub struct Problem {
     pub remedy: &'static str,
 }
 
+impl Problem {
+    /// What is wrong here, as a sentence on a page.
+    fn sentence(&self) -> String {
+        let mut letters = self.detail.chars();
+        let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+        format!("{first}{}.", letters.as_str())
+    }
+}
+
 impl Failure {
     /// The failure as a problem.
     pub fn problem(&self) -> Problem {

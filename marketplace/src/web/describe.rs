@@ -180,7 +180,7 @@ fn classes(class: &Classification) -> Part {
             Field::checks("categories", "What the data tell", &choices!(CollectableCategory))
                 .chosen(&slugs(&class.categories, |value| value.slug()))
                 .optional(),
-            Field::checks("insight_levels", "Insight levels", &choices!(InsightLevel))
+            Field::checks("insight_levels", "Insight levels", &insight_levels())
                 .chosen(&slugs(&class.insight_levels, |value| value.slug()))
                 .optional(),
             Field::checks("roles", "Your roles towards the data", &choices!(DataRole))
@@ -203,6 +203,11 @@ fn classes(class: &Classification) -> Part {
             ),
         ],
     )
+}
+
+/// The vocabulary writes them in capitals; a form reads better without.
+fn insight_levels() -> Vec<(&'static str, String)> {
+    InsightLevel::ALL.iter().map(|level| (level.slug(), super::show::capital(&level.label().to_lowercase()))).collect()
 }
 
 fn coverage(class: &Classification) -> Part {

@@ -51,6 +51,19 @@ impl Faults {
         value.map_err(|error| self.add(field, super::show::capital(&error.to_string()))).ok()
     }
 
+    /// Takes what a text field says, or notes that it is blank or what is wrong with it.
+    pub fn parsed<T>(&mut self, sent: &Sent, field: &str, what: &str) -> Option<T>
+    where
+        T: std::str::FromStr<Err: std::fmt::Display>,
+    {
+        let text = sent.get(field);
+        if text.is_empty() {
+            self.add(field, format!("Enter {what}"));
+            return None;
+        }
+        self.take(field, text.parse())
+    }
+
     /// A text that must be there and fit.
     pub fn text(&mut self, sent: &Sent, field: &str, what: &str, bytes_max: usize) -> String {
         let text = sent.some(field).unwrap_or_default();
@@ -99,7 +112,8 @@ impl Faults {
 #[derive(Clone, Debug, Default, Template)]
 #[template(path = "part/form.html")]
 pub struct Form {
-    /// Where it goes, by POST.
+    /// Where it goes, by POST. With `#faults` at its end, whoever sends a form from the middle of a page
+    /// sees at once what was wrong with it.
     pub action: String,
     /// The token that ties it to the session.
     pub token: String,
@@ -393,6 +407,20 @@ mod tests {
             assert!(html.contains(part), "no {part} in\n{html}");
         }
         assert!(!html.contains("<b>"), "{html}");
+    }
+
+    #[test]
+    fn a_blank_field_is_asked_for_and_a_wrong_one_is_explained() {
+        for (text, value, fault) in [
+            ("41", Some(41), None),
+            ("", None, Some("Enter the number of boats")),
+            ("many", None, Some("Invalid digit found in string")),
+        ] {
+            let mut faults = Faults::default();
+            let parsed: Option<u8> = faults.parsed(&sent(&[("boats", text)]), "boats", "the number of boats");
+            let said = faults.0.first().map(|(_, text)| text.as_str());
+            assert_eq!((parsed, said), (value, fault), "{text}");
+        }
     }
 
     #[test]

@@ -55,19 +55,19 @@ impl Frame {
             ways.push(("/account", "Account", here(&["account", "orders"])));
         }
         if self.has(Role::Provider) {
-            ways.push(("/provide", "Provide", here(&["provide", "publish", "listing", "offer"])));
+            ways.push(("/provide", "Provide", here(&["provide", "publish", "listing", "revise", "offer"])));
         }
         if self.has(Role::Custodian) {
-            ways.push(("/consents", "Consents", here(&["consents", "consent"])));
+            ways.push(("/consents", "Consents", here(&["consents"])));
         }
         if self.has(Role::Operator) {
-            ways.push(("/operate", "Operate", here(&["operate", "link"])));
+            ways.push(("/operate", "Operate", here(&["operate", "decide", "link"])));
         }
         ways.push(("/help", "Help", here(&["help"])));
         ways
     }
 
-    /// The explorer's page about something.
+    /// The explorer's page about something; `kind` is its word for it, in the singular.
     pub fn explored(&self, kind: &str, id: &impl std::fmt::Display) -> Option<String> {
         self.explorer.as_ref().map(|base| format!("{base}/{kind}/{id}"))
     }

@@ -22,7 +22,7 @@ async fn from_an_application_to_bytes_without_script() {
     let party = applied.path.trim_start_matches("/applied/").to_string();
 
     let members = operator.get("/operate").await.is("operate");
-    members.says("Reed and Sons");
+    members.says("Reed and Sons").says("<dd class=\"lines\">office</dd>");
     let none = operator.send(&members, &format!("/operate/{party}/admit"), &[]).await.is("decide");
     none.says("Choose at least one role");
     let roles = [("roles", "provider"), ("roles", "buyer")];

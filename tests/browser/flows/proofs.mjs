@@ -150,7 +150,7 @@ export async function flow({ browser, market }) {
     const page = await openOffline(() => { const now = Date.now; Date.now = () => now() + 86_400_000; });
     await page.locator('input[type=file]').setInputFiles([files.anchor, files.dataset]);
     await expectState(page.locator('#verdict'), 'stale');
-    await look(page, 'explorer/verifier-file');
+    await look(page, 'explorer/verifier');
     await page.context().close();
   });
 

@@ -33,7 +33,9 @@ export async function openPage(browser, { script = true, reuse } = {}) {
   page.script = script;
   page.on('pageerror', (error) => page.troubles.push(`script error: ${error.message}`));
   page.on('console', (message) => {
-    if (message.type() === 'error') page.troubles.push(`console: ${message.text()}`);
+    // An answer of 400 and more is judged below, where it is known whether it is the page itself.
+    const answered = /^Failed to load resource: the server responded with a status of/.test(message.text());
+    if (message.type() === 'error' && !answered) page.troubles.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
     const url = new URL(request.url());

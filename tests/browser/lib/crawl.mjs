@@ -56,7 +56,7 @@ async function readPage(url, headers) {
 }
 
 /** An address with everything that varies taken out: numbers, hashes, ids, and values of a query. */
-function form(address) {
+export function form(address) {
   const url = new URL(address);
   const path = url.pathname.replaceAll(/\/[^/]*(?:\d|[^/]{24})[^/]*/g, '/*');
   return `${path}?${[...url.searchParams.keys()].sort().join('&')}`;

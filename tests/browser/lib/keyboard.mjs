@@ -44,6 +44,18 @@ export async function tick(page, locator) {
   expect(await locator.isChecked(), `${locator} did not take the space bar`);
 }
 
+/** Goes to the group of a radio button and presses the arrow until this one is set. */
+export async function choose(page, radio) {
+  const name = await radio.getAttribute('name');
+  const group = radio.locator('xpath=ancestor::form').locator(`input[type=radio][name="${name}"]`);
+  const set = group.and(page.locator(':checked'));
+  const first = (await set.count()) > 0 ? set : group.first();
+  await tabTo(page, first);
+  await page.keyboard.press('Space');
+  for (let presses = await group.count(); presses > 0 && !(await radio.isChecked()); presses -= 1) await page.keyboard.press('ArrowDown');
+  expect(await radio.isChecked(), `the arrows do not reach ${radio}`);
+}
+
 /** Goes to a link or button, presses Enter, and waits for the page that it leads to. */
 export async function follow(page, locator) {
   await tabTo(page, locator);

@@ -5,13 +5,17 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { openPage } from './browser.mjs';
+import { form } from './crawl.mjs';
 import { expect } from './runner.mjs';
 
 const WIDTHS = { desktop: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Page types that were looked at, as `site/type`. */
-export const seen = new Set();
+/** Pages that were looked at: `{ site, type, path }`. */
+export const seen = [];
+
+/** Links that lead from them to the other site, one of each form. */
+export const abroad = new Map();
 
 /** The page's type, which every page says in `<body data-page="TYPE">`. */
 export const pageType = (page) => page.locator('body').getAttribute('data-page');
@@ -49,7 +53,8 @@ async function lookAtTwin(page, name) {
   try {
     const twin = await openPage(null, { reuse: context });
     const body = await page.content();
-    await twin.route(page.url(), (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
+    // What is asked of a server has no fragment.
+    await twin.route(page.url().split('#')[0], (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body }));
     await twin.goto(page.url(), { waitUntil: 'load' });
     twin.troubles.push(...page.troubles.splice(0));
     await look(twin, name);
@@ -58,11 +63,19 @@ async function lookAtTwin(page, name) {
   }
 }
 
-/** Looks at the open page under its own type, and notes that the type was seen. */
-export async function visit(page, site) {
+/**
+ * Looks at the open page under its own type, and notes that it was seen. With `state` its picture is
+ * called so too, beside that of the type.
+ */
+export async function visit(page, site, state) {
   const type = await pageType(page);
-  seen.add(`${site}/${type}`);
-  await look(page, `${site}/${type}`);
+  const here = new URL(page.url());
+  seen.push({ site, type, path: here.pathname });
+  for (const href of await page.locator('a[href]').evaluateAll((all) => all.map((link) => link.getAttribute('href')))) {
+    const link = new URL(href, here);
+    if (link.hostname === here.hostname && link.origin !== here.origin) abroad.set(`${site}/${type} to ${form(link)}`, link.href);
+  }
+  await look(page, [`${site}/${type}`, state].filter(Boolean).join('-'));
 }
 
 async function sidewaysScroll(page) {

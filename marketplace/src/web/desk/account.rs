@@ -54,7 +54,6 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
         frame: visit.frame("account"),
         name: known.name,
         party,
-        id: Id::of(&party),
         balances: accounts.iter().map(balance).collect(),
         currency: shown.map_or_else(String::new, |(currency, _)| currency.to_string()),
         lines,
@@ -68,6 +67,7 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
                 code: format!("{} {}", row.rejection.code(), Rejection::name_of(row.rejection.code()).unwrap_or("")),
                 why: crate::web::show::capital(&row.rejection.to_string()),
                 id: Id::of(&row.transaction),
+                href: visit.frame("account").explored("refusal", &row.transaction),
             })
             .collect(),
         refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),
@@ -88,6 +88,6 @@ fn line(visit: &Visit, line: &StatementLine) -> Line {
         amount: line.shown.replace('-', "−"),
         balance: line.balance_shown.clone(),
         id: Id::of(&posting.transaction),
-        href: visit.frame("account").explored("transactions", &posting.transaction),
+        href: visit.frame("account").explored("transaction", &posting.transaction),
     }
 }

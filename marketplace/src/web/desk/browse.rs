@@ -228,7 +228,7 @@ async fn draw_party(visit: &Visit, party: &str, asked: Sent) -> Result<Response,
     let next = listed.next.as_ref().map(ToString::to_string);
     let page = PartyPage {
         frame: visit.frame("party"),
-        explored: visit.frame("party").explored("parties", &party),
+        explored: visit.frame("party").explored("party", &party),
         name: known.name,
         kind: kind_label(known.kind).into(),
         standing: standing(known.standing),
@@ -303,7 +303,7 @@ async fn dataset_page(
         rows.push(version_row(visit, version)?);
     }
     Ok(DatasetPage {
-        explored: frame.explored("datasets", &id),
+        explored: frame.explored("dataset", &id),
         id: Id::of(&id),
         title: jacket.title.clone(),
         catalogue_href: format!("/search?catalogue={}", encode(&view.catalogue)),

@@ -72,12 +72,13 @@ fn erased(erasure: &Erasure) -> String {
 
 fn erase_form(visit: &Visit) -> Form {
     let subject = Field::line("subject", "The person, as you named them").hint("Letter by letter as it was recorded.");
+    let sure = [("yes", "I know that nobody can undo this".to_string())];
     let form = Form {
-        action: "/consents/erase".into(),
+        action: "/consents/erase#faults".into(),
         token: visit.token(),
         submit: "Withdraw all and erase".into(),
         look: "grave",
-        parts: vec![Part::under("", "", vec![subject])],
+        parts: vec![Part::plain(vec![subject, Field::checks("sure", "For good", &sure)])],
         ..Form::default()
     };
     form.prefixed("erase")
@@ -90,7 +91,7 @@ fn form(visit: &Visit) -> Form {
         ("spoken, recorded", "Spoken, recorded".into()),
     ];
     Form {
-        action: "/consents".into(),
+        action: "/consents#faults".into(),
         token: visit.token(),
         submit: "Sign and record".into(),
         hidden: vec![("once", fresh_once())],
@@ -110,7 +111,7 @@ fn form(visit: &Visit) -> Form {
                 "On the ledger",
                 "",
                 vec![
-                    Field::line("dataset", "Dataset").hint("Its id: 64 letters and digits."),
+                    Field::line("dataset", "Dataset").hint("Its id, which stands at the end of its page."),
                     Field::number("since", "From version").hint("Blank: the next one.").optional(),
                     Field::checks("purposes", "Purposes", &choices!(Purpose)),
                     Field::date("until", "Until").hint("The consent is over when this day begins."),
@@ -133,7 +134,7 @@ async fn take(visit: &Visit, sent: Sent) -> Result<Response, MarketError> {
     let subject = faults.text(&sent, "subject", "who consented", crate::limits::SUBJECT_BYTES_MAX);
     let notice = faults.text(&sent, "notice", "the notice", FIELD_BYTES_MAX);
     let until = faults.text(&sent, "until", "the day on which it ends", 10);
-    let dataset: Option<DatasetId> = faults.take("dataset", sent.get("dataset").parse());
+    let dataset: Option<DatasetId> = faults.parsed(&sent, "dataset", "the dataset's id");
     let purposes: Vec<Purpose> = sent.all("purposes").iter().filter_map(|value| value.parse().ok()).collect();
     if purposes.is_empty() {
         faults.add("purposes", "Choose at least one purpose");
@@ -192,6 +193,9 @@ async fn destroy(visit: &Visit, sent: &Sent) -> Result<Response, MarketError> {
     let custodian = visit.viewer_as(Role::Custodian)?.party;
     let mut faults = Faults::default();
     let subject = faults.text(sent, "subject", "whom it is about", crate::limits::SUBJECT_BYTES_MAX);
+    if sent.get("sure") != "yes" {
+        faults.add("sure", "Say that you know: what is erased does not come back");
+    }
     if faults.none() {
         match visit.market.erase_subject(&custodian, &subject).await {
             Ok((erasure, _)) => return Ok(go(&format!("/consents?done=erased&erasure={}", erasure.id))),

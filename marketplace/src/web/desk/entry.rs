@@ -93,7 +93,7 @@ async fn take_application(visit: &Visit, sent: Sent) -> Result<Response, MarketE
     visit.check_form(&sent)?;
     let mut faults = Faults::default();
     let name = faults.text(&sent, "name", "the organisation's name", NAME_BYTES_MAX);
-    let country = faults.take("country", sent.get("country").to_ascii_uppercase().parse::<Country>());
+    let country = country(&mut faults, &sent, "country");
     let kind = KINDS.iter().find(|(_, word)| *word == sent.get("kind")).map(|(kind, _)| *kind);
     if kind.is_none() {
         faults.add("kind", "Choose what kind of organisation it is");
@@ -110,6 +110,12 @@ async fn take_application(visit: &Visit, sent: Sent) -> Result<Response, MarketE
         }
     }
     Ok(visit.show(&application(visit, application_form(visit).again(&sent, faults))))
+}
+
+/// A country in the field called `field`, in letters of either case.
+pub fn country(faults: &mut Faults, sent: &Sent, field: &str) -> Option<Country> {
+    let code = Sent(vec![(field.into(), sent.get(field).to_ascii_uppercase())]);
+    faults.parsed(&code, field, "a country")
 }
 
 /// After an application.

@@ -139,7 +139,7 @@ async fn draw(visit: &Visit, agreement: &str, asked: Sent) -> Result<Response, M
         start: Moment::of(held.start_ms),
         end: held.end_ms.map(Moment::of),
         receipt: Some(format!("/agreements/{id}/receipt")),
-        explored: frame.explored("agreements", &id),
+        explored: frame.explored("agreement", &id),
         acts: acts(visit, &id, &held, party, &revision.price),
         frame,
     };

@@ -7,7 +7,10 @@ use crate::{
     objects::Stored,
     rows::OfferRow,
     web::{
-        desk::browse::{grounds, version_row},
+        desk::{
+            browse::{grounds, version_row},
+            entry::country,
+        },
         form::{Faults, Field, Form, Part, Sent, choices},
         jacket::gap_name,
         multipart::Multipart,
@@ -32,7 +35,6 @@ use contracts::{
     jacket::Jacket,
     limits::EXCLUDES_MAX,
     offer::WithdrawOffer,
-    party::Country,
     version::{AddVersion, Content},
     vocabulary::{Purpose, Spectrum},
 };
@@ -145,7 +147,7 @@ fn upload_form(visit: &Visit, id: &DatasetId, known: &Dataset) -> Form {
     let next = known.versions.saturating_add(1);
     let excludes = [("yes", "This version leaves out everybody who has withdrawn consent".to_string())];
     Form {
-        action: format!("/provide/{id}/upload"),
+        action: format!("/provide/{id}/upload#faults"),
         token: visit.token(),
         submit: format!("Upload and sign version {next}"),
         hidden: vec![("once", fresh_once())],
@@ -174,7 +176,7 @@ fn basis_form(visit: &Visit, id: &DatasetId) -> Form {
     let kinds: Vec<(&str, String)> = BASES.iter().map(|(kind, word)| (*word, basis_label(*kind).to_string())).collect();
     let party = visit.party().map(|party| party.to_string()).unwrap_or_default();
     Form {
-        action: format!("/provide/{id}/basis"),
+        action: format!("/provide/{id}/basis#faults"),
         token: visit.token(),
         submit: "Sign the legal basis".into(),
         look: "second",
@@ -279,9 +281,8 @@ async fn take_basis(visit: &Visit, dataset: &str, sent: Sent) -> Result<Response
     let mut faults = Faults::default();
     let purpose: Option<Purpose> = faults.choice(&sent, "purpose", "a purpose");
     let kind = BASES.iter().find(|(_, word)| *word == sent.get("kind")).map(|(kind, _)| *kind);
-    let jurisdiction: Option<Country> =
-        faults.take("jurisdiction", sent.get("jurisdiction").to_ascii_uppercase().parse());
-    let controller: Option<PartyId> = faults.take("controller", sent.get("controller").parse());
+    let jurisdiction = country(&mut faults, &sent, "jurisdiction");
+    let controller: Option<PartyId> = faults.parsed(&sent, "controller", "the controller's party id");
     let controls: Vec<String> =
         sent.get("controls").lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect();
     let (Some(purpose), Some(kind), Some(jurisdiction), Some(controller)) = (purpose, kind, jurisdiction, controller)

@@ -24,14 +24,15 @@ const MEMBERS: usize = 50;
 /// Applications on the page. Whoever has more waits for those to be decided first, and is told so.
 const APPLICATIONS: usize = 50;
 
-const ROLES: [(Role, &str); 7] = [
-    (Role::Buyer, "buyer"),
-    (Role::Provider, "provider"),
-    (Role::Custodian, "custodian"),
-    (Role::Regulator, "regulator"),
-    (Role::Gateway, "gateway"),
-    (Role::SettlementAgent, "settlement-agent"),
-    (Role::Operator, "operator"),
+/// Every role with its word in forms, and what it lets a member do.
+const ROLES: [(Role, &str, &str); 7] = [
+    (Role::Buyer, "buyer", "buys licences and downloads"),
+    (Role::Provider, "provider", "lists data, offers them, is paid"),
+    (Role::Custodian, "custodian", "records and ends consents of persons"),
+    (Role::Regulator, "regulator", "reads descriptions of closed data"),
+    (Role::Gateway, "gateway", "hands out contents and records it"),
+    (Role::SettlementAgent, "settlement-agent", "books money in and out"),
+    (Role::Operator, "operator", "admits and suspends members"),
 ];
 
 const REASONS: [(SuspensionReason, &str, &str); 4] = [
@@ -43,19 +44,20 @@ const REASONS: [(SuspensionReason, &str, &str); 4] = [
 
 /// The operator's page.
 pub async fn operate(visit: Visit, query: Asked) -> Response {
-    visit.answer(draw(&visit, asked(query)))
+    visit.answer(draw(&visit, asked(query)).await)
 }
 
-fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
+async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     visit.viewer_as(Role::Operator)?;
     let page = visit.market.rows().parties(start(&asked, "cursor")?.as_ref(), MEMBERS)?;
     let (waiting, more) = waiting(visit)?;
     let total = waiting.len();
     let mut applied = Vec::new();
-    for (at, (id, party)) in waiting.iter().enumerate() {
+    let contacts = futures_util::future::join_all(waiting.iter().map(|(_, party)| contact(visit, party))).await;
+    for (at, ((id, party), contact)) in waiting.iter().zip(contacts).enumerate() {
         let form = admission(visit, id, &format!("a{at}"));
         let (name, country) = (party.name.clone(), party.jurisdiction.to_string());
-        applied.push(Applicant { id: Id::of(id), name, kind: kind_label(party.kind), country, form });
+        applied.push(Applicant { id: Id::of(id), name, kind: kind_label(party.kind), country, contact, form });
     }
     let mut members = Vec::new();
     for (id, party) in page.items.iter().filter(|(_, party)| party.standing != Standing::Applied) {
@@ -64,11 +66,13 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let waits = if more {
         format!("The first {total} applications wait")
     } else {
-        format!("{} wait", several(total, "application", "applications"))
+        several(total, "application waits", "applications wait")
     };
     let next = page.next.as_ref().map(ToString::to_string);
     let done = match asked.get("done") {
-        "admitted" => Some("Admitted. Send a sign-in link if the market keeps the key."),
+        "admitted" => {
+            Some("Admitted. Now press Sign-in link in its row and send it the link, unless it keeps its own key.")
+        }
         "suspended" => Some("Suspended. Licences and history stay; nothing more is sold or delivered."),
         _ => None,
     };
@@ -101,9 +105,22 @@ fn waiting(visit: &Visit) -> Result<(Vec<(PartyId, Party)>, bool), MarketError> 
     }
 }
 
+/// What an applicant wrote for operators, from beside the ledger.
+async fn contact(visit: &Visit, party: &Party) -> String {
+    let Some(side) = party.side else { return "none given".into() };
+    match visit.market.client().side(side).await {
+        Ok(Some(body)) => body.get("contact").unwrap_or("none given").to_string(),
+        Ok(None) => "taken down, or withheld by the node".into(),
+        Err(error) => {
+            tracing::warn!(%error, "the contact of an applicant cannot be read");
+            "cannot be read now: load the page again in some seconds".into()
+        }
+    }
+}
+
 fn admission(visit: &Visit, party: &PartyId, prefix: &str) -> Form {
-    let roles: Vec<(&str, String)> =
-        ROLES.iter().map(|(role, word)| (*word, crate::web::show::capital(role_label(*role)))).collect();
+    let label = |role, may| format!("{}: {may}", crate::web::show::capital(role_label(role)));
+    let roles: Vec<(&str, String)> = ROLES.iter().map(|(role, word, may)| (*word, label(*role, may))).collect();
     Form {
         action: format!("/operate/{party}/admit"),
         token: visit.token(),
@@ -140,7 +157,8 @@ pub async fn admit(visit: Visit, Path(party): Path<String>, Posted(sent): Posted
         let operator = visit.viewer_as(Role::Operator)?.party;
         let party: PartyId = id(&party, "party")?;
         let chosen = sent.all("roles");
-        let roles: Vec<Role> = ROLES.iter().filter(|(_, word)| chosen.contains(word)).map(|(role, _)| *role).collect();
+        let roles: Vec<Role> =
+            ROLES.iter().filter(|(_, word, _)| chosen.contains(word)).map(|(role, ..)| *role).collect();
         if roles.is_empty() {
             let mut faults = Faults::default();
             faults.add("roles", "Choose at least one role: without one a member can do nothing");
@@ -188,7 +206,7 @@ fn draw_change(
         }
         "admit" => (
             format!("Admit {}", known.name),
-            "Its roles will be those that you choose here.",
+            "It is a member from then on, with the roles that you choose here and no others.",
             admission(visit, party, "a"),
         ),
         _ => return Err(MarketError::NotFound("page")),

@@ -22,10 +22,11 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let before = cursor.as_deref().map(hex::decode).transpose();
     let before = before.map_err(|_| MarketError::invalid("cursor", "use the link to the next page"))?;
     let (orders, next) = visit.market.orders().of(&party, before.as_deref(), ROWS)?;
+    let frame = visit.frame("orders");
     let page = OrdersPage {
-        frame: visit.frame("orders"),
-        rows: orders.iter().map(OrderRow::of).collect(),
+        rows: orders.iter().map(|order| OrderRow::of(order, &frame)).collect(),
         pager: Pager::of("/orders", "cursor", cursor.as_deref(), next.map(hex::encode), "Older orders"),
+        frame,
     };
     Ok(visit.show(&page))
 }

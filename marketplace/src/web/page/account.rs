@@ -18,8 +18,6 @@ pub struct AccountPage {
     pub name: String,
     /// The party.
     pub party: PartyId,
-    /// The same, shortened.
-    pub id: Id,
     /// Balances: address of the statement, amount, and whether it is the one shown.
     pub balances: Vec<(String, String, bool)>,
     /// The currency of the statement.
@@ -70,4 +68,6 @@ pub struct Refusal {
     pub why: String,
     /// The transaction.
     pub id: Id,
+    /// The transaction in the explorer.
+    pub href: Option<String>,
 }

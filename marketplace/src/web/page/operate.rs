@@ -34,6 +34,8 @@ pub struct Applicant {
     pub kind: &'static str,
     /// Under whose law.
     pub country: String,
+    /// Whom to ask, as the applicant wrote it for operators.
+    pub contact: String,
     /// Admits it.
     pub form: Form,
 }

@@ -37,11 +37,14 @@ pub struct OrderRow {
     pub meaning: String,
     /// Its record.
     pub id: Id,
+    /// The record in the explorer, once the ledger has one.
+    pub explored: Option<String>,
 }
 
 impl OrderRow {
-    /// An order in words.
-    pub fn of(order: &Order) -> Self {
+    /// An order in words, on a page with this frame.
+    pub fn of(order: &Order, frame: &Frame) -> Self {
+        let decided = matches!(order.state, OrderState::Applied { .. } | OrderState::Refused { .. });
         let applied = matches!(order.state, OrderState::Applied { .. });
         let (state, meaning) = match &order.state {
             OrderState::Open => (
@@ -66,50 +69,32 @@ impl OrderRow {
             state,
             meaning,
             id: Id::of(&order.id),
+            explored: frame.explored("transaction", &order.id).filter(|_| decided),
         }
     }
 }
 
-/// An action in words; by its name in the protocol where people seldom meet it.
+/// An action in words; by its name in the protocol where nobody does it on a page.
 fn what(action: &str) -> String {
     match action {
+        "party.apply" => "Membership applied for",
+        "party.admit" => "Member admitted",
+        "party.suspend" => "Member suspended",
+        "party.add-key" => "Key added, by which prices are held",
         "agreement.buy" => "Licence bought",
         "agreement.renew" => "Licence prolonged",
         "agreement.revoke" => "Licence ended",
         "delivery.deliver" => "Download",
         "dataset.publish" => "Listing published",
         "dataset.revise" => "Listing revised",
+        "dataset.list" => "Standing of a listing changed",
         "dataset.add-version" => "Version added",
         "offer.make" => "Offer made",
         "offer.withdraw" => "Offer withdrawn",
+        "consent.give" => "Consent recorded",
+        "consent.end" => "Consent ended",
+        "basis.state" => "Legal basis stated",
         other => other,
     }
     .into()
-}
-
-#[cfg(test)]
-pub(super) fn sample(frame: Frame) -> OrdersPage {
-    use contracts::{
-        id::{PartyId, TransactionId},
-        rejection::Rejection,
-    };
-    let (height, time_ms, index) = (8, 9, 10);
-    let states = [
-        OrderState::Open,
-        OrderState::Applied { height, time_ms, index },
-        OrderState::Refused { height, time_ms, index, rejection: Rejection::OfferIsWithdrawn },
-        OrderState::Dead { reason: "its time was over at height 7, and the ledger has not taken it up".into() },
-    ];
-    let order = |(at, state): (u8, OrderState)| Order {
-        id: TransactionId([at; 32]),
-        party: PartyId([3; 32]),
-        action: "agreement.buy".into(),
-        created_ms: 1_760_000_000_000,
-        last_valid: 600,
-        state,
-    };
-    let rows: Vec<OrderRow> = (1..).zip(states).map(order).map(|order| OrderRow::of(&order)).collect();
-    let linked: Vec<bool> = rows.iter().map(|row| row.href.is_some()).collect();
-    assert_eq!(linked, [false, true, false, false], "only what was bought has a licence");
-    OrdersPage { frame, rows, pager: Pager::default() }
 }
