@@ -48,6 +48,12 @@ pub const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// An `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long a request that is no order is recognised by its `Idempotency-Key`: a caller that lost an
+/// answer asks again within minutes, a job of the week the next time it runs.
+pub const REPEATS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Such requests of one caller, and of all that are not signed in together, that are recognised: about
+/// 150 bytes each, so 1.5 MB. Nobody issues so many links or credentials in a week.
+pub const REPEATS_PER_CALLER_MAX: usize = 10_000;
 /// Orders that may be under way at once; beyond that the answer is "busy".
 pub const ORDERS_RUNNING_MAX: usize = 2_048;
 /// Open orders that are handed in at once when they are taken up after a restart or a lost node.

@@ -22,6 +22,10 @@ use utoipa::{
 
 /// Every code there is and what it means; besides, each refusal of the rules is `refused-` and its name.
 pub const CODES: &[(&str, &str)] = &[
+    (
+        "answer-not-kept",
+        "The request was done under this `Idempotency-Key`; its answer held a secret, which is told once.",
+    ),
     ("bad-request", "Bytes, a path or parameters cannot be understood."),
     ("broke-off", "The body is not whole."),
     ("bundle-too-large", "The evidence is larger than one file may be."),
@@ -217,6 +221,7 @@ impl From<&MarketError> for Problem {
             },
             MarketError::NoContent => of(StatusCode::CONFLICT, "no-content", "There is nothing to download"),
             MarketError::PriceMoved { .. } => of(StatusCode::CONFLICT, "price-moved", "The price is another"),
+            MarketError::AnswerNotKept(_) => of(StatusCode::CONFLICT, "answer-not-kept", "Done before, and told once"),
             MarketError::Order(error) => order(error),
             MarketError::Keys(error) => keys(error),
             MarketError::Objects(error) => objects(error),
@@ -252,6 +257,7 @@ fn order(error: &OrderError) -> Problem {
             ..of(StatusCode::CONFLICT, "in-progress", "The first request is still being worked on")
         },
         OrderError::Busy | OrderError::Stopping => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        OrderError::TooManyKeys => of(StatusCode::CONFLICT, "too-many", "Too many"),
         OrderError::Undecided { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "undecided", "Stored, not decided yet"),
         OrderError::Dead { .. } => of(StatusCode::CONFLICT, "not-taken", "The ledger did not take it"),
         OrderError::Store(_) | OrderError::Damaged => Problem::internal(error),

@@ -25,6 +25,7 @@ use crate::{
     objects::{Objects, Place},
     orders::Orders,
     own::Own,
+    repeats::Repeats,
     rows::{Rows, Tip},
     search::Search,
     vault::Vault,
@@ -53,6 +54,7 @@ pub(crate) struct Inner {
     pub search: Search,
     pub keys: Keys,
     pub orders: Orders,
+    pub repeats: Repeats,
     pub objects: Objects,
     pub vault: Vault,
     pub base_url: String,
@@ -98,6 +100,7 @@ impl Market {
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
+        let repeats = Repeats::new(own.clone());
         let folder = dir.join("objects");
         let objects = match parts.objects {
             Some(place) => Objects::open_at(place, &folder, parts.uploads)?,
@@ -112,6 +115,7 @@ impl Market {
             search,
             keys,
             orders,
+            repeats,
             objects,
             vault,
             base_url: parts.base_url,

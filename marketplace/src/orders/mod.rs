@@ -17,7 +17,7 @@ pub use audit::Audited;
 pub(crate) use audit::{applied, audit};
 pub use book::Orders;
 
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX, REPEATS_PER_CALLER_MAX};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, Height, PartyId, TimeMs, TransactionId},
@@ -110,6 +110,11 @@ pub enum OrderError {
     /// The same request is being worked on.
     #[error("the first request with this `Idempotency-Key` is still being worked on: ask again in a second")]
     Running,
+    /// As many keys as are remembered.
+    #[error(
+        "{REPEATS_PER_CALLER_MAX} requests with an `Idempotency-Key` are remembered already: send this one without, or wait until older ones are forgotten"
+    )]
+    TooManyKeys,
     /// The market is being stopped.
     #[error("the market is stopping; the order is stored and goes on when it runs again")]
     Stopping,

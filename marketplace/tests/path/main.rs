@@ -13,6 +13,7 @@ mod limits;
 mod lists;
 mod orders;
 mod pages;
+mod repeats;
 mod s3;
 mod schema;
 mod support;

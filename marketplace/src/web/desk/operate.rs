@@ -5,6 +5,7 @@ use crate::{
     error::MarketError,
     limits::PAGE_ROWS_MAX,
     market::clock_ms,
+    repeats::First,
     web::{
         form::{Faults, Field, Form, Part, Sent},
         page::{Applicant, LinkPage, Member, OperatePage, Pager, SimplePage, kind_label, role_label, standing},
@@ -231,7 +232,7 @@ pub async fn link(visit: Visit, Path(party): Path<String>, Posted(sent): Posted<
         visit.viewer_as(Role::Operator)?;
         let party: PartyId = id(&party, "party")?;
         let known = visit.market.rows().party(&party)?.ok_or(MarketError::NotFound("party"))?;
-        let link = visit.market.keys().issue_link(&party, clock_ms())?;
+        let link = visit.market.keys().issue_link(&party, &First::without_key(), clock_ms())?;
         let page = LinkPage {
             frame: visit.frame("link"),
             name: known.name,
