@@ -2,7 +2,7 @@
 
 use crate::{
     delivery::DeliveryError, error::MarketError, keys::KeysError, objects::ObjectsError, orders::OrderError,
-    search::SearchError, vault::VaultError,
+    rows::RowsError, search::SearchError, vault::VaultError,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -230,6 +230,10 @@ impl From<&MarketError> for Problem {
             MarketError::Search(SearchError::Gone) => of(StatusCode::GONE, "cursor-over", "The list is read no longer"),
             MarketError::Search(SearchError::TooFar { .. } | SearchError::TooManyFilters { .. }) => {
                 Self::bad_request(chain(error))
+            }
+            MarketError::Rows(error @ RowsError::OtherList) => {
+                let reason = error.to_string();
+                invalid(format!("cursor: {reason}"), "cursor", &reason)
             }
             MarketError::Own(_) | MarketError::Rows(_) | MarketError::Search(_) => Self::internal(error),
             MarketError::Node(error) => node(error),

@@ -4,6 +4,7 @@ use super::{FAMILIES, Once, Order, OrderError, OrderState};
 use crate::{
     limits::{ORDERS_AT_ONCE, ORDERS_RUNNING_MAX},
     own::Own,
+    rows::List,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::id::{Digest, PartyId, TimeMs, TransactionId};
@@ -115,6 +116,11 @@ impl Orders {
     /// [`OrderError`].
     pub fn get(&self, id: &TransactionId) -> Result<Option<Order>, OrderError> {
         Ok(self.row(id)?.map(|row| row.order))
+    }
+
+    /// The list of a party's orders, which cursors name.
+    pub fn list_of(party: &PartyId) -> List {
+        List::of(&[BY_PARTY.as_bytes(), &party.0])
     }
 
     /// Newest orders of a party, older than `before` where it is given.

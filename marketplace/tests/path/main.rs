@@ -8,6 +8,7 @@ mod bucket;
 mod buying;
 mod contract;
 mod conventions;
+mod cursors;
 mod document;
 mod limits;
 mod lists;
