@@ -61,30 +61,13 @@ impl OrderRow {
         };
         Self {
             time: Moment::of(order.created_ms),
-            what: what(&order.action),
+            what: order.text().into(),
             href: (applied && order.action == "agreement.buy").then(|| format!("/agreements/{}", order.id)),
             state,
             meaning,
             id: Id::of(&order.id),
         }
     }
-}
-
-/// An action in words; by its name in the protocol where people seldom meet it.
-fn what(action: &str) -> String {
-    match action {
-        "agreement.buy" => "Licence bought",
-        "agreement.renew" => "Licence prolonged",
-        "agreement.revoke" => "Licence ended",
-        "delivery.deliver" => "Download",
-        "dataset.publish" => "Listing published",
-        "dataset.revise" => "Listing revised",
-        "dataset.add-version" => "Version added",
-        "offer.make" => "Offer made",
-        "offer.withdraw" => "Offer withdrawn",
-        other => other,
-    }
-    .into()
 }
 
 #[cfg(test)]
