@@ -70,7 +70,9 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let next = page.next.as_ref().map(ToString::to_string);
     let done = match asked.get("done") {
         "admitted" => Some("Admitted. Send a sign-in link if the market keeps the key."),
-        "suspended" => Some("Suspended. Licences and history stay; nothing more is sold or delivered."),
+        "suspended" => Some(
+            "Suspended: it neither buys nor sells, and nothing is delivered to it. What it sold is still delivered to those who hold a licence.",
+        ),
         _ => None,
     };
     let page = OperatePage {
@@ -183,7 +185,7 @@ fn draw_change(
             };
             (
                 format!("Suspend {}", known.name),
-                "From then on it can neither buy nor sell, and nothing is delivered to it. Its history stays, and you may admit it again.",
+                "From then on it can neither buy nor sell, and nothing is delivered to it. Licences that it sold stay in force: they were granted, perhaps paid for, and those who hold them go on downloading. Its history stays, and you may admit it again.",
                 form,
             )
         }
