@@ -89,6 +89,15 @@ pub const UPLOADS_ASIDE_MAX: u64 = 4;
 /// How long a sender may send nothing: longer than a network stalls, short enough that its place goes
 /// to somebody else.
 pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a content stays that was uploaded and that no version on the ledger names. A version mostly
+/// follows within minutes; who signs elsewhere has as long as its transaction may be valid, and more.
+pub const UNANCHORED_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How often such contents are looked for. Each time every version on the ledger is walked over.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(12 * 3_600);
+/// Pause after they could not be looked for.
+pub const SWEEP_RETRY: Duration = Duration::from_secs(10 * 60);
+/// Uploads that are held against the ledger's versions in one walk over these: a few megabytes.
+pub const CONTENTS_LOOKED_AT_ONCE: usize = 100_000;
 /// Bytes of one slice. It is checked and encoded in memory.
 pub const SLICE_BYTES_MAX: u64 = 8 << 20;
 /// Bytes read and checked at a time when a whole content is sent.
@@ -130,4 +139,7 @@ const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
 const _: () = assert!(WINDOW_BYTES <= SLICE_BYTES_MAX);
 const _: () = assert!(ORDER_VALID_BLOCKS < contracts::limits::VALIDITY_BLOCKS_MAX);
 const _: () = assert!(NODE_STILL_MAX.as_millis() as u64 > 2 * ledger::limits::IDLE_BLOCK_MS);
+const _: () = assert!(
+    UNANCHORED_KEPT.as_millis() as u64 > contracts::limits::VALIDITY_BLOCKS_MAX * ledger::limits::IDLE_BLOCK_MS
+);
 const _: () = assert!(UPLOAD_BYTES_DEFAULT <= contracts::limits::CONTENT_BYTES_MAX);

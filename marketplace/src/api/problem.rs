@@ -299,7 +299,7 @@ fn objects(error: &ObjectsError) -> Problem {
     let of = |status, code: &str, title: &str| Problem::new(status, code, title, error.to_string());
     match error {
         ObjectsError::TooLarge { .. } => of(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The content is too large"),
-        ObjectsError::Busy => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        ObjectsError::Busy | ObjectsError::Going(_) => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         ObjectsError::Unknown(_) => of(StatusCode::NOT_FOUND, "no-content", "The content is not here"),
         ObjectsError::Range { .. } => of(StatusCode::RANGE_NOT_SATISFIABLE, "range", "Outside of the content"),
         ObjectsError::NoRoom { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),

@@ -5,6 +5,7 @@ use crate::{
     error::MarketError,
     keys::random,
     limits::ORDER_VALID_BLOCKS,
+    objects::Claim,
     orders::{Once, Order, OrderError, OrderState},
     repeats::{First, Made, Scope},
 };
@@ -78,16 +79,27 @@ impl Market {
         once: Option<&Once>,
         make: impl FnOnce() -> F,
     ) -> Result<Order, MarketError> {
+        // What the order names stays until it is settled.
+        let stays = parking_lot::Mutex::new(None);
         let order = self
             .0
             .orders
             .once(party, once, clock_ms(), || async {
                 let identity = self.0.keys.identity(party)?;
                 let (action, side) = make().await?;
+                *stays.lock() = self.claimed(&action)?;
                 self.sign(&identity.party, identity.signer.as_ref(), action, side).await
             })
             .await?;
         self.seen(order).await
+    }
+
+    /// The content that `action` names, claimed against removal.
+    fn claimed(&self, action: &Action) -> Result<Option<Claim>, MarketError> {
+        match action {
+            Action::AddVersion(version) => Ok(Some(self.0.objects.claim(&version.content.blake3)?)),
+            _ => Ok(None),
+        }
     }
 
     /// Begins a request that makes more than one order, or none: what it made before, if it was made before.
@@ -123,6 +135,7 @@ impl Market {
         let submission = Submission { transaction: checked.transaction().clone(), side: signed.side };
         submission.check_side().map_err(|error| MarketError::invalid("side", error.to_string()))?;
         let party = checked.body().sender;
+        let _stays = self.claimed(&submission.transaction.body.action)?;
         let order = self.0.orders.once::<MarketError, _>(&party, None, clock_ms(), || async { Ok(submission) }).await?;
         self.seen(order).await
     }

@@ -10,6 +10,7 @@ mod follow;
 mod renewal;
 mod statement;
 mod trade;
+mod unanchored;
 mod view;
 
 pub use act::{Prepared, SignedAction};
@@ -22,7 +23,7 @@ pub use view::{DatasetView, OFFERS_SHOWN, VersionView};
 use crate::{
     error::MarketError,
     keys::{Keys, MasterKey},
-    objects::{Objects, Place},
+    objects::{Objects, Place, Uploads},
     orders::Orders,
     own::Own,
     repeats::Repeats,
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     pub orders: Orders,
     pub repeats: Repeats,
     pub objects: Objects,
+    pub uploads: Uploads,
     pub vault: Vault,
     pub base_url: String,
     pub secure: bool,
@@ -106,6 +108,7 @@ impl Market {
             Some(place) => Objects::open_at(place, &folder, parts.uploads)?,
             None => Objects::open(&folder, parts.uploads)?,
         };
+        let uploads = Uploads::new(own.clone());
         let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
@@ -117,6 +120,7 @@ impl Market {
             orders,
             repeats,
             objects,
+            uploads,
             vault,
             base_url: parts.base_url,
             secure: parts.secure,

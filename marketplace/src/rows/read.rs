@@ -117,6 +117,18 @@ impl Rows {
         self.get(&Version::key(id))
     }
 
+    /// All versions, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn all_versions(
+        &self,
+        start: Option<&PageStart>,
+        limit: usize,
+    ) -> Result<Page<(VersionId, Version)>, RowsError> {
+        self.subjects(start, limit, VersionId)
+    }
+
     /// Versions of a dataset, newest first, from number `below` down (exclusive; `None`: the newest).
     ///
     /// # Errors

@@ -19,5 +19,6 @@ mod s3;
 mod schema;
 mod support;
 mod trade;
+mod unanchored;
 mod visitor;
 mod wrong;
