@@ -99,6 +99,16 @@ impl Context {
         }
     }
 
+    /// Does the command run inside another, which takes its answer?
+    pub fn is_inside(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Are answers wanted as JSON?
+    pub fn json(&self) -> bool {
+        self.global.json
+    }
+
     /// The network's directory.
     pub fn layout(&self) -> Layout {
         Layout::at(&self.global.dir)

@@ -4,12 +4,11 @@
 //! It signs in with a credential that it gets by proving a key, and gives it back afterwards.
 
 mod consents;
+mod list;
 
-use crate::{
-    context::Context,
-    output,
-    problem::{Exit, Problem},
-};
+pub use list::Pages;
+
+use crate::problem::{Exit, Problem};
 use contracts::{
     id::{AgreementId, PartyId, VersionId},
     key::{Domain, PublicKey, Signature},
@@ -29,8 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Rows of a page, the most that the marketplace gives.
 const PAGE_ROWS: usize = 200;
-/// Rows of all pages together that one answer shows.
-const ROWS_MAX: usize = 10_000;
 /// How long the marketplace may take to read a block that the node has.
 const CATCH_UP_MAX: Duration = Duration::from_secs(20);
 
@@ -47,6 +44,27 @@ pub struct Session {
     market: Market,
     token: String,
     credential: String,
+}
+
+/// What a search found.
+pub struct Found {
+    /// The first listings.
+    pub rows: Vec<Value>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+impl Found {
+    /// How many listings there are beyond those that were read.
+    pub fn left(&self) -> u64 {
+        self.total.saturating_sub(self.rows.len() as u64)
+    }
+}
+
+struct Page {
+    rows: Vec<Value>,
+    next: Option<String>,
+    total: Option<u64>,
 }
 
 /// A delivery that the ledger has recorded.
@@ -76,24 +94,6 @@ pub fn http() -> Result<reqwest::Client, Problem> {
         .no_proxy()
         .build()
         .map_err(|error| Problem::new("cannot make an HTTP client").because(error))
-}
-
-/// Rows as a table of some of their fields (`a.b` is field `b` of field `a`), or all as JSON.
-pub fn print_list(context: &Context, rows: &[Value], columns: &[(&str, &str)]) {
-    context.print(&rows, || {
-        let cell = |row: &Value, path: &str| text(path.split('.').fold(row, |value, field| &value[field]));
-        let head = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-        output::wide_table(head, rows.iter().map(|row| columns.iter().map(|(_, path)| cell(row, path)).collect()))
-    });
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
 }
 
 impl Market {
@@ -140,50 +140,50 @@ impl Market {
         }
     }
 
-    /// All rows of a list, up to `most`.
-    async fn rows(
+    /// One page of a list.
+    async fn page<'q>(
         &self,
         path: &str,
-        query: &[(&str, &str)],
+        query: impl Iterator<Item = (&'q str, &'q str)>,
         token: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<Value>, Problem> {
-        let (mut rows, mut cursor) = (Vec::new(), None::<String>);
-        while rows.len() < most {
-            let limit = (most - rows.len()).min(PAGE_ROWS).to_string();
-            let paging = [Some(("limit", limit.as_str())), cursor.as_deref().map(|cursor| ("cursor", cursor))];
-            let mut request = self.ask(path, query.iter().copied().chain(paging.into_iter().flatten()))?;
-            if let Some(token) = token {
-                request = request.bearer_auth(token);
-            }
-            let mut page = self.json(request).await?;
-            let Value::Array(items) = page["items"].take() else {
-                return Err(self.strange("a list without items"));
-            };
-            rows.extend(items);
-            match page["next"].take() {
-                Value::String(next) => cursor = Some(next),
-                _ => break,
-            }
+    ) -> Result<Page, Problem> {
+        let mut request = self.ask(path, query)?;
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
         }
-        Ok(rows)
+        let mut page = self.json(request).await?;
+        let Value::Array(rows) = page["items"].take() else {
+            return Err(self.strange("a list without items"));
+        };
+        let next = page["next"].as_str().map(str::to_owned);
+        Ok(Page { rows, next, total: page["total"].as_u64() })
     }
 
-    /// Listings that fit `words` and `facets`.
+    /// Listings that fit `words` and `facets`, at most `most` of them.
     ///
     /// # Errors
     /// What the marketplace says is wrong.
-    pub async fn search(&self, words: &str, facets: &[(&str, &str)], most: usize) -> Result<Vec<Value>, Problem> {
-        let query: Vec<(&str, &str)> = [("q", words)].into_iter().chain(facets.iter().copied()).collect();
-        self.rows("/api/v1/datasets", &query, None, most).await
+    pub async fn search(&self, words: &str, facets: &[(&str, &str)], most: usize) -> Result<Found, Problem> {
+        let mut found = Found { rows: Vec::new(), total: 0 };
+        let mut cursor = None::<String>;
+        loop {
+            let limit = (most - found.rows.len()).min(PAGE_ROWS).to_string();
+            let paging = [Some(("limit", limit.as_str())), cursor.as_deref().map(|cursor| ("cursor", cursor))];
+            let asked = [("q", words)].into_iter().chain(facets.iter().copied());
+            let page = self.page("/api/v1/datasets", asked.chain(paging.into_iter().flatten()), None).await?;
+            found.total = page.total.ok_or_else(|| self.strange("a search without a total"))?;
+            let empty = page.rows.is_empty();
+            found.rows.extend(page.rows.into_iter().take(most - found.rows.len()));
+            cursor = page.next;
+            if cursor.is_none() || empty || found.rows.len() >= most {
+                return Ok(found);
+            }
+        }
     }
 
     /// All parties.
-    ///
-    /// # Errors
-    /// What the marketplace says is wrong.
-    pub async fn parties(&self) -> Result<Vec<Value>, Problem> {
-        self.rows("/api/v1/parties", &[], None, ROWS_MAX).await
+    pub fn parties(&self) -> Pages {
+        Pages::new(self, "/api/v1/parties", &[], None)
     }
 
     /// Signs in by proving a key.
@@ -306,11 +306,8 @@ impl Session {
     }
 
     /// The agreements of the party, bought or sold.
-    ///
-    /// # Errors
-    /// What the marketplace says is wrong.
-    pub async fn agreements(&self, side: &str) -> Result<Vec<Value>, Problem> {
-        self.market.rows("/api/v1/agreements", &[("side", side)], Some(&self.token), ROWS_MAX).await
+    pub fn agreements(&self, side: &str) -> Pages {
+        Pages::new(&self.market, "/api/v1/agreements", &[("side", side)], Some(&self.token))
     }
 
     /// Asks for a delivery, which is recorded on the ledger; with the same `once` for the same one.

@@ -2,7 +2,12 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use std::io::Write as _;
+use serde_json::Value;
+use std::io::Write;
+
+/// Rows of a list that are held to be printed together: a table's columns are as wide as its rows, so it
+/// begins to be printed when that many are there. About 20 MB.
+pub const ROWS_AT_ONCE: usize = 10_000;
 
 /// Prints one JSON value, or what `people` says.
 pub fn print(json: bool, value: &impl Serialize, people: impl FnOnce() -> String) {
@@ -14,6 +19,78 @@ pub fn print(json: bool, value: &impl Serialize, people: impl FnOnce() -> String
     };
     // A closed pipe (`| head`) is the reader's choice, not our failure.
     let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+}
+
+/// A list that is printed while it is read: for people as a table, for programs as one JSON array.
+pub struct List<W: Write> {
+    json: bool,
+    /// What stands above each column, and where it is in a row: `a.b` is field `b` of field `a`.
+    columns: Vec<(String, String)>,
+    held: Vec<Value>,
+    begun: bool,
+    out: W,
+}
+
+impl<W: Write> List<W> {
+    /// A list that goes to `out`.
+    pub fn new(json: bool, columns: &[(&str, &str)], out: W) -> Self {
+        let columns = columns.iter().map(|(name, path)| ((*name).to_owned(), (*path).to_owned())).collect();
+        Self { json, columns, held: Vec::new(), begun: false, out }
+    }
+
+    /// Takes further rows.
+    pub fn add(&mut self, rows: Vec<Value>) {
+        self.held.extend(rows);
+        if self.held.len() >= ROWS_AT_ONCE {
+            self.put_out();
+        }
+    }
+
+    /// Prints what is left. Without this a list has no end, and its JSON is none.
+    pub fn end(mut self) {
+        if !self.held.is_empty() || !(self.json || self.begun) {
+            self.put_out();
+        }
+        let closing = match (self.json, self.begun) {
+            (true, true) => "\n]\n",
+            (true, false) => "[]\n",
+            (false, _) => "",
+        };
+        // A closed pipe (`| head`) is the reader's choice, not our failure; so below.
+        let _ = self.out.write_all(closing.as_bytes());
+    }
+
+    fn put_out(&mut self) {
+        let rows = std::mem::take(&mut self.held);
+        let text = if self.json {
+            let rows: Vec<String> = rows.iter().map(indented).collect();
+            format!("{}{}", if self.begun { ",\n" } else { "[\n" }, rows.join(",\n"))
+        } else {
+            let cell = |row: &Value, path: &str| cell(path.split('.').fold(row, |value, field| &value[field]));
+            let head =
+                if self.begun { Vec::new() } else { self.columns.iter().map(|(name, _)| name.clone()).collect() };
+            let rows = rows.iter().map(|row| self.columns.iter().map(|(_, path)| cell(row, path)).collect());
+            let table = wide_table(head, rows);
+            format!("{}\n", contracts::text::visible(&table).trim_end())
+        };
+        self.begun = true;
+        let _ = self.out.write_all(text.as_bytes());
+    }
+}
+
+/// A row as it stands in an array.
+fn indented(row: &Value) -> String {
+    let text = serde_json::to_string_pretty(row).expect("a JSON value is JSON");
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
 }
 
 /// Lines of `name  value`, names aligned.
@@ -31,7 +108,9 @@ pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [St
 pub fn wide_table(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(head);
+    if !head.is_empty() {
+        table.set_header(head);
+    }
     for row in rows {
         table.add_row(row);
     }

@@ -19,6 +19,8 @@ mod erasure;
 mod flips;
 #[path = "command/full_disk.rs"]
 mod full_disk;
+#[path = "command/full_market.rs"]
+mod full_market;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]

@@ -6,6 +6,7 @@
 //! | own store | its rows add up, none was lost since its mark | |
 //! | keys, sessions, credentials | form and name of each row | each managed key opens |
 //! | orders | each against the ledger, lists both ways | |
+//! | requests that may come again, notes of uploads | form and name of each row | |
 //! | vault | subjects' keys whole, commitments those on the ledger, nothing left of the erased, records of consents given here are there | each record opens and gives its commitment, links both ways |
 //! | contents | BLAKE3, outboard | |
 //! | rows, search index | made anew and compared; checksums | |
@@ -18,6 +19,7 @@ use crate::{
     keys::{self, MasterKey},
     objects, orders,
     own::{Found, OwnError},
+    repeats,
     rows::{self, Rows},
     search, vault,
 };
@@ -80,6 +82,8 @@ pub struct Audited {
     pub keys: keys::Audited,
     /// Orders.
     pub orders: orders::Audited,
+    /// Requests that are recognised when they come again.
+    pub requests: u64,
     /// Consent records.
     pub vault: vault::Audited,
     /// Contents that are what their names say.
@@ -175,6 +179,8 @@ fn own(
     audited.rows = tally.rows;
     audited.keys = keys::audit(&found.kv, master, findings);
     audited.orders = orders::audit(&found.kv, ledger, findings);
+    audited.requests = repeats::audit(&found.kv, findings);
+    objects::audit_uploads(&found.kv, findings);
     audited.vault = vault::audit(&found.kv, &dir.join("subjects"), ledger, master, findings);
     given_here(&found.kv, ledger, findings);
     Ok(tally.digest())

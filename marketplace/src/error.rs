@@ -55,6 +55,9 @@ pub enum MarketError {
         /// What the buyer thought.
         expected: u64,
     },
+    /// The request was done before, and its answer held a secret that nobody keeps.
+    #[error("the first request with this `Idempotency-Key` was done, and nothing was done again: {0}")]
+    AnswerNotKept(String),
     /// Orders.
     #[error(transparent)]
     Order(#[from] OrderError),

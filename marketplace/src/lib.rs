@@ -6,8 +6,8 @@
 //! here. It never runs a node and never opens a key file.
 //!
 //! Read in this order: [`market`] (everything that can be asked of it), [`rows`] (the read model),
-//! [`own`], [`orders`], [`keys`], [`objects`], [`delivery`], [`vault`], then [`api`] and [`service`], and
-//! [`audit`] (what the folder of a stopped market holds, checked).
+//! [`own`], [`orders`], [`repeats`], [`keys`], [`objects`], [`delivery`], [`vault`], then [`api`] and
+//! [`service`], and [`audit`] (what the folder of a stopped market holds, checked).
 
 pub mod import;
 pub mod limits;
@@ -22,6 +22,7 @@ pub mod keys;
 pub mod objects;
 pub mod orders;
 pub mod own;
+pub mod repeats;
 pub mod vault;
 
 pub mod audit;

@@ -34,6 +34,12 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
 
 /// An `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long a request that is no order is recognised by its `Idempotency-Key`: a caller that lost an
+/// answer asks again within minutes, a job of the week the next time it runs.
+pub const REPEATS_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Such requests of one caller, and of all that are not signed in together, that are recognised: about
+/// 150 bytes each, so 1.5 MB. Nobody issues so many links or credentials in a week.
+pub const REPEATS_PER_CALLER_MAX: usize = 10_000;
 /// Orders that may be under way at once; beyond that the answer is "busy".
 pub const ORDERS_RUNNING_MAX: usize = 2_048;
 /// Open orders that are handed in at once when they are taken up after a restart or a lost node.
@@ -69,6 +75,15 @@ pub const UPLOADS_ASIDE_MAX: u64 = 4;
 /// How long a sender may send nothing: longer than a network stalls, short enough that its place goes
 /// to somebody else.
 pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a content stays that was uploaded and that no version on the ledger names. A version mostly
+/// follows within minutes; who signs elsewhere has as long as its transaction may be valid, and more.
+pub const UNANCHORED_KEPT: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// How often such contents are looked for. Each time every version on the ledger is walked over.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(12 * 3_600);
+/// Pause after they could not be looked for.
+pub const SWEEP_RETRY: Duration = Duration::from_secs(10 * 60);
+/// Uploads that are held against the ledger's versions in one walk over these: a few megabytes.
+pub const CONTENTS_LOOKED_AT_ONCE: usize = 100_000;
 /// Bytes of one slice. It is checked and encoded in memory.
 pub const SLICE_BYTES_MAX: u64 = 8 << 20;
 /// Bytes read and checked at a time when a whole content is sent.
@@ -110,4 +125,7 @@ const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX);
 const _: () = assert!(WINDOW_BYTES <= SLICE_BYTES_MAX);
 const _: () = assert!(ORDER_VALID_BLOCKS < contracts::limits::VALIDITY_BLOCKS_MAX);
 const _: () = assert!(NODE_STILL_MAX.as_millis() as u64 > 2 * ledger::limits::IDLE_BLOCK_MS);
+const _: () = assert!(
+    UNANCHORED_KEPT.as_millis() as u64 > contracts::limits::VALIDITY_BLOCKS_MAX * ledger::limits::IDLE_BLOCK_MS
+);
 const _: () = assert!(UPLOAD_BYTES_DEFAULT <= contracts::limits::CONTENT_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! The market's own store: managed keys, sessions, credentials, orders and the vault. Nothing of it is
+//! The market's own store: managed keys, sessions, credentials, orders, requests and the vault. Nothing of it is
 //! on a ledger and nothing of it can be built again, so it must not lose anything in silence.
 //!
 //! RocksDB drops a damaged tail of its log without a word, and a damaged manifest can hide whole
@@ -7,7 +7,7 @@
 //! that is found behind its mark is refused; an audit adds the rows up again and compares. The sum
 //! guards against damage, not against somebody who may write here: that one could write the mark too.
 
-use crate::{keys, limits::SCAN_ROWS, orders, vault};
+use crate::{keys, limits::SCAN_ROWS, objects, orders, repeats, vault};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::id::Digest;
 use ledger::{
@@ -30,7 +30,7 @@ const MARK: &str = "own.mark";
 
 /// Families that hold rows.
 pub(crate) fn families() -> Vec<&'static str> {
-    [&keys::FAMILIES[..], &orders::FAMILIES, &vault::FAMILIES].concat()
+    [&keys::FAMILIES[..], &orders::FAMILIES, &repeats::FAMILIES, &objects::FAMILIES, &vault::FAMILIES].concat()
 }
 
 /// Why the store is refused.

@@ -229,6 +229,10 @@ async fn supervise(
         let (market, stop) = (market.clone(), stop.clone());
         async move { market.take_up_orders(stop).await }
     });
+    let sweep = tokio::spawn({
+        let (market, stop) = (market.clone(), stop.clone());
+        async move { market.sweep_unanchored(stop).await }
+    });
     let mut follow = tokio::spawn({
         let stop = stop.clone();
         async move { market.follow(stop).await }
@@ -251,6 +255,7 @@ async fn supervise(
     }
     stopping.orders().stop().await;
     let _stopped_either_way = orders.await;
+    let _stopped_either_way = sweep.await;
     ended
 }
 

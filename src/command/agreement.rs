@@ -69,15 +69,13 @@ impl Agreement {
         match self {
             Self::List { sold } => {
                 let side = if sold { "sold" } else { "bought" };
-                let agreements = context.session(None).await?.agreements(side).await?;
                 let columns = [
                     ("agreement", "id"),
                     ("dataset", "agreement.dataset"),
                     ("purpose", "agreement.purpose"),
                     ("in force", "in_force"),
                 ];
-                crate::market::print_list(context, &agreements, &columns);
-                Ok(())
+                context.session(None).await?.agreements(side).print(context, &columns).await
             }
             Self::Show { agreement, bundle } => {
                 context.keep_bundle(&Record::key(&agreement), bundle.as_deref()).await?;

@@ -4,7 +4,6 @@ mod import;
 
 use crate::{
     context::{Context, Done},
-    market::print_list,
     output, parse,
     problem::{Exit, Problem},
 };
@@ -178,7 +177,23 @@ impl SearchArgs {
         let facets = facets.collect::<Result<Vec<_>, _>>()?;
         let found = context.market()?.search(&self.words.join(" "), &facets, self.limit).await?;
         let columns = [("dataset", "id"), ("title", "title"), ("spectrum", "spectrum"), ("catalogue", "catalogue")];
-        print_list(context, &found, &columns);
+        let left = found.left();
+        let shown = found.rows.len();
+        context.print(&found.rows, || {
+            let mut out = Vec::new();
+            let mut list = output::List::new(false, &columns, &mut out);
+            list.add(found.rows.clone());
+            list.end();
+            String::from_utf8_lossy(&out).into_owned()
+        });
+        // Beside the answer, so that a program reads the same array as ever.
+        if left > 0 {
+            let reach = marketplace::search::REACH_MAX;
+            eprintln!(
+                "These are {shown} of {} listings that fit: --limit shows more, up to {reach}; further words or facets find fewer.",
+                found.total
+            );
+        }
         Ok(())
     }
 }

@@ -203,8 +203,6 @@ async fn link(context: &Context, party: PartyId) -> Result<(), Problem> {
 }
 
 async fn list(context: &Context) -> Result<(), Problem> {
-    let parties = context.market()?.parties().await?;
     let columns = [("party", "id"), ("name", "party.name"), ("standing", "party.standing"), ("roles", "party.roles")];
-    crate::market::print_list(context, &parties, &columns);
-    Ok(())
+    context.market()?.parties().print(context, &columns).await
 }

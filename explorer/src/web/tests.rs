@@ -327,3 +327,32 @@ async fn metrics_are_numbers_alone() {
     assert!(!got.text.contains('{'), "no labels, so no party in one: {}", got.text);
     site.network.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_when_the_node_can_no_longer_be_followed() {
+    let Site { network, router, app, _folder, .. } = Site::start().await;
+    let health = || async {
+        let request = Request::builder().uri("/health").body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let body: serde_json::Value =
+            serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 16).await.unwrap()).unwrap();
+        (status, body)
+    };
+    // What the node said of itself may still be on its way.
+    while health().await.1["status"] == "starting" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let height = app.index.tip().height;
+    let (status, body) = health().await;
+    assert_eq!((status, &body["status"], &body["height"]), (StatusCode::OK, &"ok".into(), &height.into()), "{body}");
+    network.stop().await;
+    let begun = std::time::Instant::now();
+    while health().await.0 == StatusCode::OK && begun.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (status, body) = health().await;
+    assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &"node-unreachable".into()), "{body}");
+    assert_eq!(body["height"], height, "what it has stands");
+    assert!(body["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{body}");
+}

@@ -13,6 +13,7 @@ use crate::{
     error::MarketError,
     limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX},
     market::Market,
+    rows::List,
     search::{FACET_VALUES_MAX, Facet, FacetCount, Filter, Query, Sort},
 };
 use axum::{
@@ -47,9 +48,9 @@ pub async fn search(
 ) -> Result<Response, MarketError> {
     let (pairs, cursor): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name != "cursor");
     let mut query = query(&pairs)?;
-    let mut at = None;
+    let (list, mut at) = (list(&query), None);
     if let Some((_, cursor)) = cursor.last() {
-        let place = SearchPlace::open(cursor)?;
+        let place = SearchPlace::open(&list, cursor)?;
         (query.offset, at) = (place.offset, Some(place.at));
     }
     let (results, at) = {
@@ -63,7 +64,7 @@ pub async fn search(
     }
     let end = query.offset + results.hits.len();
     let more = query.limit > 0 && end < results.total.min(crate::search::REACH_MAX);
-    let next = more.then(|| SearchPlace { at, offset: end }.seal());
+    let next = more.then(|| SearchPlace { at, offset: end }.seal(&list));
     let counts: Vec<Value> = results
         .facets
         .iter()
@@ -100,18 +101,29 @@ struct SearchPlace {
 }
 
 impl SearchPlace {
-    fn seal(&self) -> String {
-        page::seal(b's', &[self.at.to_be_bytes(), (self.offset as u64).to_be_bytes()].concat())
+    fn seal(&self, list: &List) -> String {
+        page::seal(list, &[self.at.to_be_bytes(), (self.offset as u64).to_be_bytes()].concat())
     }
 
-    fn open(cursor: &str) -> Result<Self, MarketError> {
-        let place: [u8; 16] = page::open(b's', cursor)?
+    fn open(list: &List, cursor: &str) -> Result<Self, MarketError> {
+        let place: [u8; 16] = page::open(list, cursor)?
             .try_into()
             .map_err(|_| MarketError::invalid("cursor", "this is no cursor of a search: use one that a page gave"))?;
         let half = |bytes: &[u8]| bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         let offset = usize::try_from(half(&place[8..])).unwrap_or(usize::MAX);
         Ok(Self { at: half(&place[..8]), offset })
     }
+}
+
+/// A search as a list: its words, order and filters, in whatever order these were given.
+fn list(query: &Query) -> List {
+    let mut filters: Vec<String> =
+        query.filters.iter().map(|filter| format!("{}={}", filter.facet.slug(), filter.value)).collect();
+    filters.sort_unstable();
+    let sort = format!("{:?}", query.sort);
+    let asked: [&[u8]; 3] = [b"search", query.text.as_bytes(), sort.as_bytes()];
+    let parts: Vec<&[u8]> = asked.into_iter().chain(filters.iter().map(String::as_bytes)).collect();
+    List::of(&parts)
 }
 
 /// A search from the parameters of a link.
@@ -221,14 +233,15 @@ pub async fn versions(
     if view.details_withheld {
         return Err(MarketError::Forbidden("closed data are acknowledged without details".into()));
     }
-    let below = query.cursor.as_deref().map(|cursor| page::open(b'v', cursor)).transpose()?;
+    let list = List::of(&[b"versions", &dataset.0]);
+    let below = query.cursor.as_deref().map(|cursor| page::open(&list, cursor)).transpose()?;
     let number = |place: Vec<u8>| place.try_into().map(u32::from_be_bytes);
     let below =
         below.map(number).transpose().map_err(|_| MarketError::invalid("cursor", "use one that a page gave"))?;
     let limit = query.limit()?;
     let versions = market.versions(&dataset, below, limit).await?;
     let last = versions.last().filter(|last| last.number > 1 && versions.len() == limit);
-    let next = last.map(|last| page::seal(b'v', &last.number.to_be_bytes()));
+    let next = last.map(|last| page::seal(&list, &last.number.to_be_bytes()));
     Ok(page::list(&versions, next, market.tip().height, &uri, &asked))
 }
 

@@ -80,9 +80,11 @@ pub struct RecordRequest {
 pub async fn keep(
     State(market): State<Market>,
     caller: Caller,
-    Strict { body, .. }: Strict<KeepRequest>,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<KeepRequest>,
 ) -> Result<Answer, MarketError> {
-    Ok(Answer::created(json!({ "record": market.keep_record(&caller.party, body)? })))
+    let once = caller::once(&headers, digest)?;
+    Ok(Answer::created(json!({ "record": market.keep_record(&caller.party, body, once.as_ref())? })))
 }
 
 /// Takes back a record whose consent did not come on the ledger.

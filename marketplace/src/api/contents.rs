@@ -36,7 +36,8 @@ use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 /// Takes a content in. The body is the bytes themselves, of any length up to the market's limit. The
-/// answer names them by digest; `POST /api/v1/datasets/{dataset}/versions` anchors them.
+/// answer names them by digest; `POST /api/v1/datasets/{dataset}/versions` anchors them. What no version on
+/// the ledger names is removed after 7 days, unless an order under way names it.
 #[utoipa::path(post, path = "/api/v1/uploads", tag = "contents", request_body(content = Vec<u8>, content_type = "application/octet-stream"), security(("bearer" = []), ("session" = [])),
     responses((status = 201, description = "stored", body = shape::Stored), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn upload(State(market): State<Market>, caller: Caller, body: Body) -> Result<Answer, MarketError> {
@@ -56,7 +57,7 @@ pub async fn take_in(market: &Market, body: Body) -> Result<Stored, MarketError>
     while let Some(piece) = next_piece(&mut pieces, &limits).await? {
         upload.write(&piece).await?;
     }
-    Ok(upload.finish().await?)
+    market.finish_upload(upload).await
 }
 
 /// Anchors a content as the next version of a dataset.
@@ -104,6 +105,8 @@ pub async fn add_version(
         Answer::ok(view).must_match(&headers)?;
     }
     let bytes = body.bytes.parse().map_err(|_| MarketError::invalid("bytes", "a whole number in a string"))?;
+    // It stays from here on until the order names it.
+    let _stays = market.objects().claim(&body.blake3).map_err(MarketError::from)?;
     if !market.objects().has(&body.blake3).await.map_err(MarketError::from)? {
         return Err(MarketError::from(ObjectsError::Unknown(body.blake3)).into());
     }

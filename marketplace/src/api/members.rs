@@ -7,12 +7,14 @@ use super::{
     page::{self, PageQuery},
     problem::Problem,
     shape,
-    strict::Strict,
+    strict::{Bare, Strict},
 };
 use crate::{
     error::MarketError,
     keys::KeyProof,
     market::{Market, clock_ms},
+    orders::OrderError,
+    repeats::{Made, Scope},
 };
 use axum::{
     extract::State,
@@ -47,15 +49,18 @@ pub struct ApplyRequest {
 }
 
 /// Applies for membership. The market makes a key and keeps it; after admission an operator issues a
-/// sign-in link. Who keeps its own key applies by `prepare` and `submit`.
+/// sign-in link. Who keeps its own key applies by `prepare` and `submit`. `Idempotency-Key` makes its
+/// repetition the same application; those who are not signed in share their keys, so take one at random.
 #[utoipa::path(post, path = "/api/v1/parties", tag = "parties", request_body = ApplyRequest,
     responses((status = 201, description = "the application is on the ledger", body = shape::Applied), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn apply(
     State(market): State<Market>,
-    Strict { body, .. }: Strict<ApplyRequest>,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<ApplyRequest>,
 ) -> Result<Answer, MarketError> {
+    let once = caller::once(&headers, digest)?;
     let contact = body.contact.as_deref().map(str::trim).filter(|contact| !contact.is_empty());
-    let (party, order) = market.apply(&body.name, body.kind, body.jurisdiction, contact).await?;
+    let (party, order) = market.apply(&body.name, body.kind, body.jurisdiction, contact, once.as_ref()).await?;
     Ok(Answer::created(json!({ "party": party, "order": order })))
 }
 
@@ -66,10 +71,18 @@ pub async fn issue_link(
     State(market): State<Market>,
     At(party): At<String>,
     caller: Caller,
+    headers: HeaderMap,
+    Bare(digest): Bare,
 ) -> Result<Answer, MarketError> {
     market.require(&caller.party, Role::Operator)?;
     let party: PartyId = id("party", &party)?;
-    let link = market.keys().issue_link(&party, clock_ms())?;
+    let once = caller::once(&headers, digest)?;
+    let (first, made) = market.begin(&Scope::Party(caller.party), once.as_ref())?;
+    if made.is_some() {
+        let told = "a sign-in link was issued and told in its answer alone; if that was lost, issue another with a new `Idempotency-Key`";
+        return Err(MarketError::AnswerNotKept(told.into()));
+    }
+    let link = market.keys().issue_link(&party, &first, clock_ms())?;
     // The page behind it asks before it spends the link, so that a mail scanner that opens it does not.
     let url = format!("{}/sign-in?token={}", market.base_url(), link.token);
     Ok(Answer::created(json!({ "token": link.token, "url": url, "expires_ms": link.expires_ms })))
@@ -88,9 +101,16 @@ pub struct SessionRequest {
     responses((status = 201, description = "signed in; requests that change something carry `csrf` in `X-CSRF-Token`", body = shape::SignedIn), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn sign_in(
     State(market): State<Market>,
-    Strict { body, .. }: Strict<SessionRequest>,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<SessionRequest>,
 ) -> Result<Response, MarketError> {
-    let (value, session) = market.keys().redeem_link(&body.token, clock_ms())?;
+    let once = caller::once(&headers, digest)?;
+    let (first, made) = market.begin(&Scope::Anybody, once.as_ref())?;
+    if made.is_some() {
+        let told = "it spent the link, and the session's cookie was in its answer alone; if that was lost, ask an operator for another link";
+        return Err(MarketError::AnswerNotKept(told.into()));
+    }
+    let (value, session) = market.keys().redeem_link(&body.token, &first, clock_ms())?;
     let answer = json!({ "party": session.party, "csrf": session.csrf, "expires_ms": session.expires_ms });
     let mut response = Answer::created(answer).into_response();
     response.headers_mut().insert(header::SET_COOKIE, set_cookie(&value, market.secure()));
@@ -135,13 +155,15 @@ pub struct CredentialRequest {
     pub proof: Option<KeyProof>,
 }
 
-/// Issues an API credential (PASETO v4.public). It is shown once.
+/// Issues an API credential (PASETO v4.public). It is shown once, and again to who repeats the request
+/// with the same `Idempotency-Key` while the credential holds.
 #[utoipa::path(post, path = "/api/v1/credentials", tag = "parties", request_body = CredentialRequest, security(("bearer" = []), ("session" = []), ()),
     responses((status = 201, description = "the credential", body = shape::IssuedCredential), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
 pub async fn issue_credential(
     State(market): State<Market>,
     caller: Option<Caller>,
-    Strict { body, .. }: Strict<CredentialRequest>,
+    headers: HeaderMap,
+    Strict { body, digest }: Strict<CredentialRequest>,
 ) -> Result<Answer, MarketError> {
     let now_ms = clock_ms();
     let party = match (&body.proof, caller) {
@@ -156,7 +178,18 @@ pub async fn issue_credential(
         (None, Some(caller)) => caller.party,
         (None, None) => return Err(MarketError::Unauthenticated("sign in, or prove a key of the party".into())),
     };
-    let (token, row) = market.keys().issue_credential(&party, &body.label, body.days, now_ms)?;
+    let once = caller::once(&headers, digest)?;
+    let (first, made) = market.begin(&Scope::Party(party), once.as_ref())?;
+    let (token, row) = match made {
+        None => market.keys().issue_credential(&party, &body.label, body.days, &first, now_ms)?,
+        Some(Made::Credential { id }) => {
+            market.keys().credential_again(&party, &id, now_ms)?.ok_or_else(|| {
+                let gone = format!("credential {id} was issued, and was withdrawn or has expired since; ask for another with a new `Idempotency-Key`");
+                MarketError::AnswerNotKept(gone)
+            })?
+        }
+        Some(_) => return Err(OrderError::Damaged.into()),
+    };
     Ok(Answer::created(json!({ "token": token, "credential": row })))
 }
 
@@ -182,8 +215,14 @@ pub async fn withdraw_credential(
 /// Makes and registers a pricing key for the caller, whose quotes are binding from then on.
 #[utoipa::path(post, path = "/api/v1/pricing-key", tag = "parties", security(("bearer" = []), ("session" = [])),
     responses((status = 201, description = "registered on the ledger", body = shape::Done), (status = "default", description = "a problem", body = Problem, content_type = "application/problem+json")))]
-pub async fn pricing_key(State(market): State<Market>, caller: Caller) -> Result<Answer, MarketError> {
-    Ok(Answer::created(json!({ "order": market.register_pricing(&caller.party).await? })))
+pub async fn pricing_key(
+    State(market): State<Market>,
+    caller: Caller,
+    headers: HeaderMap,
+    Bare(digest): Bare,
+) -> Result<Answer, MarketError> {
+    let once = caller::once(&headers, digest)?;
+    Ok(Answer::created(json!({ "order": market.register_pricing(&caller.party, once.as_ref()).await? })))
 }
 
 /// What the caller has, in each currency.

@@ -2,16 +2,16 @@
 
 use crate::{
     delivery::DeliveryError, error::MarketError, keys::KeysError, objects::ObjectsError, orders::OrderError,
-    search::SearchError, vault::VaultError,
+    rows::RowsError, search::SearchError, vault::VaultError,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use contracts::rejection::Rejection;
-use ledger::api::client::ClientError;
+use ledger::{api::client::ClientError, store::kv::KvError};
 use serde::Serialize;
-use std::borrow::Cow;
+use std::{borrow::Cow, io::ErrorKind};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -22,6 +22,10 @@ use utoipa::{
 
 /// Every code there is and what it means; besides, each refusal of the rules is `refused-` and its name.
 pub const CODES: &[(&str, &str)] = &[
+    (
+        "answer-not-kept",
+        "The request was done under this `Idempotency-Key`; its answer held a secret, which is told once.",
+    ),
     ("bad-request", "Bytes, a path or parameters cannot be understood."),
     ("broke-off", "The body is not whole."),
     ("bundle-too-large", "The evidence is larger than one file may be."),
@@ -30,7 +34,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("cursor-over", "The view of the catalogue that the list was read from is kept no longer: start it again."),
     ("idle", "The sender of an upload sent nothing for too long."),
     ("delivery-over", "The delivery's time is over: ask for another."),
-    ("disk-full", "The market's disk is full."),
+    ("disk-full", "The market's disk is full, and the market stops: its operator has to make room."),
     ("expired", "The transaction's time is over."),
     ("forbidden", "Somebody else may do this."),
     ("idempotency-key-missing", "A usable `Idempotency-Key` is needed."),
@@ -151,12 +155,27 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
     }
 
-    /// Our own fault; the cause is in the log, not in the answer.
-    fn internal(error: &dyn std::error::Error) -> Self {
+    /// Our own fault, or the disk's; the cause is in the log, not in the answer.
+    fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error = %chain(error), "a request failed");
+        if found_full(error) {
+            // Not marked as worth trying again: who asks can do nothing about it (RFC 4918, 11.5).
+            let detail = "the market's disk is full. Its operator has to make room and start the market again; what was acknowledged is not lost. Whether this request was done is known then: send it again with the same `Idempotency-Key`, which acts once";
+            return Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The market's disk is full", detail);
+        }
         let detail = "the market failed; the operator finds the cause in its log under this request's x-request-id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail)
     }
+}
+
+/// Did somebody on the way down find a disk full?
+fn found_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let store = cause.downcast_ref().is_some_and(|error| matches!(error, KvError::DiskFull { .. }));
+        let io = cause.downcast_ref().map(std::io::Error::kind);
+        store || matches!(io, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -217,6 +236,7 @@ impl From<&MarketError> for Problem {
             },
             MarketError::NoContent => of(StatusCode::CONFLICT, "no-content", "There is nothing to download"),
             MarketError::PriceMoved { .. } => of(StatusCode::CONFLICT, "price-moved", "The price is another"),
+            MarketError::AnswerNotKept(_) => of(StatusCode::CONFLICT, "answer-not-kept", "Done before, and told once"),
             MarketError::Order(error) => order(error),
             MarketError::Keys(error) => keys(error),
             MarketError::Objects(error) => objects(error),
@@ -225,6 +245,10 @@ impl From<&MarketError> for Problem {
             MarketError::Search(SearchError::Gone) => of(StatusCode::GONE, "cursor-over", "The list is read no longer"),
             MarketError::Search(SearchError::TooFar { .. } | SearchError::TooManyFilters { .. }) => {
                 Self::bad_request(chain(error))
+            }
+            MarketError::Rows(error @ RowsError::OtherList) => {
+                let reason = error.to_string();
+                invalid(format!("cursor: {reason}"), "cursor", &reason)
             }
             MarketError::Own(_) | MarketError::Rows(_) | MarketError::Search(_) => Self::internal(error),
             MarketError::Node(error) => node(error),
@@ -252,6 +276,7 @@ fn order(error: &OrderError) -> Problem {
             ..of(StatusCode::CONFLICT, "in-progress", "The first request is still being worked on")
         },
         OrderError::Busy | OrderError::Stopping => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        OrderError::TooManyKeys => of(StatusCode::CONFLICT, "too-many", "Too many"),
         OrderError::Undecided { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "undecided", "Stored, not decided yet"),
         OrderError::Dead { .. } => of(StatusCode::CONFLICT, "not-taken", "The ledger did not take it"),
         OrderError::Store(_) | OrderError::Damaged => Problem::internal(error),
@@ -274,15 +299,12 @@ fn objects(error: &ObjectsError) -> Problem {
     let of = |status, code: &str, title: &str| Problem::new(status, code, title, error.to_string());
     match error {
         ObjectsError::TooLarge { .. } => of(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The content is too large"),
-        ObjectsError::Busy => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        ObjectsError::Busy | ObjectsError::Going(_) => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         ObjectsError::Unknown(_) => of(StatusCode::NOT_FOUND, "no-content", "The content is not here"),
         ObjectsError::Range { .. } => of(StatusCode::RANGE_NOT_SATISFIABLE, "range", "Outside of the content"),
         ObjectsError::NoRoom { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         ObjectsError::Idle(_) => of(StatusCode::REQUEST_TIMEOUT, "idle", "The upload stood still"),
         ObjectsError::BrokeOff(_) => of(StatusCode::BAD_REQUEST, "broke-off", "The upload broke off"),
-        ObjectsError::Io(source) if source.kind() == std::io::ErrorKind::StorageFull => {
-            of(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The market's disk is full")
-        }
         ObjectsError::Store(_) | ObjectsError::Io(_) | ObjectsError::Damaged { .. } => Problem::internal(error),
     }
 }
@@ -361,5 +383,41 @@ mod tests {
     fn every_refusal_has_a_code_of_its_own() {
         let codes: std::collections::BTreeSet<_> = Rejection::CODES.iter().map(|(_, name)| kebab(name)).collect();
         assert_eq!(codes.len(), Rejection::CODES.len());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_wherever_it_is_found() {
+        let full = || KvError::DiskFull { path: "/market/own".into() };
+        let io = |kind| std::io::Error::from(kind);
+        let store = |kind| object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(io(kind)) };
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            for error in [
+                MarketError::Keys(KeysError::Store(full())),
+                MarketError::Order(OrderError::Store(full())),
+                MarketError::Vault(VaultError::Store(full())),
+                MarketError::Vault(VaultError::Keys(KeysError::Store(full()))),
+                MarketError::Vault(VaultError::Io(io(kind))),
+                MarketError::Own(crate::own::OwnError::Store(full())),
+                MarketError::Rows(RowsError::Store(full())),
+                MarketError::Objects(ObjectsError::Io(io(kind))),
+                MarketError::Objects(ObjectsError::Store(store(kind))),
+            ] {
+                let problem = Problem::from(&error);
+                assert_eq!(
+                    (problem.status, problem.code.as_str(), problem.retryable),
+                    (507, "disk-full", false),
+                    "{error:?}"
+                );
+                assert!(problem.detail.contains("make room") && problem.detail.contains("start the market again"));
+                assert!(!problem.detail.contains("/market"), "paths are for the operator's log");
+            }
+        }
+        for error in [
+            MarketError::Objects(ObjectsError::Store(store(ErrorKind::PermissionDenied))),
+            MarketError::Keys(KeysError::Store(KvError::Damaged { path: "x".into(), reason: "full".into() })),
+            MarketError::Order(OrderError::Damaged),
+        ] {
+            assert_eq!(Problem::from(&error).code, "internal", "{error:?}");
+        }
     }
 }

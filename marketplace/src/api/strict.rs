@@ -8,7 +8,7 @@ use crate::limits::{JSON_BYTES_MAX, JSON_DEPTH_MAX};
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::{StatusCode, header},
+    http::{StatusCode, header, request::Parts},
 };
 use contracts::id::Digest;
 use futures_util::StreamExt;
@@ -34,15 +34,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Strict<T> {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Not JSON", detail));
         }
         let bytes = read(body).await?;
-        let path = parts.uri.path();
-        let digest = Digest::of(&[
-            b"lonja/request/v0\0",
-            parts.method.as_str().as_bytes(),
-            b" ",
-            path.as_bytes(),
-            b"\0",
-            &bytes,
-        ]);
+        let digest = digest(&parts, &bytes);
         // serde reads a list as an object whose names were left out.
         if bytes.trim_ascii_start().starts_with(b"[") {
             let detail = "a request is a JSON object, not a list";
@@ -50,6 +42,25 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Strict<T> {
         }
         Ok(Self { body: parse(&bytes)?, digest })
     }
+}
+
+/// A request that needs no body, and the digest by which its repetition is recognised. What comes as one
+/// all the same is no instruction, but makes it another request.
+pub struct Bare(pub Digest);
+
+impl<S: Send + Sync> FromRequest<S> for Bare {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        Ok(Self(digest(&parts, &read(body).await?)))
+    }
+}
+
+/// Of method, path and bytes.
+fn digest(parts: &Parts, bytes: &[u8]) -> Digest {
+    let (method, path) = (parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
+    Digest::of(&[b"lonja/request/v0\0", method, b" ", path, b"\0", bytes])
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Problem> {

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::MarketError,
     market::{BuyRequest, Market},
+    orders::Orders,
     rows::AgreementSide,
 };
 use axum::{
@@ -105,9 +106,10 @@ pub async fn orders(
     uri: Uri,
     asked: HeaderMap,
 ) -> Result<Response, MarketError> {
-    let before = query.cursor.as_deref().map(|cursor| page::open(b'o', cursor)).transpose()?;
+    let list = Orders::list_of(&caller.party);
+    let before = query.cursor.as_deref().map(|cursor| page::open(&list, cursor)).transpose()?;
     let (orders, next) = market.orders().of(&caller.party, before.as_deref(), query.limit()?)?;
-    Ok(page::list(&orders, next.map(|next| page::seal(b'o', &next)), market.tip().height, &uri, &asked))
+    Ok(page::list(&orders, next.map(|next| page::seal(&list, &next)), market.tip().height, &uri, &asked))
 }
 
 /// One of the caller's orders.

@@ -1,7 +1,10 @@
 //! API credentials: PASETO v4.public tokens, for as long as their id stands in the store.
 
 use super::{CREDENTIALS, Keys, KeysError, MasterKey, random};
-use crate::limits::{CREDENTIAL_DAYS_MAX, ENTRIES_PER_PARTY_MAX, PROOF_SKEW};
+use crate::{
+    limits::{CREDENTIAL_DAYS_MAX, ENTRIES_PER_PARTY_MAX, PROOF_SKEW},
+    repeats::{First, Made},
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{NetworkId, PartyId, TimeMs},
@@ -94,6 +97,7 @@ impl Keys {
         party: &PartyId,
         label: &str,
         days: u32,
+        first: &First,
         now_ms: TimeMs,
     ) -> Result<(String, CredentialRow), KeysError> {
         if days == 0 || days > CREDENTIAL_DAYS_MAX || label.len() > 100 {
@@ -112,18 +116,41 @@ impl Keys {
             issued_ms: now_ms,
             expires_ms: now_ms + u64::from(days) * 86_400_000,
         };
-        let exp = jiff::Timestamp::from_millisecond(row.expires_ms as i64)
-            .map_err(|error| KeysError::Token(error.to_string()))?;
-        let claims = Claims { sub: *party, jti: row.id.clone(), exp };
-        let message = serde_json::to_vec(&claims).expect("plain values are always JSON");
-        let token = self.tokens.sign(&message, CREDENTIAL)?;
+        let token = self.token(&row)?;
         let mut batch = Batch::default();
+        first.note(&mut batch, Made::Credential { id: row.id.clone() }, now_ms);
         batch.put(CREDENTIALS, name(party, &row.id), borsh::to_vec(&row).expect("writing to memory does not fail"));
         for old in self.credentials(party)?.into_iter().filter(|row| row.expires_ms <= now_ms) {
             batch.delete(CREDENTIALS, name(party, &old.id));
         }
         self.own.write(batch)?;
         Ok((token, row))
+    }
+
+    /// A credential that was issued, told again; `None` where it was withdrawn or has expired.
+    ///
+    /// # Errors
+    /// [`KeysError`].
+    pub fn credential_again(
+        &self,
+        party: &PartyId,
+        id: &str,
+        now_ms: TimeMs,
+    ) -> Result<Option<(String, CredentialRow)>, KeysError> {
+        let Some(bytes) = self.own.get(CREDENTIALS, &name(party, id))? else { return Ok(None) };
+        let row = CredentialRow::try_from_slice(&bytes).map_err(|_| KeysError::Sealed)?;
+        let live = (row.expires_ms > now_ms).then(|| self.token(&row).map(|token| (token, row)));
+        live.transpose()
+    }
+
+    /// The token of a credential. Ed25519 signs without chance, so the same row gives the same token,
+    /// and none needs to be kept.
+    fn token(&self, row: &CredentialRow) -> Result<String, KeysError> {
+        let exp = jiff::Timestamp::from_millisecond(row.expires_ms as i64)
+            .map_err(|error| KeysError::Token(error.to_string()))?;
+        let claims = Claims { sub: row.party, jti: row.id.clone(), exp };
+        let message = serde_json::to_vec(&claims).expect("plain values are always JSON");
+        self.tokens.sign(&message, CREDENTIAL)
     }
 
     /// Whose credential `token` is.

@@ -4,7 +4,10 @@
 //! looking up by that hash and comparing in constant time tells a guesser nothing.
 
 use super::{Keys, KeysError, LINKS, SESSIONS, random};
-use crate::limits::{ENTRIES_PER_PARTY_MAX, LINK_VALID, SESSION_VALID};
+use crate::{
+    limits::{ENTRIES_PER_PARTY_MAX, LINK_VALID, SESSION_VALID},
+    repeats::{First, Made},
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::id::{Digest, PartyId, TimeMs};
 use ledger::store::kv::Batch;
@@ -47,12 +50,14 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError::NotManaged`] where the market holds no key of the party.
-    pub fn issue_link(&self, party: &PartyId, now_ms: TimeMs) -> Result<Link, KeysError> {
+    pub fn issue_link(&self, party: &PartyId, first: &First, now_ms: TimeMs) -> Result<Link, KeysError> {
         if !self.is_managed(party)? {
             return Err(KeysError::NotManaged { party: *party, usage: contracts::party::KeyUse::Sign });
         }
         let expires_ms = now_ms + LINK_VALID.as_millis() as u64;
-        let (token, _) = self.enter(LINKS, "sign-in links", party, expires_ms, now_ms)?;
+        let mut batch = Batch::default();
+        first.note(&mut batch, Made::Link { expires_ms }, now_ms);
+        let (token, _) = self.enter(LINKS, "sign-in links", party, expires_ms, now_ms, batch)?;
         Ok(Link { token, expires_ms })
     }
 
@@ -60,7 +65,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError::NotValid`].
-    pub fn redeem_link(&self, token: &str, now_ms: TimeMs) -> Result<(String, Session), KeysError> {
+    pub fn redeem_link(&self, token: &str, first: &First, now_ms: TimeMs) -> Result<(String, Session), KeysError> {
         let (name, row) = self.find(LINKS, token, now_ms)?.ok_or(KeysError::NotValid(NOT_A_LINK))?;
         // Spent before anything is given for it: a crash in between costs a link, never a second use.
         // Two at once: the lock of the one writer decides, the other finds nothing.
@@ -70,9 +75,10 @@ impl Keys {
         }
         let mut batch = Batch::default();
         batch.delete(LINKS, name);
+        first.note(&mut batch, Made::Session, now_ms);
         self.own.write(batch)?;
         let expires_ms = now_ms + SESSION_VALID.as_millis() as u64;
-        let (cookie, row) = self.enter(SESSIONS, "sessions", &row.party, expires_ms, now_ms)?;
+        let (cookie, row) = self.enter(SESSIONS, "sessions", &row.party, expires_ms, now_ms, Batch::default())?;
         Ok((cookie, session(&row)))
     }
 
@@ -125,6 +131,7 @@ impl Keys {
         party: &PartyId,
         expires_ms: TimeMs,
         now_ms: TimeMs,
+        mut batch: Batch,
     ) -> Result<(String, Row), KeysError> {
         let rows = self.own.scan(family, &[], &[], 100_000)?;
         let live = |(_, value): &&(Vec<u8>, Vec<u8>)| {
@@ -137,7 +144,6 @@ impl Keys {
         let token = data_encoding::BASE64URL_NOPAD.encode(&secret);
         let hash = Digest::of(&[b"lonja/entry/v0\0", &secret]);
         let row = Row { party: *party, hash, csrf: random()?, expires_ms };
-        let mut batch = Batch::default();
         batch.put(family, hash.0, borsh::to_vec(&row).expect("writing to memory does not fail"));
         self.own.write(batch)?;
         Ok((token, row))

@@ -20,9 +20,13 @@ pub use entry::{Link, Session};
 pub use sealed::MasterKey;
 pub(crate) use sealed::{Sealer, random};
 
-use crate::{limits::MANAGED_KEYS_MAX, own::Own};
+use crate::{
+    limits::MANAGED_KEYS_MAX,
+    own::Own,
+    repeats::{First, Made},
+};
 use contracts::{
-    id::{NetworkId, PartyId},
+    id::{NetworkId, PartyId, TimeMs},
     key::{PublicKey, SignError, Signature, Signer},
     party::KeyUse,
 };
@@ -115,7 +119,7 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError`].
-    pub fn create(&self) -> Result<Identity, KeysError> {
+    pub fn create(&self, first: &First, now_ms: TimeMs) -> Result<Identity, KeysError> {
         let prefix = [b'k', KeyUse::Sign as u8];
         if self.own.scan(KEYS, &prefix, &prefix, MANAGED_KEYS_MAX)?.len() >= MANAGED_KEYS_MAX {
             return Err(KeysError::TooMany { what: "managed keys", most: MANAGED_KEYS_MAX });
@@ -123,7 +127,9 @@ impl Keys {
         let seed = Zeroizing::new(random::<32>()?);
         let key = ManagedSigner(SigningKey::from_bytes(&seed));
         let party = PartyId::of_first_key(&key.public());
-        self.store(&party, KeyUse::Sign, &seed)?;
+        let mut batch = Batch::default();
+        first.note(&mut batch, Made::Application { party }, now_ms);
+        self.store(&party, KeyUse::Sign, &seed, batch)?;
         Ok(Identity { party, signer: Arc::new(key) })
     }
 
@@ -133,16 +139,20 @@ impl Keys {
     /// [`KeysError`].
     pub fn create_pricing(&self, party: &PartyId) -> Result<Arc<dyn Signer>, KeysError> {
         let seed = Zeroizing::new(random::<32>()?);
-        self.store(party, KeyUse::Price, &seed)?;
+        self.store(party, KeyUse::Price, &seed, Batch::default())?;
         Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(&seed))))
     }
 
-    /// Forgets the keys of a party whose application did not come to pass.
+    /// Forgets the keys of a party whose application did not come to pass, and the request where it is
+    /// given: it may be made anew then.
     ///
     /// # Errors
     /// [`KeysError`].
-    pub fn forget(&self, party: &PartyId) -> Result<(), KeysError> {
+    pub fn forget(&self, party: &PartyId, first: Option<&First>) -> Result<(), KeysError> {
         let mut batch = Batch::default();
+        if let Some(first) = first {
+            first.forget(&mut batch);
+        }
         for usage in [KeyUse::Sign, KeyUse::Price] {
             batch.delete(KEYS, row(party, usage));
         }
@@ -173,10 +183,9 @@ impl Keys {
         Ok(self.own.get(KEYS, &row(party, KeyUse::Sign))?.is_some())
     }
 
-    fn store(&self, party: &PartyId, usage: KeyUse, seed: &[u8; 32]) -> Result<(), KeysError> {
+    fn store(&self, party: &PartyId, usage: KeyUse, seed: &[u8; 32], mut batch: Batch) -> Result<(), KeysError> {
         let name = row(party, usage);
         let sealed = self.sealer.seal(seed, &name)?;
-        let mut batch = Batch::default();
         batch.put(KEYS, name, sealed);
         Ok(self.own.write(batch)?)
     }

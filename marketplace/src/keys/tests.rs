@@ -11,7 +11,7 @@ fn keys(folder: &std::path::Path, seed: u8) -> Result<Keys, KeysError> {
 fn a_managed_key_signs_after_a_restart_and_only_under_its_master_key() {
     let folder = tempfile::tempdir().unwrap();
     let first = keys(folder.path(), 1).unwrap();
-    let made = first.create().unwrap();
+    let made = first.create(&First::without_key(), NOW).unwrap();
     assert_eq!(made.party, PartyId::of_first_key(&made.signer.public()));
     drop(first);
     let again = keys(folder.path(), 1).unwrap();
@@ -27,11 +27,11 @@ fn a_managed_key_signs_after_a_restart_and_only_under_its_master_key() {
 fn a_link_is_used_once_and_not_after_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path(), 1).unwrap();
-    let party = keys.create().unwrap().party;
-    let link = keys.issue_link(&party, NOW).unwrap();
-    assert!(keys.redeem_link(&link.token, link.expires_ms).is_err(), "expired");
-    let (cookie, session) = keys.redeem_link(&link.token, NOW + 1).unwrap();
-    assert!(keys.redeem_link(&link.token, NOW + 2).is_err(), "spent");
+    let party = keys.create(&First::without_key(), NOW).unwrap().party;
+    let link = keys.issue_link(&party, &First::without_key(), NOW).unwrap();
+    assert!(keys.redeem_link(&link.token, &First::without_key(), link.expires_ms).is_err(), "expired");
+    let (cookie, session) = keys.redeem_link(&link.token, &First::without_key(), NOW + 1).unwrap();
+    assert!(keys.redeem_link(&link.token, &First::without_key(), NOW + 2).is_err(), "spent");
     assert_eq!(keys.session(&cookie, NOW + 3).unwrap(), session);
     assert_eq!(session.party, party);
     assert!(Keys::csrf_matches(&session, &session.csrf) && !Keys::csrf_matches(&session, "x"));
@@ -39,9 +39,15 @@ fn a_link_is_used_once_and_not_after_its_time() {
     assert!(keys.session(&link.token, NOW).is_err(), "a link is no cookie");
     keys.sign_out(&cookie).unwrap();
     assert!(keys.session(&cookie, NOW + 4).is_err());
-    assert!(matches!(keys.issue_link(&PartyId([9; 32]), NOW), Err(KeysError::NotManaged { .. })));
+    assert!(matches!(
+        keys.issue_link(&PartyId([9; 32]), &First::without_key(), NOW),
+        Err(KeysError::NotManaged { .. })
+    ));
     for wrong in ["", "short", &"A".repeat(43), &"ä".repeat(30)] {
-        assert!(keys.redeem_link(wrong, NOW).is_err() && keys.session(wrong, NOW).is_err(), "{wrong}");
+        assert!(
+            keys.redeem_link(wrong, &First::without_key(), NOW).is_err() && keys.session(wrong, NOW).is_err(),
+            "{wrong}"
+        );
     }
 }
 
@@ -49,8 +55,8 @@ fn a_link_is_used_once_and_not_after_its_time() {
 fn no_secret_lies_open_in_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path(), 1).unwrap();
-    let party = keys.create().unwrap().party;
-    let link = keys.issue_link(&party, NOW).unwrap();
+    let party = keys.create(&First::without_key(), NOW).unwrap().party;
+    let link = keys.issue_link(&party, &First::without_key(), NOW).unwrap();
     let secret = data_encoding::BASE64URL_NOPAD.decode(link.token.as_bytes()).unwrap();
     drop(keys);
     for entry in std::fs::read_dir(folder.path().join("own")).unwrap() {
@@ -66,7 +72,7 @@ fn credentials_can_be_withdrawn_and_every_flip_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let keys = keys(folder.path(), 1).unwrap();
     let party = PartyId([7; 32]);
-    let (token, row) = keys.issue_credential(&party, "laptop", 30, NOW).unwrap();
+    let (token, row) = keys.issue_credential(&party, "laptop", 30, &First::without_key(), NOW).unwrap();
     assert!(token.starts_with("v4.public."));
     assert_eq!(keys.bearer(&token, NOW).unwrap(), party);
     assert!(keys.bearer(&token, row.expires_ms).is_err(), "expired");
@@ -80,7 +86,7 @@ fn credentials_can_be_withdrawn_and_every_flip_is_refused() {
     keys.withdraw_credential(&party, &row.id).unwrap();
     assert!(keys.bearer(&token, NOW).is_err(), "withdrawn");
     for days in [0, 91] {
-        assert!(keys.issue_credential(&party, "x", days, NOW).is_err());
+        assert!(keys.issue_credential(&party, "x", days, &First::without_key(), NOW).is_err());
     }
 }
 

@@ -5,7 +5,9 @@ use crate::{
     error::MarketError,
     keys::random,
     limits::ORDER_VALID_BLOCKS,
-    orders::{Once, Order, OrderState},
+    objects::Claim,
+    orders::{Once, Order, OrderError, OrderState},
+    repeats::{First, Made, Scope},
 };
 use contracts::{
     action::Action,
@@ -77,16 +79,35 @@ impl Market {
         once: Option<&Once>,
         make: impl FnOnce() -> F,
     ) -> Result<Order, MarketError> {
+        // What the order names stays until it is settled.
+        let stays = parking_lot::Mutex::new(None);
         let order = self
             .0
             .orders
             .once(party, once, clock_ms(), || async {
                 let identity = self.0.keys.identity(party)?;
                 let (action, side) = make().await?;
+                *stays.lock() = self.claimed(&action)?;
                 self.sign(&identity.party, identity.signer.as_ref(), action, side).await
             })
             .await?;
         self.seen(order).await
+    }
+
+    /// The content that `action` names, claimed against removal.
+    fn claimed(&self, action: &Action) -> Result<Option<Claim>, MarketError> {
+        match action {
+            Action::AddVersion(version) => Ok(Some(self.0.objects.claim(&version.content.blake3)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Begins a request that makes more than one order, or none: what it made before, if it was made before.
+    ///
+    /// # Errors
+    /// [`OrderError`] for another request under the same key, one that is under way, or too many keys.
+    pub fn begin(&self, scope: &Scope, once: Option<&Once>) -> Result<(First, Option<Made>), MarketError> {
+        Ok(self.0.repeats.begin(scope, once)?)
     }
 
     /// Prepares an action for a party that signs by itself.
@@ -114,12 +135,13 @@ impl Market {
         let submission = Submission { transaction: checked.transaction().clone(), side: signed.side };
         submission.check_side().map_err(|error| MarketError::invalid("side", error.to_string()))?;
         let party = checked.body().sender;
+        let _stays = self.claimed(&submission.transaction.body.action)?;
         let order = self.0.orders.once::<MarketError, _>(&party, None, clock_ms(), || async { Ok(submission) }).await?;
         self.seen(order).await
     }
 
     /// Applies for membership with a new key that the market keeps. The party signs in by a link
-    /// once an operator has admitted it.
+    /// once an operator has admitted it. With the same `once` it is the same party.
     ///
     /// # Errors
     /// As [`Market::act`]. The key is forgotten again if the ledger did not take the application.
@@ -129,33 +151,52 @@ impl Market {
         kind: PartyKind,
         jurisdiction: Country,
         contact: Option<&str>,
+        once: Option<&Once>,
     ) -> Result<(PartyId, Order), MarketError> {
         let side = contact.map(|contact| self.side(&[("contact", contact)])).transpose()?;
         let apply = Apply { name: name.into(), kind, jurisdiction, side: side.as_ref().map(SideBody::id) };
         contracts::action::Rule::check(&apply)?;
-        let identity = self.0.keys.create()?;
-        let applied = self.act(&identity.party, Action::Apply(apply), side, None).await;
-        match applied {
-            Ok(order) => Ok((identity.party, order)),
-            // It may still come to pass: then its key is needed.
-            Err(error @ MarketError::Order(crate::orders::OrderError::Undecided { .. })) => Err(error),
+        let (first, made) = self.0.repeats.begin(&Scope::Anybody, once)?;
+        let party = match made {
+            None => self.0.keys.create(&first, clock_ms())?.party,
+            Some(Made::Application { party }) => party,
+            Some(_) => return Err(OrderError::Damaged.into()),
+        };
+        // Under the same key in the book of orders too: a repetition goes on where a crash stopped the first.
+        match self.act(&party, Action::Apply(apply), side, once).await {
+            Ok(order) => Ok((party, order)),
             Err(error) => {
-                self.0.keys.forget(&identity.party)?;
+                self.forget_applicant(&party, &first)?;
                 Err(error)
             }
         }
+    }
+
+    /// Forgets the key of an application that failed, unless it may still come to pass: then the key is
+    /// needed. What the ledger said no to is remembered, and said again.
+    fn forget_applicant(&self, party: &PartyId, first: &First) -> Result<(), MarketError> {
+        let (orders, _) = self.0.orders.of(party, None, 1)?;
+        match orders.first().map(|order| &order.state) {
+            None => self.0.keys.forget(party, Some(first))?,
+            Some(OrderState::Refused { .. } | OrderState::Dead { .. }) => self.0.keys.forget(party, None)?,
+            Some(OrderState::Open | OrderState::Applied { .. }) => {}
+        }
+        Ok(())
     }
 
     /// Registers a pricing key of `party`, which the market keeps: its quotes are binding from then on.
     ///
     /// # Errors
     /// As [`Market::act`].
-    pub async fn register_pricing(&self, party: &PartyId) -> Result<Order, MarketError> {
-        let signer = self.0.keys.create_pricing(party)?;
-        let key = signer.public();
-        let message = Domain::Transaction.message(&self.0.client.network(), &AddKey::proof_message(party, &key));
-        let proof = signer.sign(&message).map_err(|error| MarketError::Forbidden(error.to_string()))?;
-        self.act(party, Action::AddKey(AddKey { key, usage: KeyUse::Price, proof }), None, None).await
+    pub async fn register_pricing(&self, party: &PartyId, once: Option<&Once>) -> Result<Order, MarketError> {
+        self.act_with(party, once, || async {
+            let signer = self.0.keys.create_pricing(party)?;
+            let key = signer.public();
+            let message = Domain::Transaction.message(&self.0.client.network(), &AddKey::proof_message(party, &key));
+            let proof = signer.sign(&message).map_err(|error| MarketError::Forbidden(error.to_string()))?;
+            Ok((Action::AddKey(AddKey { key, usage: KeyUse::Price, proof }), None))
+        })
+        .await
     }
 
     /// A side body with fresh blinding.

@@ -3,8 +3,9 @@
 use super::{Market, clock_ms};
 use crate::{
     error::MarketError,
-    orders::{Once, Order, OrderState},
-    vault::{ConsentReceipt, Erasure, Record},
+    orders::{Once, Order, OrderError, OrderState},
+    repeats::{First, Made, Scope},
+    vault::{ConsentReceipt, Erasure, Record, VaultError},
 };
 use contracts::{
     action::Action,
@@ -55,10 +56,41 @@ impl Market {
     ///
     /// # Errors
     /// [`MarketError::Forbidden`] without the role of a custodian; [`VaultError`](crate::vault::VaultError).
-    pub fn keep_record(&self, custodian: &PartyId, request: KeepRequest) -> Result<Record, MarketError> {
+    pub fn keep_record(
+        &self,
+        custodian: &PartyId,
+        request: KeepRequest,
+        once: Option<&Once>,
+    ) -> Result<Record, MarketError> {
         self.require(custodian, Role::Custodian)?;
         self.rows().dataset(&request.dataset)?.ok_or(MarketError::NotFound("dataset"))?;
-        Ok(self.0.vault.keep(custodian, &request.dataset, &request.subject, request.record, clock_ms())?)
+        let once = self.veiled(custodian, &request.subject, once)?;
+        let (first, made) = self.0.repeats.begin(&Scope::Party(*custodian), once.as_ref())?;
+        match made {
+            None => Ok(self.0.vault.keep(
+                custodian,
+                &request.dataset,
+                &request.subject,
+                request.record,
+                &first,
+                clock_ms(),
+            )?),
+            Some(Made::Record { consent }) => match self.0.vault.record(custodian, &consent) {
+                Err(VaultError::Unknown) => Err(MarketError::AnswerNotKept(
+                    "the record was taken back or erased since; keep it anew with a new `Idempotency-Key`".into(),
+                )),
+                record => Ok(record?),
+            },
+            Some(_) => Err(OrderError::Damaged.into()),
+        }
+    }
+
+    /// A bare digest of a request about a person would outlive the erasure, and a person can be guessed
+    /// from one: it is keyed by the subject's key, which goes with the rest.
+    fn veiled(&self, custodian: &PartyId, subject: &str, once: Option<&Once>) -> Result<Option<Once>, MarketError> {
+        let Some(once) = once else { return Ok(None) };
+        let request = self.0.vault.veil(custodian, subject, &once.request)?;
+        Ok(Some(Once { request, ..once.clone() }))
     }
 
     /// Takes back a record whose consent the ledger did not take, for a custodian that signs by itself.
@@ -103,20 +135,21 @@ impl Market {
         let mut purposes = request.purposes;
         purposes.sort_unstable();
         purposes.dedup();
-        // A bare digest of the request would outlive the subject's erasure, and a person can be guessed
-        // from one: it is keyed by the subject's key, which goes with the rest.
-        let once = match once {
-            Some(once) => {
-                Some(Once { request: self.0.vault.veil(custodian, &request.subject, &once.request)?, ..once.clone() })
-            }
-            None => None,
-        };
+        let once = self.veiled(custodian, &request.subject, once)?;
         let once = once.as_ref();
         let kept = parking_lot::Mutex::new(None);
         let given = self
             .act_with(custodian, once, || async {
-                let record =
-                    self.0.vault.keep(custodian, &request.dataset, &request.subject, request.record, clock_ms())?;
+                // The order has the key: where it is known, no record is kept.
+                let first = First::without_key();
+                let record = self.0.vault.keep(
+                    custodian,
+                    &request.dataset,
+                    &request.subject,
+                    request.record,
+                    &first,
+                    clock_ms(),
+                )?;
                 let give = Give {
                     consent: record.consent,
                     dataset: request.dataset,
@@ -134,7 +167,7 @@ impl Market {
             Ok(order) => order,
             Err(error) => {
                 // What is not on the ledger needs no record here, unless it may still get there.
-                let open = matches!(error, MarketError::Order(crate::orders::OrderError::Undecided { .. }));
+                let open = matches!(error, MarketError::Order(OrderError::Undecided { .. }));
                 if let Some(record) = kept.lock().take().filter(|_| !open) {
                     self.0.vault.discard(&record)?;
                 }

@@ -75,10 +75,13 @@ impl Market {
             if let Err(error) = self.0.orders.take_up().await {
                 tracing::error!(%error, "open orders cannot be read");
             }
-            if rounds.is_multiple_of(300)
-                && let Err(error) = self.0.keys.sweep(super::clock_ms())
-            {
-                tracing::error!(%error, "expired links and sessions cannot be removed");
+            if rounds.is_multiple_of(300) {
+                if let Err(error) = self.0.keys.sweep(super::clock_ms()) {
+                    tracing::error!(%error, "expired links and sessions cannot be removed");
+                }
+                if let Err(error) = self.0.repeats.sweep(super::clock_ms()) {
+                    tracing::error!(%error, "requests of long ago cannot be forgotten");
+                }
             }
             rounds += 1;
             tokio::select! {

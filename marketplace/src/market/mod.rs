@@ -10,6 +10,7 @@ mod follow;
 mod renewal;
 mod statement;
 mod trade;
+mod unanchored;
 mod view;
 
 pub use act::{Prepared, SignedAction};
@@ -22,9 +23,10 @@ pub use view::{DatasetView, OFFERS_SHOWN, VersionView};
 use crate::{
     error::MarketError,
     keys::{Keys, MasterKey},
-    objects::{Objects, Place},
+    objects::{Objects, Place, Uploads},
     orders::Orders,
     own::Own,
+    repeats::Repeats,
     rows::{Rows, Tip},
     search::Search,
     vault::Vault,
@@ -53,7 +55,9 @@ pub(crate) struct Inner {
     pub search: Search,
     pub keys: Keys,
     pub orders: Orders,
+    pub repeats: Repeats,
     pub objects: Objects,
+    pub uploads: Uploads,
     pub vault: Vault,
     pub base_url: String,
     pub secure: bool,
@@ -98,11 +102,13 @@ impl Market {
         let search = Search::open(&dir.join("search"))?;
         let keys = Keys::open(own.clone(), network, parts.master)?;
         let orders = Orders::open(own.clone(), parts.client.clone());
+        let repeats = Repeats::new(own.clone());
         let folder = dir.join("objects");
         let objects = match parts.objects {
             Some(place) => Objects::open_at(place, &folder, parts.uploads)?,
             None => Objects::open(&folder, parts.uploads)?,
         };
+        let uploads = Uploads::new(own.clone());
         let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
         let inner = Inner {
             client: parts.client,
@@ -112,7 +118,9 @@ impl Market {
             search,
             keys,
             orders,
+            repeats,
             objects,
+            uploads,
             vault,
             base_url: parts.base_url,
             secure: parts.secure,

@@ -12,12 +12,15 @@ mod slice;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod unanchored;
 mod upload;
 
 pub use audit::{Audited, audit};
 pub use place::{Bucket, Place};
 use slice::Window;
 pub use slice::{Slice, verify_slice};
+pub use unanchored::{Claim, Doomed};
+pub(crate) use unanchored::{FAMILIES, Uploads, audit_uploads};
 pub use upload::{Upload, next_piece};
 
 use bao_tree::{BaoTree, BlockSize, io::outboard::PreOrderOutboard};
@@ -43,6 +46,7 @@ pub struct Objects {
     uploads: Arc<Semaphore>,
     /// Bytes that lie aside, of all uploads under way.
     aside_bytes: Arc<AtomicU64>,
+    wanted: Arc<parking_lot::Mutex<unanchored::Wanted>>,
 }
 
 /// What an upload may take.
@@ -101,6 +105,9 @@ pub enum ObjectsError {
     /// Too many at once.
     #[error("too many uploads or downloads are under way: try again in a few seconds")]
     Busy,
+    /// It is being removed.
+    #[error("content {0} was uploaded long ago, was not anchored, and is being removed: upload it again in a minute")]
+    Going(Blake3),
     /// Not here.
     #[error("the market does not hold content {0}")]
     Unknown(Blake3),
@@ -161,6 +168,7 @@ impl Objects {
             limits,
             uploads: Arc::new(Semaphore::new(crate::limits::UPLOADS_RUNNING_MAX)),
             aside_bytes: Arc::default(),
+            wanted: Arc::default(),
         })
     }
 

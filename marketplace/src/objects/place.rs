@@ -6,8 +6,11 @@
 
 use super::ObjectsError;
 use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem,
-    path::Path as ObjectPath, prefix::PrefixStore,
+    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig,
+    aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    local::LocalFileSystem,
+    path::Path as ObjectPath,
+    prefix::PrefixStore,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -87,6 +90,8 @@ impl Bucket {
             .with_bucket_name(&self.bucket)
             .with_access_key_id(&self.access_key)
             .with_secret_access_key(self.secret_key.expose_secret())
+            // Not every provider deletes in bulk.
+            .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
             .with_retry(retry)
             .build()?;
         Ok(Arc::new(PrefixStore::new(store, self.prefix.as_str())))

@@ -125,13 +125,18 @@ impl Upload {
         Ok(self.file.write_all(piece).await?)
     }
 
+    /// The name that the content will have, of the bytes so far.
+    pub fn name(&self) -> Blake3 {
+        Blake3(*self.blake3.finalize().as_bytes())
+    }
+
     /// Makes the outboard and gives the content its name. What is there already stays.
     ///
     /// # Errors
     /// [`ObjectsError`]; then nothing is stored.
     pub async fn finish(mut self) -> Result<Stored, ObjectsError> {
         self.file.flush().await?;
-        let blake3 = Blake3(*self.blake3.finalize().as_bytes());
+        let blake3 = self.name();
         let sha256 = Digest(self.sha256.clone().finalize().into());
         let (path, bytes) = (self.aside.path.clone(), self.aside.bytes);
         let stored = Stored { blake3, sha256, bytes };
@@ -149,6 +154,7 @@ impl Upload {
             let reason = "what was written aside reads back as something else".into();
             return Err(ObjectsError::Damaged { blake3, reason });
         }
+        let _stays = self.objects.claim(&blake3)?;
         // The outboard last: `has` asks for both, so a content counts from here on and not before.
         self.copy(&blake3).await?;
         self.objects.store.put(&outboard_path(&blake3), outboard.data.into()).await?;

@@ -2,11 +2,15 @@
 
 use super::{FAMILIES, Once, Order, OrderError, OrderState};
 use crate::{
-    limits::{ORDERS_AT_ONCE, ORDERS_RUNNING_MAX},
+    limits::{ORDERS_AT_ONCE, ORDERS_RUNNING_MAX, SCAN_ROWS},
     own::Own,
+    rows::List,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use contracts::id::{Digest, PartyId, TimeMs, TransactionId};
+use contracts::{
+    action::Action,
+    id::{Blake3, Digest, PartyId, TimeMs, TransactionId},
+};
 use futures_util::{StreamExt, stream};
 use ledger::{api::client::Client, store::kv::Batch, submission::Submission};
 use parking_lot::Mutex;
@@ -117,6 +121,11 @@ impl Orders {
         Ok(self.row(id)?.map(|row| row.order))
     }
 
+    /// The list of a party's orders, which cursors name.
+    pub fn list_of(party: &PartyId) -> List {
+        List::of(&[BY_PARTY.as_bytes(), &party.0])
+    }
+
     /// Newest orders of a party, older than `before` where it is given.
     ///
     /// # Errors
@@ -144,6 +153,33 @@ impl Orders {
     /// [`OrderError`].
     pub fn open_count(&self) -> Result<usize, OrderError> {
         Ok(self.0.own.scan(OPEN, &[], &[], 1_000_000)?.len())
+    }
+
+    /// Contents that open orders make versions of.
+    ///
+    /// # Errors
+    /// [`OrderError`], also for an order that cannot be read: it may name any content.
+    pub fn open_contents(&self) -> Result<Vec<Blake3>, OrderError> {
+        let (mut contents, mut from) = (Vec::new(), Vec::new());
+        loop {
+            let open = self.0.own.scan(OPEN, &from, &[], SCAN_ROWS)?;
+            for (name, _) in &open {
+                let id = TransactionId(name.as_slice().try_into().map_err(|_| OrderError::Damaged)?);
+                let row = self.row(&id)?.ok_or(OrderError::Damaged)?;
+                // Settled since the scan: the ledger tells of it.
+                if row.order.settled().is_some() {
+                    continue;
+                }
+                let submission = Submission::try_from_slice(&row.submission).map_err(|_| OrderError::Damaged)?;
+                if let Action::AddVersion(version) = &submission.transaction.body.action {
+                    contents.push(version.content.blake3);
+                }
+            }
+            match open.last() {
+                Some((last, _)) if open.len() == SCAN_ROWS => from = [last.as_slice(), &[0]].concat(),
+                _ => return Ok(contents),
+            }
+        }
     }
 
     /// Hands in again what a restart or a lost node left open. Returns how many are still open.

@@ -12,25 +12,26 @@ mod book;
 mod hand_in;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use audit::Audited;
 pub(crate) use audit::{applied, audit};
 pub use book::Orders;
 
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ORDERS_RUNNING_MAX, REPEATS_PER_CALLER_MAX};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, Height, PartyId, TimeMs, TransactionId},
     rejection::Rejection,
 };
 use ledger::{api::client::ClientError, store::kv::KvError};
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// Families of the private store that belong to orders.
 pub(crate) const FAMILIES: [&str; 4] = ["orders", "orders-open", "orders-once", "orders-by-party"];
 
 /// One order.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Order {
     /// The transaction.
     pub id: TransactionId,
@@ -46,7 +47,27 @@ pub struct Order {
     pub state: OrderState,
 }
 
+/// As its fields, with the words of its action beside the action.
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Order", 7)?;
+        fields.serialize_field("id", &self.id)?;
+        fields.serialize_field("party", &self.party)?;
+        fields.serialize_field("action", &self.action)?;
+        fields.serialize_field("text", self.text())?;
+        fields.serialize_field("created_ms", &self.created_ms)?;
+        fields.serialize_field("last_valid", &self.last_valid)?;
+        fields.serialize_field("state", &self.state)?;
+        fields.end()
+    }
+}
+
 impl Order {
+    /// What it does, in words for people.
+    pub fn text(&self) -> &'static str {
+        words::words(&self.action)
+    }
+
     /// What its owner is told of it when nothing is left to wait for; `None` while it is open.
     fn settled(&self) -> Option<Result<Self, OrderError>> {
         match &self.state {
@@ -110,6 +131,11 @@ pub enum OrderError {
     /// The same request is being worked on.
     #[error("the first request with this `Idempotency-Key` is still being worked on: ask again in a second")]
     Running,
+    /// As many keys as are remembered.
+    #[error(
+        "{REPEATS_PER_CALLER_MAX} requests with an `Idempotency-Key` are remembered already: send this one without, or wait until older ones are forgotten"
+    )]
+    TooManyKeys,
     /// The market is being stopped.
     #[error("the market is stopping; the order is stored and goes on when it runs again")]
     Stopping,

@@ -15,7 +15,7 @@ mod read;
 pub use apply::Touched;
 pub(crate) use audit::audit;
 pub use index::{Posting, PostingKind, RefusalRow};
-pub use page::{Page, PageStart};
+pub use page::{List, Page, PageStart};
 pub use read::{AgreementSide, OfferRow};
 
 use borsh::BorshDeserialize;
@@ -66,6 +66,11 @@ pub enum RowsError {
     /// A row is not what was written.
     #[error("a row of the market is damaged ({0}): delete the folder `rows` and it is built again from the ledger")]
     Damaged(String),
+    /// A page of another list was asked for.
+    #[error(
+        "this cursor is of another list, or of this one asked otherwise: begin without a cursor, and use those that its pages give"
+    )]
+    OtherList,
     /// The rows belong to another network.
     #[error("the rows in this folder are of network {found}, not of {expected}: choose another folder")]
     WrongNetwork {

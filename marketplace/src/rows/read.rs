@@ -2,7 +2,7 @@
 
 use super::{
     INDEX, Posting, RefusalRow, Rows, RowsError, STATE, index,
-    page::{Page, PageStart, cut, name},
+    page::{List, Page, PageStart, cut, name},
 };
 use crate::limits::PAGE_ROWS_MAX;
 use borsh::BorshDeserialize;
@@ -117,6 +117,18 @@ impl Rows {
         self.get(&Version::key(id))
     }
 
+    /// All versions, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn all_versions(
+        &self,
+        start: Option<&PageStart>,
+        limit: usize,
+    ) -> Result<Page<(VersionId, Version)>, RowsError> {
+        self.subjects(start, limit, VersionId)
+    }
+
     /// Versions of a dataset, newest first, from number `below` down (exclusive; `None`: the newest).
     ///
     /// # Errors
@@ -183,8 +195,9 @@ impl Rows {
     ) -> Result<Page<OfferRow>, RowsError> {
         let (mut open, mut start) = (Vec::new(), start.cloned());
         loop {
+            let list = list(INDEX, &[&[index::OFFERS], dataset.0.as_slice()].concat());
             let page = self.back(index::OFFERS, &dataset.0, start.as_ref(), PAGE_ROWS_MAX, |suffix, _| {
-                Ok((PageStart(suffix.to_vec()), OfferId(name(&suffix[12.min(suffix.len())..])?)))
+                Ok((PageStart::new(list, suffix.to_vec()), OfferId(name(&suffix[12.min(suffix.len())..])?)))
             })?;
             for (place, id) in page.items {
                 let row = self.offer(&id)?.ok_or_else(|| RowsError::Damaged(format!("offer {id} is missing")))?;
@@ -348,9 +361,11 @@ impl Rows {
         limit: usize,
     ) -> Result<Page<(GroupId, Group)>, RowsError> {
         let prefix = [&[index::GROUPS], owner.0.as_slice()].concat();
-        let from = [prefix.as_slice(), start.map_or(&[][..], |start| &start.0)].concat();
+        let list = list(INDEX, &prefix);
+        let place = start.map(|start| start.within(&list)).transpose()?;
+        let from = [prefix.as_slice(), place.unwrap_or_default()].concat();
         let rows = self.kv.scan(INDEX, &from, &prefix, limit.saturating_add(1))?;
-        let page = cut(rows, limit, prefix.len(), |suffix, _| name(suffix).map(GroupId))?;
+        let page = cut(list, rows, limit, prefix.len(), |suffix, _| name(suffix).map(GroupId))?;
         self.fill(page, |id| Ok(self.group(id)?.map(|group| (*id, group))))
     }
 
@@ -406,9 +421,11 @@ impl Rows {
         id: impl Fn([u8; 32]) -> Id,
     ) -> Result<Page<(Id, T)>, RowsError> {
         let prefix = [T::TAG];
-        let from = [&prefix[..], start.map_or(&[][..], |start| &start.0)].concat();
+        let list = list(STATE, &prefix);
+        let place = start.map(|start| start.within(&list)).transpose()?;
+        let from = [&prefix[..], place.unwrap_or_default()].concat();
         let rows = self.kv.scan(STATE, &from, &prefix, limit.saturating_add(1))?;
-        cut(rows, limit, 1, |suffix, value| {
+        cut(list, rows, limit, 1, |suffix, value| {
             Ok((id(name(suffix)?), Record::<T>::decode(value).map_err(RowsError::Damaged)?.value))
         })
     }
@@ -448,9 +465,11 @@ impl Rows {
         let prefix = [&[tag], owner].concat();
         // Above every key of this owner: heights never reach 2^64 - 1.
         let newest = [0xff; 12];
-        let from = [prefix.as_slice(), start.map_or(&newest[..], |start| &start.0)].concat();
+        let list = list(INDEX, &prefix);
+        let place = start.map(|start| start.within(&list)).transpose()?;
+        let from = [prefix.as_slice(), place.unwrap_or(&newest)].concat();
         let rows = self.kv.scan_back(INDEX, &from, &prefix, limit.saturating_add(1))?;
-        cut(rows, limit, prefix.len(), row)
+        cut(list, rows, limit, prefix.len(), row)
     }
 
     fn fill<Id, T>(
@@ -461,4 +480,9 @@ impl Rows {
         let one = |id: &Id| read(id)?.ok_or_else(|| RowsError::Damaged("an index names what is not there".into()));
         Ok(Page { items: page.items.iter().map(one).collect::<Result<_, _>>()?, next: page.next })
     }
+}
+
+/// The rows of a family whose keys start with `prefix`, as a list: the prefix says of what and whose.
+fn list(family: &str, prefix: &[u8]) -> List {
+    List::of(&[b"rows", family.as_bytes(), prefix])
 }

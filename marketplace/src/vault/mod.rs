@@ -18,6 +18,7 @@ use crate::{
     keys::{KeysError, MasterKey, Sealer, random},
     limits::{CONSENT_FIELD_BYTES_MAX, CONSENTS_PER_SUBJECT_MAX, SUBJECT_BYTES_MAX},
     own::Own,
+    repeats::{First, Made},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
@@ -195,6 +196,7 @@ impl Vault {
         dataset: &DatasetId,
         subject: &str,
         mut fields: BTreeMap<String, String>,
+        first: &First,
         now_ms: TimeMs,
     ) -> Result<Record, VaultError> {
         check_subject(subject)?;
@@ -228,6 +230,7 @@ impl Vault {
         link.consents.push(consent);
         let row = self.seal(&record, &link.subject_key)?;
         let mut batch = Batch::default();
+        first.note(&mut batch, Made::Record { consent }, now_ms);
         batch.put(RECORDS, consent.0, bytes(&row));
         batch.put(LINKS, name.clone(), self.links.seal(&bytes(&link), &name)?);
         self.own.write(batch)?;

@@ -15,14 +15,14 @@ const DATASET: DatasetId = DatasetId([4; 32]);
 fn a_record_opens_for_its_controller_and_its_root_is_the_commitment() {
     let folder = tempfile::tempdir().unwrap();
     let first = vault(folder.path());
-    let record = first.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    let record = first.keep(&CONTROLLER, &DATASET, "card 4711", fields(), &First::without_key(), 9).unwrap();
     drop(first);
     let vault = vault(folder.path());
     assert_eq!(vault.record(&CONTROLLER, &record.consent).unwrap(), record);
     assert!(matches!(vault.record(&PartyId([9; 32]), &record.consent), Err(VaultError::Unknown)));
     let opened = record.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     assert_eq!(commitment::root(TAG, &record.blinding, opened), record.root);
-    let again = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    let again = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), &First::without_key(), 9).unwrap();
     assert_ne!(again.root, record.root, "blinded anew");
     assert_eq!(vault.consents_of(&CONTROLLER, "card 4711").unwrap(), [record.consent, again.consent]);
     vault.discard(&again).unwrap();
@@ -33,8 +33,8 @@ fn a_record_opens_for_its_controller_and_its_root_is_the_commitment() {
 fn after_erasure_nothing_of_the_subject_is_in_any_file() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault(folder.path());
-    let gone = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
-    let stays = vault.keep(&CONTROLLER, &DATASET, "card 4712", fields(), 9).unwrap();
+    let gone = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), &First::without_key(), 9).unwrap();
+    let stays = vault.keep(&CONTROLLER, &DATASET, "card 4712", fields(), &First::without_key(), 9).unwrap();
     let sealed = vault.row(&gone.consent).unwrap().unwrap().sealed;
     let key = vault.row(&gone.consent).unwrap().unwrap().subject_key;
     assert!(matches!(vault.erase(&CONTROLLER, "card 4711", &[], 10), Err(VaultError::Changed)));
@@ -62,7 +62,7 @@ fn after_erasure_nothing_of_the_subject_is_in_any_file() {
 fn every_flip_in_a_subjects_key_is_noticed_and_bounds_hold() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault(folder.path());
-    let record = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), 9).unwrap();
+    let record = vault.keep(&CONTROLLER, &DATASET, "card 4711", fields(), &First::without_key(), 9).unwrap();
     let key = vault.row(&record.consent).unwrap().unwrap().subject_key;
     let path = folder.path().join("subjects").join(hex::encode(key.0));
     let whole = std::fs::read(&path).unwrap();
@@ -79,7 +79,10 @@ fn every_flip_in_a_subjects_key_is_noticed_and_bounds_hold() {
         ("x", (0..16).map(|n| (format!("{n}"), String::new())).collect()),
         ("x", [("a".to_string(), "v".repeat(CONSENT_FIELD_BYTES_MAX + 1))].into()),
     ] {
-        assert!(matches!(vault.keep(&CONTROLLER, &DATASET, subject, fields, 9), Err(VaultError::Invalid { .. })));
+        assert!(matches!(
+            vault.keep(&CONTROLLER, &DATASET, subject, fields, &First::without_key(), 9),
+            Err(VaultError::Invalid { .. })
+        ));
     }
 }
 

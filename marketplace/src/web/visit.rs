@@ -220,7 +220,7 @@ impl Visit {
             heading: problem.title.clone(),
             text: sentence(&problem.detail),
             record,
-            remedies: remedies(error, problem.retryable),
+            remedies: remedies(error, &problem),
         };
         self.show_with(status, &page)
     }
@@ -238,8 +238,14 @@ fn sentence(text: &str) -> String {
 }
 
 /// What somebody can do about an error, the most likely first.
-fn remedies(error: &MarketError, retryable: bool) -> Vec<(String, String)> {
+fn remedies(error: &MarketError, problem: &Problem) -> Vec<(String, String)> {
     let link = |href: &str, text: &str| (href.to_string(), text.to_string());
+    if problem.code == "disk-full" {
+        return vec![
+            link("", "Tell the operator of the market"),
+            link("/orders", "See what has become of your orders"),
+        ];
+    }
     let mut all = match error {
         MarketError::NotFound(_) => vec![
             link("/search", "Search the listings"),
@@ -269,7 +275,7 @@ fn remedies(error: &MarketError, retryable: bool) -> Vec<(String, String)> {
     if matches!(error, MarketError::Refused { .. }) {
         all.push(link("/help#refusals", "What the codes mean"));
     }
-    if retryable {
+    if problem.retryable {
         all.insert(0, link("", "Wait some seconds and try again: repeating is harmless"));
     }
     all.push(link("/", "Go to the first page"));

@@ -143,6 +143,28 @@ async fn what_somebody_decides_stops_the_next_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_suspended_provider_sold_is_still_delivered() {
+    let world = World::start().await;
+    let licence = Licence::bought(&world, PersonalStatus::None).await;
+    let (desk, ..) = signed_in(&world, "Operations desk", &[Role::Operator]).await;
+    let page = desk.get(&format!("/operate/{}/decide/suspend", licence.held.provider.0)).await.is("decide");
+    page.says("Licences that it sold stay in force");
+    let done = desk.send(&page, "/operate/", &[("reason", "breach")]).await.is("operate");
+    done.says("What it sold is still delivered");
+    // It was granted, perhaps paid for, and its buyer did nothing wrong.
+    licence.flows().await;
+    let offer = world.get(&format!("/api/v1/datasets/{}/offers", licence.held.dataset), None).await.expect(200);
+    let wanted = json!({"offer": offer["items"][0]["id"], "purpose": "research"});
+    let got = world.post_once("/api/v1/orders", &licence.held.buyer.1, "b", &wanted).await;
+    got.problem(422, "refused-party-not-active");
+    let path = format!("/api/v1/agreements/{}/revoke", licence.held.agreement);
+    let got = world.post(&path, Some(&licence.held.provider.1), &json!({"reason": RevocationReason::Breach})).await;
+    got.problem(422, "refused-party-not-active");
+    licence.flows().await;
+    world.network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ground_that_ends_stops_the_next_byte() {
     let world = World::start().await;
     let licence = Licence::bought(&world, PersonalStatus::Personal).await;

@@ -60,6 +60,12 @@ async fn a_bucket_keeps_what_a_folder_keeps_and_is_believed_as_little() {
     server.held.lock().unwrap().objects.remove(&key);
     assert!(!objects.has(&stored.blake3).await.unwrap());
     assert!(matches!(whole(&objects, &stored).await, Err(ObjectsError::Unknown(_))));
+    let kept = server.held.lock().unwrap().objects.len();
+    let gone = objects.put(b"what nobody anchored").await.unwrap();
+    let (early, late) = (objects.doom([gone.blake3].into()).remove(1).await, u64::MAX);
+    assert_eq!(early.unwrap(), 0, "it came after that");
+    assert_eq!(objects.doom([gone.blake3].into()).remove(late).await.unwrap(), 1);
+    assert_eq!(server.held.lock().unwrap().objects.len(), kept, "content and outboard are removed");
     let stranger = Objects::open_at(&place(&server, "AKOTHER"), folder.path(), Limits::of(64 << 20)).unwrap();
     let error = stranger.answers().await.unwrap_err();
     assert!(!format!("{error:?}").contains(SECRET), "{error:?}");

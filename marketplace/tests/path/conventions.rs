@@ -193,8 +193,8 @@ async fn pages_stay_where_they_are_while_listings_come() {
     let page = world.get("/api/v1/datasets?limit=1", None).await.expect(200);
     let cursor = page["next"].as_str().unwrap().to_string();
     for (path, detail) in [
-        (format!("/api/v1/orders?cursor={cursor}"), "of this list"),
-        ("/api/v1/datasets?cursor=20".to_string(), "of this list"),
+        (format!("/api/v1/orders?cursor={cursor}"), "of another list"),
+        ("/api/v1/datasets?cursor=20".to_string(), "no cursor"),
         ("/api/v1/parties?cursor=%21".into(), "no cursor"),
     ] {
         let problem = world.get(&path, Some(&provider.1)).await.problem(422, "invalid");

@@ -1,7 +1,10 @@
 //! A market that stops at any point of a purchase leaves neither payment without licence nor licence
 //! without payment, and buys once.
 
-use super::support::{World, jacket};
+use super::{
+    support::{World, jacket},
+    visitor::signed_in,
+};
 use contracts::{
     id::OfferId,
     party::Role,
@@ -116,5 +119,21 @@ async fn an_order_that_met_no_node_is_handed_in_later() {
     let again = world.network.client.committed(id).await.unwrap().unwrap();
     assert!(again.applied().is_ok());
     world.stop_market().await;
+    world.network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_read_words_and_programs_the_protocol() {
+    let world = World::start().await;
+    let (desk, _, token) = signed_in(&world, "Tide gauge", &[Role::Provider]).await;
+    world.post("/api/v1/pricing-key", Some(&token), &json!({})).await.expect(201);
+    let orders = world.get("/api/v1/orders", Some(&token)).await.expect(200);
+    let told =
+        |at: usize| [&orders["items"][at]["action"], &orders["items"][at]["text"]].map(|word| word.as_str().unwrap());
+    assert_eq!(told(0), ["party.add-key", "Key added"]);
+    assert_eq!(told(1), ["party.apply", "Application for membership"]);
+    let page = desk.get("/orders").await.is("orders");
+    page.says("Application for membership").says("Key added");
+    assert!(!page.html.contains("party."), "{}", page.html);
     world.network.stop().await;
 }

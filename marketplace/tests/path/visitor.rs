@@ -2,7 +2,7 @@
 
 use super::support::World;
 use contracts::party::Role;
-use marketplace::market::clock_ms;
+use marketplace::{market::clock_ms, repeats::First};
 use reqwest::{Method, StatusCode, header};
 use std::sync::Mutex;
 
@@ -176,7 +176,7 @@ pub async fn signed_in<'a>(
     roles: &[Role],
 ) -> (Visitor<'a>, contracts::id::PartyId, String) {
     let (party, token) = world.member(name, roles).await;
-    let link = world.market().keys().issue_link(&party, clock_ms()).unwrap();
+    let link = world.market().keys().issue_link(&party, &First::without_key(), clock_ms()).unwrap();
     let visitor = Visitor::new(world);
     visitor.sign_in(&format!("/sign-in?token={}", link.token)).await.is("account").says(name);
     (visitor, party, token)

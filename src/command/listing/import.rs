@@ -191,11 +191,19 @@ async fn elsewhere(context: &Context, catalogue: &Catalogue, publisher: &PartyId
     };
     let publisher = publisher.to_string();
     match asked {
-        Ok(rows) => rows
-            .iter()
-            .filter(|row| row["publisher"] == publisher.as_str() && row["catalogue"] == catalogue.name.as_str())
-            .filter_map(|row| row["id"].as_str()?.parse().ok())
-            .collect(),
+        Ok(found) => {
+            if found.left() > 0 {
+                let (read, all) = (found.rows.len(), found.total);
+                eprintln!(
+                    "Records that have vanished are looked for among {read} of the {all} listings of this catalogue: a search reaches no further."
+                );
+            }
+            let ours = found
+                .rows
+                .iter()
+                .filter(|row| row["publisher"] == publisher.as_str() && row["catalogue"] == catalogue.name.as_str());
+            ours.filter_map(|row| row["id"].as_str()?.parse().ok()).collect()
+        }
         Err(problem) => {
             eprintln!("Records that have vanished from the catalogue are not reported: {problem}.");
             Vec::new()

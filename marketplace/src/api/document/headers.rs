@@ -21,7 +21,22 @@ const TAGGED: [&str; 15] = [
     "prose",
 ];
 /// Writes that take an `Idempotency-Key` and do not demand one.
-const KEY_TAKEN: [&str; 6] = ["act", "add_version", "deliver", "give_consent", "end_consent", "revoke"];
+const KEY_TAKEN: [&str; 12] = [
+    "act",
+    "add_version",
+    "deliver",
+    "give_consent",
+    "end_consent",
+    "revoke",
+    "apply",
+    "issue_link",
+    "sign_in",
+    "issue_credential",
+    "pricing_key",
+    "keep",
+];
+/// Of those, the ones whose answer holds a secret that nobody keeps.
+const TOLD_ONCE: [&str; 2] = ["issue_link", "sign_in"];
 /// Writes that look at `If-Match`.
 const MATCHED: [&str; 1] = ["add_version"];
 
@@ -35,7 +50,10 @@ pub fn complete(document: &mut Value) {
             parameter(operation, "If-None-Match", "an `ETag` that the reader has: 304 where it still holds");
             operation["responses"]["304"] = json!({ "description": "what the reader has still holds" });
         }
-        if KEY_TAKEN.contains(&id.as_str()) {
+        if TOLD_ONCE.contains(&id.as_str()) {
+            let told = "1 to 255 visible characters; nothing is done again: a repetition within 7 days is told so by the problem `answer-not-kept` (409), since the answer holds a secret that is kept nowhere";
+            parameter(operation, "Idempotency-Key", told);
+        } else if KEY_TAKEN.contains(&id.as_str()) {
             parameter(operation, "Idempotency-Key", "1 to 255 visible characters; makes repeating harmless");
         }
         if MATCHED.contains(&id.as_str()) {

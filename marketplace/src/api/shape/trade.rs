@@ -45,6 +45,8 @@ pub struct Order {
     party: Id,
     /// As `offer.make`.
     action: String,
+    /// The same in words for people, as `Offer made`.
+    text: String,
     created_ms: u64,
     /// The last block that may take it.
     last_valid: u64,

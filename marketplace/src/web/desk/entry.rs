@@ -5,6 +5,7 @@ use crate::{
     api::caller::{cookie, set_cookie},
     error::MarketError,
     market::clock_ms,
+    repeats::First,
     web::{
         form::{Faults, Field, Form, Part, Sent},
         page::{AppliedPage, SimplePage, kind_label, standing},
@@ -103,7 +104,7 @@ async fn take_application(visit: &Visit, sent: Sent) -> Result<Response, MarketE
         faults.add("contact", format!("A contact has at most {CONTACT_BYTES_MAX} bytes: shorten it"));
     }
     if let (true, Some(country), Some(kind)) = (faults.none(), country, kind) {
-        match visit.market.apply(&name, kind, country, contact.as_deref()).await {
+        match visit.market.apply(&name, kind, country, contact.as_deref(), None).await {
             Ok((party, _)) => return Ok(go(&format!("/applied/{party}"))),
             Err(MarketError::Invalid { field, reason }) => faults.add(&field, reason),
             Err(error) => return Err(error),
@@ -200,7 +201,7 @@ pub async fn signed_in(visit: Visit, Posted(sent): Posted<Vec<(String, String)>>
 fn redeem(visit: &Visit, sent: &Sent) -> Result<Response, MarketError> {
     visit.check_form(sent)?;
     let token = sent.get("link").trim_end_matches('/').rsplit(['/', '=', '#']).next().unwrap_or("");
-    match visit.market.keys().redeem_link(token, clock_ms()) {
+    match visit.market.keys().redeem_link(token, &First::without_key(), clock_ms()) {
         Ok((cookie, _)) => {
             let mut response = go("/account");
             response.headers_mut().append(header::SET_COOKIE, set_cookie(&cookie, visit.market.secure()));

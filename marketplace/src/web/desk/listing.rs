@@ -378,7 +378,7 @@ async fn take_file(
         return Ok(None);
     }
     let media_type = said.unwrap_or_else(|| "application/octet-stream".into());
-    Ok(Some((upload.finish().await?, media_type)))
+    Ok(Some((visit.market.finish_upload(upload).await?, media_type)))
 }
 
 /// Consents that have ended and whose subjects no version leaves out yet.

@@ -36,7 +36,7 @@ pub fn asked(query: Asked) -> Sent {
 /// # Errors
 /// [`MarketError::Invalid`].
 pub fn start(asked: &Sent, name: &str) -> Result<Option<PageStart>, MarketError> {
-    asked.some(name).map(|text| text.parse().map_err(|reason: &str| MarketError::invalid("cursor", reason))).transpose()
+    asked.some(name).as_deref().map(crate::api::page::parse).transpose()
 }
 
 /// An id in an address. Whoever mistypes one is told that there is no such thing.

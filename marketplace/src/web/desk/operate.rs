@@ -5,6 +5,7 @@ use crate::{
     error::MarketError,
     limits::PAGE_ROWS_MAX,
     market::clock_ms,
+    repeats::First,
     web::{
         form::{Faults, Field, Form, Part, Sent},
         page::{Applicant, LinkPage, Member, OperatePage, Pager, SimplePage, kind_label, role_label, standing},
@@ -73,7 +74,9 @@ async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
         "admitted" => {
             Some("Admitted. Now press Sign-in link in its row and send it the link, unless it keeps its own key.")
         }
-        "suspended" => Some("Suspended. Licences and history stay; nothing more is sold or delivered."),
+        "suspended" => Some(
+            "Suspended: it neither buys nor sells, and nothing is delivered to it. What it sold is still delivered to those who hold a licence.",
+        ),
         _ => None,
     };
     let page = OperatePage {
@@ -200,7 +203,7 @@ fn draw_change(
             };
             (
                 format!("Suspend {}", known.name),
-                "From then on it can neither buy nor sell, and nothing is delivered to it. Its history stays, and you may admit it again.",
+                "From then on it can neither buy nor sell, and nothing is delivered to it. Licences that it sold stay in force: they were granted, perhaps paid for, and those who hold them go on downloading. Its history stays, and you may admit it again.",
                 form,
             )
         }
@@ -249,7 +252,7 @@ pub async fn link(visit: Visit, Path(party): Path<String>, Posted(sent): Posted<
         visit.viewer_as(Role::Operator)?;
         let party: PartyId = id(&party, "party")?;
         let known = visit.market.rows().party(&party)?.ok_or(MarketError::NotFound("party"))?;
-        let link = visit.market.keys().issue_link(&party, clock_ms())?;
+        let link = visit.market.keys().issue_link(&party, &First::without_key(), clock_ms())?;
         let page = LinkPage {
             frame: visit.frame("link"),
             name: known.name,

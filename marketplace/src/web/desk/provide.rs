@@ -369,7 +369,7 @@ async fn register_pricing(visit: &Visit, party: &contracts::id::PartyId) {
             .flatten()
             .is_some_and(|known| known.may_use(&signer.public(), contracts::party::KeyUse::Price))
     });
-    if !has && let Err(error) = market.register_pricing(party).await {
+    if !has && let Err(error) = market.register_pricing(party, None).await {
         tracing::warn!(%error, %party, "no pricing key is registered");
     }
 }

@@ -64,7 +64,7 @@ impl OrderRow {
         };
         Self {
             time: Moment::of(order.created_ms),
-            what: what(&order.action),
+            what: order.text().into(),
             href: (applied && order.action == "agreement.buy").then(|| format!("/agreements/{}", order.id)),
             state,
             meaning,
@@ -72,29 +72,4 @@ impl OrderRow {
             explored: frame.explored("transaction", &order.id).filter(|_| decided),
         }
     }
-}
-
-/// An action in words; by its name in the protocol where nobody does it on a page.
-fn what(action: &str) -> String {
-    match action {
-        "party.apply" => "Membership applied for",
-        "party.admit" => "Member admitted",
-        "party.suspend" => "Member suspended",
-        "party.add-key" => "Key added, by which prices are held",
-        "agreement.buy" => "Licence bought",
-        "agreement.renew" => "Licence prolonged",
-        "agreement.revoke" => "Licence ended",
-        "delivery.deliver" => "Download",
-        "dataset.publish" => "Listing published",
-        "dataset.revise" => "Listing revised",
-        "dataset.list" => "Standing of a listing changed",
-        "dataset.add-version" => "Version added",
-        "offer.make" => "Offer made",
-        "offer.withdraw" => "Offer withdrawn",
-        "consent.give" => "Consent recorded",
-        "consent.end" => "Consent ended",
-        "basis.state" => "Legal basis stated",
-        other => other,
-    }
-    .into()
 }
