@@ -27,7 +27,7 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         folder: folder.path().to_path_buf(),
         base_keys: number("LONJA_BENCH_KEYS", 1_000),
         signers: 30,
-        loads: LOADS.len(),
+        loads: LOADS.to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
     };

@@ -7,9 +7,9 @@ use crate::{
     progress,
     scratch::Scratch,
 };
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 use indicatif::ProgressBar;
-use ledger::bench::{self, Measured, Outcome, Plan};
+use ledger::bench::{self, Measured, Mix, Outcome, Plan};
 use std::{path::PathBuf, time::Duration};
 
 /// Measure this machine and a node on it: committed transactions per second over the real API.
@@ -24,9 +24,9 @@ pub struct Bench {
     /// How long each load runs, in seconds
     #[arg(long, default_value_t = 60, value_name = "N")]
     seconds: u64,
-    /// Run the first N of the four loads: mixed and light in posts of 100, mixed and light in single posts
-    #[arg(long, default_value_t = bench::LOADS.len(), value_name = "N")]
-    loads: usize,
+    /// Run this load alone, or several, each named once: how many transactions are in a post (all four)
+    #[arg(long = "load", value_name = "LOAD", value_parser = PossibleValuesParser::new(names()))]
+    loads: Vec<String>,
     /// Do not audit the ledger afterwards
     #[arg(long)]
     no_audit: bool,
@@ -35,7 +35,20 @@ pub struct Bench {
     folder: Option<PathBuf>,
 }
 
+/// What a load is called.
+fn name((mix, batch): &(Mix, usize)) -> String {
+    format!("{mix:?}-{batch}").to_lowercase()
+}
+
+fn names() -> [&'static str; 4] {
+    ["mixed-100", "light-100", "mixed-1", "light-1"]
+}
+
 impl Bench {
+    fn runs(&self, load: &(Mix, usize)) -> bool {
+        self.loads.is_empty() || self.loads.contains(&name(load))
+    }
+
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let scratch = Scratch::new(self.folder.as_deref(), "bench")?;
@@ -43,7 +56,7 @@ impl Bench {
             folder: scratch.path().to_path_buf(),
             base_keys: self.base_keys,
             signers: self.signers,
-            loads: self.loads,
+            loads: bench::LOADS.into_iter().filter(|load| self.runs(load)).collect(),
             duration: Duration::from_secs(self.seconds),
             audit: !self.no_audit,
         };
@@ -65,6 +78,12 @@ impl Bench {
             let text = format!("the ledger of the bench does not hold: {}", outcome.findings.join("; "));
             return Err(Problem::new(text).exits(Exit::Untrue));
         }
+        let failed: u64 = outcome.loads.iter().map(|load| load.failed).sum();
+        if failed > 0 {
+            let text =
+                format!("{failed} transactions of the loads were refused or lost: the figures are not to be used");
+            return Err(Problem::new(text).exits(Exit::Untrue));
+        }
         Ok(())
     }
 }
@@ -79,8 +98,9 @@ impl bench::Watch for Wheel {
     }
 
     fn measured(&self, load: &Measured) {
-        let [name, rate, steady, latency, ..] = row(load);
-        let text = format!("{name}: {rate} tx/s, last to first fifth {steady}, p50 / p99 {latency} ms");
+        let [name, rate, steady, latency, .., failed] = row(load);
+        let text =
+            format!("{name}: {rate} tx/s, last to first fifth {steady}, p50 / p99 {latency} ms, {failed} failed");
         self.0.suspend(|| eprintln!("{text}"));
     }
 }
@@ -127,4 +147,14 @@ fn people(outcome: &Outcome) -> String {
         format!("{:?}, {} a post: {}\n", load.mix, load.batch, threads.join(", ")).to_lowercase()
     });
     format!("{head}\n{loads}\nCPU µs/tx by thread:\n{}", threads.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_load_has_the_name_that_the_option_takes() {
+        assert_eq!(bench::LOADS.each_ref().map(name), names());
+    }
 }

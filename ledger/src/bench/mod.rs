@@ -30,8 +30,8 @@ pub struct Plan {
     pub base_keys: u64,
     /// Parties that sign.
     pub signers: u16,
-    /// How many of [`LOADS`] run, from the first.
-    pub loads: usize,
+    /// Which loads run, as in [`LOADS`].
+    pub loads: Vec<(Mix, usize)>,
     /// How long each of them runs.
     pub duration: Duration,
     /// Whether to audit the ledger afterwards.
@@ -133,7 +133,7 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
     let world = loading.block_on(setup::world(&client, plan, progress))?;
     let base_seconds = begun.elapsed().as_secs_f64();
     let mut loads = Vec::new();
-    for (mix, batch) in LOADS.into_iter().take(plan.loads) {
+    for &(mix, batch) in &plan.loads {
         progress(format!("{mix:?} load in posts of {batch} for {} s", plan.duration.as_secs()));
         let load = load::run(&loading, &client, &node, &world, plan, mix, batch)?;
         watch.measured(&load);
