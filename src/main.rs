@@ -17,6 +17,7 @@ mod running;
 mod scratch;
 mod service;
 mod side;
+mod stop;
 
 use clap::Parser as _;
 use std::{io::IsTerminal as _, process::ExitCode};

@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     problem::{Exit, Problem},
     running::{self, Announced},
+    stop::StopRequests,
 };
 use contracts::key::Signer;
 use genesis::{
@@ -97,25 +98,6 @@ impl Running {
             Ok(outcome) => outcome,
             Err(error) => Err(Problem::new(format!("the {} broke down", self.name)).because(error.to_string())),
         }
-    }
-}
-
-/// Waits for Ctrl-C, or the signal that a service manager sends.
-pub async fn asked_to_stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    // Without a way to be asked there is only the hard way.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -307,10 +289,11 @@ pub async fn explorer(
 /// Why it stopped by itself.
 pub async fn alone(context: &Context, mut running: Running, stop: CancellationToken) -> Result<(), Problem> {
     running.healthy().await?;
+    let mut requests = StopRequests::listen()?;
     let shown = serde_json::Map::from_iter([(running.name.to_owned(), running.url.clone().into())]);
     context.print(&shown, || format!("{}  {}", running.name, running.url));
     tokio::select! {
-        () = asked_to_stop() => {}
+        () = requests.asked() => {}
         ended = running.ended() => return ended,
     }
     stop.cancel();

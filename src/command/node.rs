@@ -1,6 +1,6 @@
 //! `lonja node`: the machine that keeps the ledger, alone.
 
-use crate::{context::Context, problem::Problem, service};
+use crate::{context::Context, problem::Problem, service, stop::StopRequests};
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
@@ -29,9 +29,10 @@ impl Node {
         let stop = CancellationToken::new();
         let mut node = service::node(context, &config, confirm_time, stop.clone()).await?;
         node.healthy().await?;
+        let mut requests = StopRequests::listen()?;
         context.print(&serde_json::json!({ "node": node.url }), || format!("node  {}", node.url));
         tokio::select! {
-            () = service::asked_to_stop() => {
+            () = requests.asked() => {
                 stop.cancel();
                 node.ended().await
             }

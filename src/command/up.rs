@@ -6,6 +6,7 @@ use crate::{
     demo, output,
     problem::Problem,
     service::{self, Running},
+    stop::StopRequests,
 };
 use clap::Args;
 use contracts::party::Country;
@@ -45,8 +46,8 @@ impl Up {
         let mut node = service::node(context, &config, false, stop_node.clone()).await?;
         let started = self.start(context, &config, &mut node, &stop).await;
         let mut outcome = match started {
-            Ok(mut services) => {
-                let ended = watch(&mut node, &mut services).await;
+            Ok((mut services, requests)) => {
+                let ended = watch(&mut node, &mut services, requests).await;
                 stop.cancel();
                 for service in &mut services {
                     service.ended_quietly().await;
@@ -88,7 +89,7 @@ impl Up {
         config: &genesis::config::Config,
         node: &mut Running,
         stop: &CancellationToken,
-    ) -> Result<Vec<Running>, Problem> {
+    ) -> Result<(Vec<Running>, StopRequests), Problem> {
         node.healthy().await?;
         let client = || -> Result<Client, Problem> { Ok(Client::new(&node.url, context.anchor()?)?) };
         let mut services = vec![
@@ -98,10 +99,11 @@ impl Up {
         for service in &mut services {
             service.healthy().await?;
         }
+        let mut requests = StopRequests::listen()?;
         if self.demo {
             tokio::select! {
                 made = demo::make(context, &node.url, &services[0].url) => made?,
-                () = service::asked_to_stop() => {
+                () = requests.asked() => {
                     return Err(Problem::new("stopped while the demonstration market was made").help("run it again: it goes on where it was"));
                 }
             }
@@ -114,15 +116,15 @@ impl Up {
         let json: serde_json::Map<_, _> =
             urls.iter().map(|(name, url)| ((*name).to_owned(), url.clone().into())).collect();
         context.print(&json, || format!("{}\nCtrl-C stops it; the next run goes on from here.", output::lines(&urls)));
-        Ok(services)
+        Ok((services, requests))
     }
 }
 
 /// Until somebody asks to stop, or a service ends by itself.
-async fn watch(node: &mut Running, services: &mut [Running]) -> Result<(), Problem> {
+async fn watch(node: &mut Running, services: &mut [Running], mut requests: StopRequests) -> Result<(), Problem> {
     let any = futures_util::future::select_all(services.iter_mut().map(|service| Box::pin(service.ended())));
     tokio::select! {
-        () = service::asked_to_stop() => {
+        () = requests.asked() => {
             eprintln!("Stopping.");
             Ok(())
         }
