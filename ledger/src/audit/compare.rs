@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 
 /// Rows read at a time.
 const PAGE: usize = 4_096;
+/// Bytes of rows read at a time, one row more than this at most: bodies of full blocks have megabytes
+/// each, and thousands of them would fill the memory.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Compares `families` of `found` with those of `expected`, which was made anew, and tells `find` of
 /// each row that differs: where, and how. Returns how many rows stand in both.
@@ -109,8 +112,9 @@ impl<'a> Rows<'a> {
             self.next = self.page.next();
         }
         if self.next.is_none() && !self.ended {
-            let rows = self.kv.scan(self.family, &self.from, &[], PAGE).map_err(|error| error.to_string())?;
-            self.ended = rows.len() < PAGE;
+            let page = self.kv.page(self.family, &self.from, PAGE, PAGE_BYTES);
+            let rows = page.map_err(|error| error.to_string())?;
+            self.ended = rows.is_empty();
             if let Some((last, _)) = rows.last() {
                 self.from = [last.as_slice(), &[0]].concat();
             }

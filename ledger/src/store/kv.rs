@@ -184,6 +184,26 @@ impl Kv {
         self.rows(family, ReadOptions::default(), IteratorMode::From(from, Direction::Reverse), prefix, limit)
     }
 
+    /// Rows from key `from` on, ascending: none only where there is none, otherwise at least one, and no
+    /// more once they have `bytes` of keys and values together or are `limit`.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub fn page(&self, family: &str, from: &[u8], limit: usize, bytes: usize) -> Result<Rows, KvError> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        let (mut rows, mut taken) = (Rows::new(), 0);
+        for row in self.db.iterator_cf_opt(self.family(family), options, IteratorMode::From(from, Direction::Forward)) {
+            let (key, value) = row.map_err(|error| explain("read", &self.path, &error))?;
+            taken += key.len() + value.len();
+            rows.push((key.into_vec(), value.into_vec()));
+            if rows.len() >= limit || taken >= bytes {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
     /// Writes a batch. When this returns, it is durable.
     ///
     /// # Errors
@@ -387,6 +407,11 @@ mod tests {
         let keys = |rows: Rows| rows.into_iter().map(|(key, _)| key[1]).collect::<Vec<_>>();
         assert_eq!(keys(kv.scan("a", &[1, 3], &[1], 3).unwrap()), [3, 4, 5]);
         assert_eq!(keys(kv.scan_back("a", &[1, 3], &[1], 9).unwrap()), [3, 2, 1, 0]);
+        // Three bytes a row.
+        assert_eq!(keys(kv.page("a", &[1, 3], 9, 7).unwrap()), [3, 4, 5]);
+        assert_eq!(keys(kv.page("a", &[1, 3], 2, 7).unwrap()), [3, 4]);
+        assert_eq!(keys(kv.page("a", &[1, 3], 9, 0).unwrap()), [3]);
+        assert_eq!(kv.page("a", &[1, 10], 9, 7).unwrap(), vec![]);
         assert_eq!(kv.scan("a", &[], &[2], 9).unwrap(), vec![]);
         assert!(matches!(Kv::open(folder.path(), &["a", "b"]), Err(KvError::InUse { .. })));
         let mut batch = Batch::default();
