@@ -56,7 +56,7 @@ pub const BUNDLE_RECEIPTS_MAX: usize = 256;
 pub const IDLE_BLOCK_MS: u64 = 30_000;
 /// Heights before the tip whose state can still be proven: half a minute of full blocks, over an hour
 /// of idle ones, for whoever asks by a seal that is no longer the newest. Under load each costs some
-/// 3 MB that is written, kept and merged; with 1,024 of them that was most of the store's work.
+/// 3 MB that is written, kept and merged, so 1,024 of them would be 3 GB.
 pub const STATE_VERSIONS_KEPT: u64 = 128;
 /// Versions whose stale tree nodes are deleted with one block. A block makes one version; the others
 /// let a store catch up in which more were kept.
