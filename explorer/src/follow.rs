@@ -25,6 +25,14 @@ pub struct State {
     pub stopped: Option<String>,
 }
 
+impl State {
+    /// How far the node is, by what it said when it was last asked and by the `read` blocks that it has
+    /// given us since.
+    pub fn node_height(&self, read: Height) -> Option<Height> {
+        self.node_height.map(|said| said.max(read))
+    }
+}
+
 /// Shared by the task that follows and the pages that tell of it.
 pub type Shared = Arc<RwLock<State>>;
 

@@ -140,7 +140,7 @@ pub async fn health(State(app): State<App>) -> Response {
         "status": word,
         "height": tip.height,
         "time": crate::view::format::moment(tip.time_ms).iso,
-        "node_height": state.node_height,
+        "node_height": state.node_height(tip.height),
         "reason": state.stopped.or(state.node_error),
         "version": env!("CARGO_PKG_VERSION"),
     });

@@ -18,8 +18,9 @@ pub async fn metrics(State(app): State<App>) -> Response {
         registry.register(name, help, gauge);
     };
     let following = state.stopped.is_none() && state.node_error.is_none();
-    tell("height", "The block up to which everything shown is true", app.index.tip().height);
-    tell("node_height", "The newest block of the node, 0 before it was asked", state.node_height.unwrap_or(0));
+    let read = app.index.tip().height;
+    tell("height", "The block up to which everything shown is true", read);
+    tell("node_height", "The newest block of the node, 0 before it was asked", state.node_height(read).unwrap_or(0));
     tell("following", "1 while the node is reached and believed", u64::from(following));
     tell("live_readers", "Pages that show blocks as they come", (LIVE_MAX - app.live.available_permits()) as u64);
     tell("exports_running", "Exports under way", (EXPORTS_MAX - app.exports.available_permits()) as u64);

@@ -169,6 +169,7 @@ mod tests {
         };
         let at = |node: u64| State { node_height: Some(node), ..State::default() };
         assert_eq!(said(at(900), 1_030_000), []);
+        assert_eq!((at(1).node_height(900), State::default().node_height(900)), (Some(900), None));
         assert!(said(State::default(), 1_030_000)[0].1.starts_with("Starting"));
         let behind = &said(at(1_000), 1_030_000)[0];
         assert!(behind.1.contains("100 blocks behind") && behind.1.contains("(90 %)"), "{}", behind.1);

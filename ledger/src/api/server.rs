@@ -39,9 +39,29 @@ use std::{
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
+/// What a node answers, for whoever opens its address in a browser.
+const ROUTES: &str = "\
+/health                               is it well? 503 where it is not
+/v1/status                            network, newest block, log and state
+/v1/network                           the founding document
+/v1/submissions                       POST: signed transactions
+/v1/blocks?after=H                    blocks from a height on
+/v1/transactions/{id}                 a transaction with its receipt
+/v1/state/{key}                       a record with its proof, or the proof that there is none
+/v1/history/{key}                     all events of a subject
+/v1/bundles/{key}                     the evidence bundle of a subject
+/v1/sides/{id}                        a side body
+/v1/decisions/{agreement}/{version}   may this be delivered now?
+/v1/tlog-proof/{id}                   the receipt as C2SP text
+/checkpoint                           the newest checkpoint, C2SP
+/tile/...                             tiles of the log, C2SP
+/metrics                              OpenMetrics
+";
+
 /// The node's routes.
 pub fn router(handle: Handle) -> Router {
     Router::new()
+        .route("/", get(index))
         .route("/v1/submissions", post(submit).layer(middleware::from_fn_with_state(Room::new(), room::within)))
         .route("/v1/status", get(status))
         .route("/v1/network", get(network))
@@ -163,6 +183,15 @@ pub(crate) fn height_proof(reader: &Reader, handle: &Handle, height: Height) -> 
 
 async fn status(State(handle): State<Handle>) -> Response {
     Json(handle.status()).into_response()
+}
+
+async fn index(State(handle): State<Handle>) -> String {
+    let status = handle.status();
+    let (network, height) = (status.network, status.height);
+    format!(
+        "A lonja node of network {network}, at block {height}. It speaks to programs; the marketplace and the \
+         explorer speak to people.\n\n{ROUTES}"
+    )
 }
 
 async fn network(State(handle): State<Handle>) -> Response {

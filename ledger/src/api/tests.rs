@@ -54,6 +54,30 @@ async fn beyond_so_many_requests_callers_are_told_to_come_back() {
     network.stop().await;
 }
 
+/// Whoever opens the node's address learns what is there, and all of it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_front_page_lists_routes_that_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let get = async |path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+        answer(&mut connect(&network, &head).await).await
+    };
+    let front = get("/").await;
+    assert!(front.starts_with("HTTP/1.1 200") && front.contains("at block "), "{front}");
+    let listed: Vec<&str> = front.lines().filter(|line| line.starts_with('/')).collect();
+    assert_eq!(listed.len(), 15, "{front}");
+    for line in listed {
+        let path =
+            line.split([' ', '?', '{']).next().unwrap().replace("...", "0/000").replace("decisions/", "decisions/0/0");
+        let path = if path.ends_with('/') { format!("{path}0") } else { path };
+        let said = get(&path).await;
+        assert!(!said.contains("there is no such route"), "{path}: {said}");
+    }
+    assert!(get("/v2").await.contains("there is no such route"));
+    network.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_says_nothing_or_half_a_head_is_let_go() {
     let folder = tempfile::tempdir().unwrap();
