@@ -41,7 +41,7 @@ pub(crate) fn audit(kv: &Kv, master: Option<&MasterKey>, findings: &mut Findings
         let place = format!("own {KEYS} {}", hex::encode(name));
         let held = match name {
             CHECK => None,
-            [b'k', usage, party @ ..] if value.len() == SEALED_BYTES => {
+            [b'k' | b'n', usage, party @ ..] if value.len() == SEALED_BYTES => {
                 let usage = [KeyUse::Sign, KeyUse::Price].into_iter().find(|known| *known as u8 == *usage);
                 let held = usage.zip(<[u8; 32]>::try_from(party).ok());
                 if held.is_none() {

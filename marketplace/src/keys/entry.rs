@@ -61,13 +61,13 @@ impl Keys {
         Ok(Link { token, expires_ms })
     }
 
-    /// Uses a link: it is spent, and a session begins. Returns the cookie's value.
+    /// Uses a link: it is spent, and a session begins, both in one write. Returns the cookie's value.
     ///
     /// # Errors
-    /// [`KeysError::NotValid`].
+    /// [`KeysError::NotValid`], or [`KeysError::TooMany`] where the party has as many sessions as it may
+    /// have; the link stays as it was then.
     pub fn redeem_link(&self, token: &str, first: &First, now_ms: TimeMs) -> Result<(String, Session), KeysError> {
         let (name, row) = self.find(LINKS, token, now_ms)?.ok_or(KeysError::NotValid(NOT_A_LINK))?;
-        // Spent before anything is given for it: a crash in between costs a link, never a second use.
         // Two at once: the lock of the one writer decides, the other finds nothing.
         let _one_at_a_time = REDEEMING.lock();
         if self.own.get(LINKS, &name)?.is_none() {
@@ -76,9 +76,8 @@ impl Keys {
         let mut batch = Batch::default();
         batch.delete(LINKS, name);
         first.note(&mut batch, Made::Session, now_ms);
-        self.own.write(batch)?;
         let expires_ms = now_ms + SESSION_VALID.as_millis() as u64;
-        let (cookie, row) = self.enter(SESSIONS, "sessions", &row.party, expires_ms, now_ms, Batch::default())?;
+        let (cookie, row) = self.enter(SESSIONS, "sessions", &row.party, expires_ms, now_ms, batch)?;
         Ok((cookie, session(&row)))
     }
 

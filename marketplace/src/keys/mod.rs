@@ -133,14 +133,39 @@ impl Keys {
         Ok(Identity { party, signer: Arc::new(key) })
     }
 
-    /// Makes a pricing key for `party`, which it then registers by `AddKey`. Replaces an earlier one.
+    /// Makes a pricing key for `party`, which it then registers by `AddKey`. Until the ledger has it, quotes
+    /// are signed with the one before: [`Keys::adopt_pricing`] puts it in its place.
     ///
     /// # Errors
     /// [`KeysError`].
     pub fn create_pricing(&self, party: &PartyId) -> Result<Arc<dyn Signer>, KeysError> {
         let seed = Zeroizing::new(random::<32>()?);
-        self.store(party, KeyUse::Price, &seed, Batch::default())?;
+        let name = next_row(party);
+        let mut batch = Batch::default();
+        batch.put(KEYS, name.clone(), self.sealer.seal(&*seed, &name)?);
+        self.own.write(batch)?;
         Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(&seed))))
+    }
+
+    /// From now on quotes of `party` are signed with the pricing key that was made last, if there is one and
+    /// it `is_registered`.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the key before stays in use then.
+    pub fn adopt_pricing(
+        &self,
+        party: &PartyId,
+        is_registered: impl FnOnce(&PublicKey) -> bool,
+    ) -> Result<(), KeysError> {
+        let name = next_row(party);
+        let Some(sealed) = self.own.get(KEYS, &name)? else { return Ok(()) };
+        let seed = self.unseal(&sealed, &name)?;
+        if !is_registered(&PublicKey(SigningKey::from_bytes(&seed).verifying_key().to_bytes())) {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        batch.delete(KEYS, name);
+        self.store(party, KeyUse::Price, &seed, batch)
     }
 
     /// Forgets the keys of a party whose application did not come to pass, and the request where it is
@@ -153,8 +178,8 @@ impl Keys {
         if let Some(first) = first {
             first.forget(&mut batch);
         }
-        for usage in [KeyUse::Sign, KeyUse::Price] {
-            batch.delete(KEYS, row(party, usage));
+        for name in [row(party, KeyUse::Sign), row(party, KeyUse::Price), next_row(party)] {
+            batch.delete(KEYS, name);
         }
         Ok(self.own.write(batch)?)
     }
@@ -193,14 +218,22 @@ impl Keys {
     fn signer(&self, party: &PartyId, usage: KeyUse) -> Result<Arc<dyn Signer>, KeysError> {
         let name = row(party, usage);
         let sealed = self.own.get(KEYS, &name)?.ok_or(KeysError::NotManaged { party: *party, usage })?;
-        let seed = self.sealer.open(&sealed, &name).map_err(|_| KeysError::Sealed)?;
-        let seed: &[u8; 32] = seed.as_slice().try_into().map_err(|_| KeysError::Sealed)?;
-        Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(seed))))
+        Ok(Arc::new(ManagedSigner(SigningKey::from_bytes(&*self.unseal(&sealed, &name)?))))
+    }
+
+    fn unseal(&self, sealed: &[u8], name: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeysError> {
+        let seed = self.sealer.open(sealed, name).map_err(|_| KeysError::Sealed)?;
+        Ok(Zeroizing::new(seed.as_slice().try_into().map_err(|_| KeysError::Sealed)?))
     }
 }
 
 fn row(party: &PartyId, usage: KeyUse) -> Vec<u8> {
     [&[b'k', usage as u8], party.0.as_slice()].concat()
+}
+
+/// Where a pricing key waits until the ledger has it.
+fn next_row(party: &PartyId) -> Vec<u8> {
+    [&[b'n', KeyUse::Price as u8], party.0.as_slice()].concat()
 }
 
 /// A key that was unsealed for one use; it wipes itself when dropped.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::ENTRIES_PER_PARTY_MAX;
 use contracts::key::{Domain, TestSigner};
 
 const NOW: u64 = 1_800_000_000_000;
@@ -49,6 +50,41 @@ fn a_link_is_used_once_and_not_after_its_time() {
             "{wrong}"
         );
     }
+}
+
+#[test]
+fn a_link_that_finds_no_room_for_a_session_is_not_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys(folder.path(), 1).unwrap();
+    let party = keys.create(&First::without_key(), NOW).unwrap().party;
+    let link = || keys.issue_link(&party, &First::without_key(), NOW).unwrap().token;
+    let redeem = |token: &str| keys.redeem_link(token, &First::without_key(), NOW);
+    let cookies: Vec<_> = (0..ENTRIES_PER_PARTY_MAX).map(|_| redeem(&link()).unwrap().0).collect();
+    let one_more = link();
+    assert!(matches!(redeem(&one_more), Err(KeysError::TooMany { what: "sessions", .. })));
+    keys.sign_out(&cookies[0]).unwrap();
+    let (cookie, session) = redeem(&one_more).unwrap();
+    assert_eq!(keys.session(&cookie, NOW).unwrap(), session);
+    assert!(redeem(&one_more).is_err(), "spent");
+}
+
+#[test]
+fn a_pricing_key_is_used_once_it_is_registered() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = keys(folder.path(), 1).unwrap();
+    let party = opened.create(&First::without_key(), NOW).unwrap().party;
+    let first = opened.create_pricing(&party).unwrap().public();
+    assert!(matches!(opened.pricing(&party), Err(KeysError::NotManaged { .. })), "the ledger does not have it");
+    opened.adopt_pricing(&party, |key| *key == first).unwrap();
+    assert_eq!(opened.pricing(&party).unwrap().public(), first);
+    let second = opened.create_pricing(&party).unwrap().public();
+    opened.adopt_pricing(&party, |key| *key == first).unwrap();
+    assert_eq!(opened.pricing(&party).unwrap().public(), first, "quotes stay valid while the second is on its way");
+    drop(opened);
+    let again = keys(folder.path(), 1).unwrap();
+    again.adopt_pricing(&party, |key| *key == second).unwrap();
+    assert_eq!(again.pricing(&party).unwrap().public(), second);
+    again.adopt_pricing(&party, |_| panic!("nothing waits any more")).unwrap();
 }
 
 #[test]

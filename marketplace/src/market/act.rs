@@ -20,7 +20,7 @@ use contracts::{
 };
 use ledger::submission::Submission;
 use serde::{Deserialize, Serialize};
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 /// An action that its party is to sign by itself. Everything that is signed is shown.
 #[derive(Clone, Debug, Serialize)]
@@ -184,19 +184,36 @@ impl Market {
         Ok(())
     }
 
-    /// Registers a pricing key of `party`, which the market keeps: its quotes are binding from then on.
+    /// Registers a pricing key of `party`, which the market keeps: its quotes are binding from then on. As
+    /// long as the ledger has not taken it, an earlier one stays in use.
     ///
     /// # Errors
     /// As [`Market::act`].
     pub async fn register_pricing(&self, party: &PartyId, once: Option<&Once>) -> Result<Order, MarketError> {
-        self.act_with(party, once, || async {
+        let made = self.act_with(party, once, || async {
             let signer = self.0.keys.create_pricing(party)?;
             let key = signer.public();
             let message = Domain::Transaction.message(&self.0.client.network(), &AddKey::proof_message(party, &key));
             let proof = signer.sign(&message).map_err(|error| MarketError::Forbidden(error.to_string()))?;
             Ok((Action::AddKey(AddKey { key, usage: KeyUse::Price, proof }), None))
-        })
-        .await
+        });
+        let order = made.await?;
+        self.adopt_pricing(party)?;
+        Ok(order)
+    }
+
+    /// Who signs quotes for `party`: the newest key that the market made for it and the ledger has taken.
+    ///
+    /// # Errors
+    /// [`MarketError`]; also where the market holds no pricing key of the party.
+    pub fn pricing(&self, party: &PartyId) -> Result<Arc<dyn Signer>, MarketError> {
+        self.adopt_pricing(party)?;
+        Ok(self.0.keys.pricing(party)?)
+    }
+
+    fn adopt_pricing(&self, party: &PartyId) -> Result<(), MarketError> {
+        let known = self.0.rows.party(party)?;
+        Ok(self.0.keys.adopt_pricing(party, |key| known.is_some_and(|known| known.may_use(key, KeyUse::Price)))?)
     }
 
     /// A side body with fresh blinding.

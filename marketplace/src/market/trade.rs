@@ -148,7 +148,7 @@ impl Market {
         periods: u32,
         amount: Amount,
     ) -> Result<Option<SignedQuote>, MarketError> {
-        let Ok(signer) = self.0.keys.pricing(&row.offer.provider) else { return Ok(None) };
+        let Ok(signer) = self.pricing(&row.offer.provider) else { return Ok(None) };
         let provider = self.rows().party(&row.offer.provider)?;
         if row.offer.withdrawn || !provider.is_some_and(|party| party.may_use(&signer.public(), KeyUse::Price)) {
             return Ok(None);

@@ -361,7 +361,7 @@ async fn take_offer(visit: &Visit, dataset: &str, sent: Sent) -> Result<Response
 /// a failure here is no failure of the offer.
 async fn register_pricing(visit: &Visit, party: &contracts::id::PartyId) {
     let market = &visit.market;
-    let has = market.keys().pricing(party).is_ok_and(|signer| {
+    let has = market.pricing(party).is_ok_and(|signer| {
         market
             .rows()
             .party(party)
