@@ -17,6 +17,7 @@ use genesis::{
 };
 use ledger::{
     api::client::Client,
+    limits::DRAIN,
     node::{self, Node, NodeError, ValidatorKeys},
 };
 use marketplace::keys::MasterKey;
@@ -27,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a service may take until it is healthy.
 const HEALTHY_WAIT: Duration = Duration::from_secs(120);
 
-/// How long answers under way may take when the node stops.
-const DRAIN: Duration = Duration::from_secs(10);
+/// The node's server closes by itself within [`DRAIN`]; one that does not is ended after this.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(DRAIN.as_secs() + 2);
 
 /// A running service.
 pub struct Running {
@@ -175,7 +176,7 @@ async fn serve_node(node: Node, listener: TcpListener, stop: CancellationToken) 
     };
     drop(closed);
     // Those who wait get their answer; a connection that never ends holds nothing up.
-    if !server.is_finished() && tokio::time::timeout(DRAIN, &mut server).await.is_err() {
+    if !server.is_finished() && tokio::time::timeout(DRAIN_AT_MOST, &mut server).await.is_err() {
         server.abort();
     }
     // After the last answer: the block at work is finished.

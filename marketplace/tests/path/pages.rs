@@ -19,6 +19,8 @@ async fn from_an_application_to_bytes_without_script() {
     let values = [("name", "Reed and Sons"), ("country", "es"), ("kind", "business"), ("contact", "office")];
     let applied = provider.send(&form, "/apply", &values).await.is("applied");
     applied.says("Reed and Sons has applied");
+    let twice = provider.send(&form, "/apply", &values).await.is("applied");
+    assert_eq!(twice.path, applied.path, "a second click is the same application");
     let party = applied.path.trim_start_matches("/applied/").to_string();
 
     let members = operator.get("/operate").await.is("operate");

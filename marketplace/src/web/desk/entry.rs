@@ -1,6 +1,6 @@
 //! Coming in and going out: apply for membership, sign in by a one-time link, sign out.
 
-use super::{Asked, asked, go};
+use super::{Asked, asked, fresh_once, go, once};
 use crate::{
     api::caller::{cookie, set_cookie},
     error::MarketError,
@@ -44,6 +44,7 @@ fn application_form(visit: &Visit) -> Form {
         action: "/apply".into(),
         token: visit.token(),
         submit: "Apply".into(),
+        hidden: vec![("once", fresh_once())],
         parts: vec![
             Part::under(
                 "Your organisation",
@@ -104,7 +105,7 @@ async fn take_application(visit: &Visit, sent: Sent) -> Result<Response, MarketE
         faults.add("contact", format!("A contact has at most {CONTACT_BYTES_MAX} bytes: shorten it"));
     }
     if let (true, Some(country), Some(kind)) = (faults.none(), country, kind) {
-        match visit.market.apply(&name, kind, country, contact.as_deref(), None).await {
+        match visit.market.apply(&name, kind, country, contact.as_deref(), Some(&once(&sent)?)).await {
             Ok((party, _)) => return Ok(go(&format!("/applied/{party}"))),
             Err(MarketError::Invalid { field, reason }) => faults.add(&field, reason),
             Err(error) => return Err(error),
