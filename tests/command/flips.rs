@@ -25,6 +25,8 @@ use std::{
 const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 /// Everything on a directory, on ports that nobody has.
 const UP: [&str; 7] = ["up", "--node-port", "0", "--market-port", "0", "--explorer-port", "0"];
+/// How long an audit may take.
+const AUDIT_MAX: Duration = Duration::from_secs(120);
 /// How long a service may take to refuse a directory.
 const REFUSAL_MAX: Duration = Duration::from_secs(120);
 
@@ -92,9 +94,26 @@ fn named(path: &Path) -> String {
 }
 
 fn audit(dir: &Path) -> Output {
-    let output = command().arg("--dir").arg(dir).args(["--json", "audit"]).output().unwrap();
+    let (said, told) = (dir.with_extension("said"), dir.with_extension("told"));
+    let mut audit = command();
+    audit.arg("--dir").arg(dir).args(["--json", "audit"]);
+    audit.stdout(fs::File::create(&said).unwrap()).stderr(fs::File::create(&told).unwrap());
+    let mut child = audit.spawn().unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begun.elapsed() > AUDIT_MAX {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("the audit does not end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let output = Output { status, stdout: fs::read(&said).unwrap(), stderr: fs::read(&told).unwrap() };
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!said.contains("panicked") && output.status.code().is_some_and(|code| code < 100), "{said}");
+    assert!(!said.contains("panicked") && status.code().is_some_and(|code| code < 100), "{said}");
     output
 }
 

@@ -9,6 +9,7 @@
 //! without this, a later write could stand on one that its caller believes was refused.
 
 mod error;
+mod logs;
 
 pub use error::KvError;
 
@@ -149,6 +150,7 @@ impl Kv {
         let describe =
             |family: &&'static str| ColumnFamilyDescriptor::new(*family, options_of(content(family), &cache));
         let descriptors = families.iter().map(describe);
+        logs::check(path)?;
         let db = DB::open_cf_descriptors(&options, path, descriptors).map_err(|error| explain("open", path, &error))?;
         let (broken, _) = watch::channel(None);
         Ok(Self {
