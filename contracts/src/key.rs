@@ -19,8 +19,12 @@ pub enum Domain {
     Quote,
     /// The founding document, by each of its validators.
     Network,
-    /// A solo or BFT certificate over a block.
+    /// A solo certificate over a block, or a precommit for one: the vote that certificates are made of.
     Block,
+    /// Every other vote of ordering: prevotes, and precommits for no block.
+    Vote,
+    /// A proposal of ordering.
+    Proposal,
     /// A record of the trust chain: the next set, by the set before it.
     Trust,
 }
@@ -33,6 +37,8 @@ impl Domain {
             Self::Quote => b"lonja/sign/quote/v0\0",
             Self::Network => b"lonja/sign/network/v0\0",
             Self::Block => b"lonja/sign/block/v0\0",
+            Self::Vote => b"lonja/sign/vote/v0\0",
+            Self::Proposal => b"lonja/sign/proposal/v0\0",
             Self::Trust => b"lonja/sign/trust/v0\0",
         }
     }
@@ -82,7 +88,7 @@ pub struct PublicKey(pub [u8; 32]);
 hex_bytes!(PublicKey, 32, "a public key is 64 hexadecimal digits");
 
 /// An Ed25519 signature.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
 pub struct Signature(pub [u8; 64]);
 hex_bytes!(Signature, 64, "a signature is 128 hexadecimal digits");
 

@@ -48,6 +48,14 @@ pub struct Prepared {
     log: Frontier,
 }
 
+impl Prepared {
+    /// The block as it is sent to others.
+    pub fn block(&self) -> Block {
+        let transactions = self.transactions.iter().map(|one| one.bytes().to_vec()).collect();
+        Block { header: self.header.clone(), transactions }
+    }
+}
+
 /// What a block left, for those who wait for it.
 pub struct Committed {
     /// Its header.
@@ -58,6 +66,8 @@ pub struct Committed {
     pub hashes: Vec<SubtreeHash>,
     /// The log before it.
     pub log_before: Frontier,
+    /// The log after it.
+    pub log: Frontier,
     /// How many records it wrote.
     pub keys: u64,
 }
@@ -276,7 +286,7 @@ impl Chain {
         self.pruned = pruned;
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;
-        Ok(Committed { header, results, hashes, log_before, keys })
+        Ok(Committed { header, results, hashes, log_before, log: self.tip.log.clone(), keys })
     }
 
     /// Is `id` in one of the last blocks?

@@ -2,8 +2,10 @@
 //!
 //! Owns everything between a signed transaction and a proof that a stranger believes. Knows nothing
 //! of the marketplace or the explorer, which read it through [`api`]. Read in this order: [`block`],
-//! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`], [`store`],
-//! [`node`] (the one task that owns the chain), [`api`].
+//! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`] (solo, or a
+//! Byzantine quorum), [`replica`] (a chain that grows by ordering, without clock or sockets) and [`voting`]
+//! (what it keeps of the height at work), [`store`], [`node`] (the one thread that owns the chain), [`api`].
+//! `sim` runs whole networks of replicas from a seed.
 
 pub mod limits;
 
@@ -21,6 +23,7 @@ pub mod highwater;
 pub mod ordering;
 pub mod sides;
 pub mod store;
+pub mod voting;
 mod whole;
 
 pub mod api;
@@ -30,5 +33,8 @@ pub mod chain;
 pub mod mempool;
 pub mod metrics;
 pub mod node;
+pub mod replica;
+#[cfg(test)]
+mod sim;
 #[doc(hidden)]
 pub mod testing;

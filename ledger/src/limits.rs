@@ -68,7 +68,45 @@ pub const DECISION_AGE_MS_MAX: u64 = 1_000;
 pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
 /// The same after a restart, when nobody measured the time that passed: a day.
 pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Bytes of one message of ordering: a certificate with a vote of every validator has 200 for each.
+pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+/// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
+pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
+/// Heights above the one at work whose messages are kept until it comes; who is further behind is
+/// given blocks.
+pub const ORDERING_AHEAD_HEIGHTS_MAX: usize = 4;
+/// Messages that are kept of each of them: proposal and votes of all validators in some ten rounds.
+pub const ORDERING_AHEAD_MESSAGES_MAX: usize = 512;
+/// Bytes that a validator keeps of one height, in a file that is begun anew with each: blocks of many
+/// rounds that failed.
+pub const VOTING_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Proposals for later heights that a replica holds in memory; it would be sent them again.
+pub const REPLICA_EARLY_BLOCKS_MAX: usize = 8;
+/// Blocks in one answer to a replica that is behind. It says again where it is when it has them.
+pub const REPLICA_HELP_BLOCKS: u64 = 16;
+/// Blocks that were executed at the height at work and are not decided, with what they would write.
+pub const EXECUTED_BLOCKS_MAX: usize = 4;
+/// How far a proposed block's time may be ahead of a validator's clock that votes for it, in
+/// milliseconds.
+pub const CLOCK_AHEAD_MS_MAX: u64 = 2_000;
+/// Bytes of one frame between validators: a block, and what says which.
+pub const PEER_FRAME_BYTES_MAX: usize = contracts::limits::BLOCK_BYTES_MAX + 256 * 1024;
+/// Frames of one validator that wait for the node's thread. A block brings some ten from each.
+pub const INBOX_FRAMES_PER_PEER_MAX: usize = 4_096;
+/// Bytes of the same: a few blocks.
+pub const INBOX_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
+/// Heights above our own of which signatures are kept that came early.
+pub const VOTES_AHEAD_HEIGHTS_MAX: u64 = 64;
+/// How often validators say how far they are.
+pub const STATUS_EVERY: Duration = Duration::from_millis(500);
+/// Heights whose missing signatures are asked for at once.
+pub const WANTED_SEALS_MAX: usize = 16;
+/// How long a reader is kept waiting for the newest block's signatures.
+pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 
+const _: () = assert!(INBOX_BYTES_PER_PEER_MAX >= 2 * PEER_FRAME_BYTES_MAX);
+const _: () = assert!(VOTING_BYTES_MAX >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
+const _: () = assert!(ORDERING_MESSAGE_BYTES_MAX >= 200 * contracts::limits::VALIDATORS_MAX + 64);
 const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
 const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);

@@ -5,7 +5,8 @@
 
 use crate::limits::{MEMPOOL_BYTES_MAX, MEMPOOL_SHARE_PER_PARTY, MEMPOOL_TRANSACTIONS_MAX};
 use contracts::{
-    id::{PartyId, TransactionId},
+    execute::Inadmissible,
+    id::{Height, PartyId, TransactionId},
     transaction::Checked,
 };
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -96,6 +97,55 @@ impl Mempool {
         out
     }
 
+    /// What [`Mempool::drain`] would take out, left in: where others order blocks too, a transaction waits
+    /// until it is in one that was decided.
+    pub fn peek(&self, transactions_max: usize, bytes_max: usize) -> Vec<Checked> {
+        let (mut out, mut bytes) = (Vec::new(), 0);
+        let queue = |party: &PartyId| self.queues.get(party).expect("whoever has a turn has a queue").waiting.iter();
+        let mut turns: VecDeque<_> = self.turn.iter().map(queue).collect();
+        while let Some(mut waiting) = turns.pop_front() {
+            let Some(next) = waiting.next() else { continue };
+            if out.len() >= transactions_max || bytes + next.bytes().len() > bytes_max {
+                break;
+            }
+            bytes += next.bytes().len();
+            out.push(next.clone());
+            turns.push_back(waiting);
+        }
+        out
+    }
+
+    /// Takes out those of `ids` that wait.
+    pub fn remove(&mut self, ids: &HashSet<TransactionId>) {
+        if ids.iter().all(|id| !self.ids.contains(id)) {
+            return;
+        }
+        self.ids.retain(|id| !ids.contains(id));
+        for queue in self.queues.values_mut() {
+            queue.waiting.retain(|one| {
+                let stays = !ids.contains(&one.id());
+                if !stays {
+                    queue.bytes -= one.bytes().len();
+                    self.bytes -= one.bytes().len();
+                }
+                stays
+            });
+        }
+        self.queues.retain(|_, queue| !queue.waiting.is_empty());
+        self.turn.retain(|party| self.queues.contains_key(party));
+    }
+
+    /// Takes out what may be in no block at `next` or above, and says why.
+    pub fn expire(&mut self, next: Height) -> Vec<(TransactionId, Inadmissible)> {
+        let waiting = self.queues.values().flat_map(|queue| &queue.waiting);
+        let expired = waiting.filter(|one| one.body().last_valid < next);
+        let out: Vec<_> = expired
+            .map(|one| (one.id(), Inadmissible::Expired { last_valid: one.body().last_valid, height: next }))
+            .collect();
+        self.remove(&out.iter().map(|(id, _)| *id).collect());
+        out
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -146,5 +196,32 @@ mod tests {
         assert_eq!(pool.drain(5, 10).len(), 0, "what does not fit waits");
         assert_eq!(pool.drain(5, usize::MAX).len(), 1);
         assert!(pool.is_empty() && pool.bytes == 0 && pool.queues.is_empty());
+    }
+
+    #[test]
+    fn what_is_seen_is_what_would_be_drained_and_stays_until_it_is_removed() {
+        let mut pool = Mempool::default();
+        let all = [(1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)].map(|(party, number)| transaction(party, number));
+        all.iter().for_each(|one| pool.insert(one.clone()).unwrap());
+        let ids = |some: &[Checked]| some.iter().map(Checked::id).collect::<Vec<_>>();
+        let size = all[0].bytes().len();
+        for (most, bytes) in [(5, usize::MAX), (9, 3 * size), (0, usize::MAX), (9, size - 1)] {
+            let seen = ids(&pool.peek(most, bytes));
+            let mut twin = Mempool::default();
+            all.iter().for_each(|one| twin.insert(one.clone()).unwrap());
+            assert_eq!(seen, ids(&twin.drain(most, bytes)), "{most} of {bytes} bytes");
+        }
+        assert_eq!(pool.len(), 6);
+        let gone: HashSet<_> = [all[0].id(), all[3].id(), transaction(9, 9).id()].into();
+        pool.remove(&gone);
+        let rest: HashSet<_> = ids(&pool.peek(9, usize::MAX)).into_iter().collect();
+        assert_eq!(rest, [1, 2, 4, 5].map(|place| all[place].id()).into());
+        assert_eq!(pool.bytes, 4 * size);
+        assert_eq!(pool.expire(9), [], "they are valid up to height 9");
+        assert_eq!(pool.expire(10).len(), 4);
+        assert!(pool.is_empty());
+        pool.insert(all[0].clone()).unwrap();
+        pool.remove(&all.iter().map(Checked::id).collect());
+        assert!(pool.is_empty() && pool.bytes == 0 && pool.queues.is_empty() && pool.turn.is_empty());
     }
 }

@@ -50,6 +50,15 @@ pub struct Network {
 pub fn document() -> SignedDocument {
     let key = |seed| TestSigner::of(seed).public();
     let validator = Validator { name: "validator-0".into(), consensus: key(1), log: key(2), cosigner: key(3) };
+    document_of(ValidatorSet { validators: vec![validator] }, &[&TestSigner::of(1)])
+}
+
+/// The same with other validators, signed by their consensus keys.
+///
+/// # Panics
+/// When `signers` are not those of `validators`.
+pub fn document_of(validators: ValidatorSet, signers: &[&dyn Signer]) -> SignedDocument {
+    let key = |seed| TestSigner::of(seed).public();
     let founder = |(seed, name, roles): &(u16, &str, &[Role])| Founder {
         name: name.to_string(),
         kind: PartyKind::City,
@@ -60,13 +69,10 @@ pub fn document() -> SignedDocument {
             FounderKey { key: key(*seed + 100), usage: KeyUse::Price },
         ],
     };
-    let founding = Founding {
-        validators: ValidatorSet { validators: vec![validator] },
-        founders: SEEDS.iter().map(founder).collect(),
-        parameters: Parameters::default(),
-    };
+    let founding =
+        Founding { validators, founders: SEEDS.iter().map(founder).collect(), parameters: Parameters::default() };
     let document = NetworkDocument { protocol: 0, name: "Test".into(), created_ms: 0, founding };
-    document.sign(&[&TestSigner::of(1)]).expect("the test network's parts are fixed and valid")
+    document.sign(signers).expect("the test network's parts are fixed and valid")
 }
 
 /// The founder made from `seed`.
@@ -117,6 +123,16 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
         keys: ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) },
         confirm_time: false,
     })
+}
+
+/// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.
+///
+/// # Panics
+/// When `LONJA_SEEDS` is none.
+pub fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("LONJA_SEEDS") else { return otherwise };
+    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
+    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
 }
 
 impl Network {

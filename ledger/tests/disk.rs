@@ -62,13 +62,6 @@ fn draw(seed: u64, what: &str, most: u64) -> u64 {
     u64::from_be_bytes(digest.0[..8].try_into().unwrap()) % most
 }
 
-/// The range in `LONJA_SEEDS`, or `otherwise`.
-fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("LONJA_SEEDS") else { return otherwise };
-    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
-    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
-}
-
 /// Everything that was handed in, and what was answered.
 #[derive(Default)]
 struct Told {
@@ -87,7 +80,7 @@ fn a_full_disk_stops_the_node_cleanly_and_room_brings_it_back() {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut reasons = BTreeSet::new();
-    for seed in seeds(0..8) {
+    for seed in testing::seeds(0..8) {
         let case = [Case::Log, Case::Mixed, Case::Names, Case::Start][seed as usize % 4];
         let reason = runtime.block_on(fill_and_recover(seed, case));
         reasons.insert((case, place(&reason)));

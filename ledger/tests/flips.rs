@@ -88,13 +88,6 @@ fn kind(path: &Path) -> String {
     }
 }
 
-/// The range in `LONJA_SEEDS`, or `otherwise`.
-fn seeds(otherwise: std::ops::Range<u64>) -> std::ops::Range<u64> {
-    let Ok(text) = std::env::var("LONJA_SEEDS") else { return otherwise };
-    let (from, to) = text.split_once("..").expect("LONJA_SEEDS is A..B");
-    from.parse().expect("LONJA_SEEDS is A..B")..to.parse().expect("LONJA_SEEDS is A..B")
-}
-
 #[test]
 fn one_flipped_byte_is_located_refused_or_without_effect() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +106,7 @@ fn one_flipped_byte_is_located_refused_or_without_effect() {
     }
     let kinds: Vec<_> = by_kind.keys().cloned().collect();
     let mut tally: BTreeMap<(String, &str), u32> = BTreeMap::new();
-    for flip in seeds(0..27) {
+    for flip in testing::seeds(0..27) {
         let draw = |what: &str| {
             let digest = Digest::of(&[what.as_bytes(), &flip.to_be_bytes()]);
             u64::from_be_bytes(digest.0[..8].try_into().unwrap()) as usize

@@ -20,6 +20,8 @@ pub const TEST_ARROWS: &[(&str, &[&str])] = &[("marketplace", &["genesis"]), ("e
 pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("rocksdb", &["ledger"], &["ledger/src/store"]),
     ("jmt", &["ledger"], &["ledger/src/tree"]),
+    ("malachite-consensus", &["ledger"], &["ledger/src/ordering/bft"]),
+    ("malachite-types", &["ledger"], &["ledger/src/ordering/bft"]),
     ("clap", &["lonja"], &["src"]),
     ("clap_complete", &["lonja"], &["src"]),
     ("miette", &["lonja"], &["src"]),
@@ -82,7 +84,7 @@ pub const FENCES: &[Fence] = &[
         why: "the machine knows nothing of the services that read it",
     },
     Fence {
-        inside: &["ledger/src/block", "ledger/src/tree", "ledger/src/log", "ledger/src/proof", "ledger/src/consensus"],
+        inside: &["ledger/src/block", "ledger/src/tree", "ledger/src/log", "ledger/src/proof", "ledger/src/ordering"],
         never: "tokio:: axum:: reqwest:: rocksdb:: rand:: getrandom:: std::fs std::net std::thread SystemTime Instant",
         unless: "",
         why: "these take values and return values, so that a bug replays from a seed",

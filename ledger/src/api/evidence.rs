@@ -30,7 +30,7 @@ pub(super) fn bundle(handle: &Handle, key: &Key) -> Result<Vec<u8>, Problem> {
     }
     let mut tries = 0;
     let bundle = loop {
-        match gather(&handle.store().reader(), handle, key) {
+        match gather(&handle.settled()?, handle, key) {
             Err(problem) if problem.code == "unsealed" && tries < SEAL_TRIES => tries += 1,
             other => break other?,
         }

@@ -254,13 +254,13 @@ fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, 
 
 async fn transaction(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id: TransactionId = parse(&id)?;
-    aside(move || Ok(binary(encode(&Answer::Committed(committed(&handle.store().reader(), &handle, &id)?))))).await
+    aside(move || Ok(binary(encode(&Answer::Committed(committed(&handle.settled()?, &handle, &id)?))))).await
 }
 
 async fn state(State(handle): State<Handle>, Path(key): Path<String>) -> Result<Response, Problem> {
     let key = parse_key(&key)?;
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let (height, state) = evidence(&reader, &handle, &key)?;
         Ok(binary(encode(&StateAnswer { height, state })))
     })
@@ -291,7 +291,7 @@ async fn history(
 ) -> Result<Response, Problem> {
     let key = parse_key(&key)?;
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let (height, state) = evidence(&reader, &handle, &key)?;
         let items = history_items(&reader, &key, query.from, HISTORY_ITEMS_MAX)?;
         Ok(binary(encode(&HistoryAnswer { height, state, items })))
@@ -338,7 +338,7 @@ async fn decision(
 ) -> Result<Response, Problem> {
     let (agreement, version): (AgreementId, VersionId) = (parse(&agreement)?, parse(&version)?);
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
         if let Some(reason) = handle.status().reason {
             return Err(Refused::Stopped(reason).into());
@@ -363,7 +363,7 @@ fn refused_decision(rejection: &Rejection) -> RefusedDecision {
 async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id: TransactionId = parse(&id)?;
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let place =
             reader.place(&id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
         let (receipt, _) = receipt_at(&reader, &handle, place)?;
@@ -377,7 +377,7 @@ async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Res
 
 async fn latest_checkpoint(State(handle): State<Handle>) -> Result<Response, Problem> {
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
         let head = proof::TreeHead { size: tip.log.count(), root: tip.log.root() };
         let note = seal(&reader, tip.height)?
@@ -396,7 +396,7 @@ async fn tiles(State(handle): State<Handle>, Path(path): Path<String>) -> Result
     let tile: tile::Tile =
         format!("tile/{path}").parse().map_err(|error: tile::TileError| Problem::not_found(error.to_string()))?;
     aside(move || {
-        let reader = handle.store().reader();
+        let reader = handle.settled()?;
         let size = reader.tip()?.map_or(0, |tip| tip.log.count());
         if !tile.is_within(size) {
             return Err(Problem::not_found(format!("the log has {size} entries; this tile is not there yet")));

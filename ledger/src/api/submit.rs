@@ -90,7 +90,7 @@ fn answer(handle: &Handle, fate: Result<(TransactionId, Option<Fate>), Refused>)
                 events: decided.results[place as usize].events.clone(),
                 receipt: receipt.encode(),
             }),
-        Ok((id, _)) => committed(&handle.store().reader(), handle, &id),
+        Ok((id, _)) => handle.settled().map_err(Problem::from).and_then(|reader| committed(&reader, handle, &id)),
     };
     made.map_or_else(|problem| Answer::problem(&problem), Answer::Committed)
 }

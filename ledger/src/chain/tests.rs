@@ -1,10 +1,7 @@
 //! The chain alone, without a node's thread: what it keeps of older states.
 
 use super::*;
-use crate::{
-    ordering::{Ordering, solo::Solo},
-    testing,
-};
+use crate::{ordering::solo::Solo, testing};
 use contracts::key::TestSigner;
 use std::{path::Path, sync::Arc};
 

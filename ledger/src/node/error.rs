@@ -6,9 +6,11 @@ use crate::{
     log::LogError,
     ordering::OrderingError,
     receipt::SealError,
+    replica::ReplicaError,
     sides::SidesError,
     store::{KvError, StoreError},
     time::ClockJumped,
+    voting::VotingError,
 };
 use contracts::{id::Height, key::SignError};
 use genesis::document::Untrue;
@@ -20,11 +22,8 @@ pub enum NodeError {
     /// The founding document does not hold.
     #[error("the founding document does not hold")]
     Document(#[from] Untrue),
-    /// A solo node is for a network of one validator.
-    #[error("a solo node runs a network of one validator, this one has {0}")]
-    NotSolo(usize),
     /// The keys are not those of the validator in the founding document.
-    #[error("the {0} key is not the one that the founding document gives the validator: open the right key file")]
+    #[error("the {0} key is none that the founding document gives this validator: open the right key file")]
     WrongKey(&'static str),
     /// The folder cannot be made.
     #[error("cannot create {path}")]
@@ -76,6 +75,12 @@ pub enum NodeError {
     /// Ordering failed.
     #[error(transparent)]
     Ordering(#[from] OrderingError),
+    /// The replica of a network of many stopped.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// What was voted for cannot be kept.
+    #[error(transparent)]
+    Voting(#[from] VotingError),
     /// A key could not sign.
     #[error(transparent)]
     Sign(#[from] SignError),

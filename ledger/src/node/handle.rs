@@ -1,8 +1,8 @@
 //! What others may ask of a running node: take this in, what became of it, read that.
 
-use super::{Shared, fate::Fate};
+use super::{Frame, Links, Shared, fate::Fate};
 use crate::{
-    limits::SUBMIT_WAIT_MS,
+    limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
     sides::SidesError,
     store::{Reader, Store, StoreError, Tip},
@@ -17,7 +17,10 @@ use contracts::{
     validators::ValidatorSet,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{oneshot, watch};
 
 /// A running node, for everybody but its own thread. Cheap to clone.
@@ -193,6 +196,8 @@ impl Handle {
             return Err(Refused::Stopped(reason));
         }
         submission.check_side()?;
+        let many = self.shared.set.validators.len() > 1;
+        let forward = many.then(|| Frame::Submission(Box::new(submission.clone())));
         let checked = submission.transaction.check(&self.shared.network)?;
         let id = checked.id();
         let reader = self.shared.store.reader();
@@ -208,14 +213,71 @@ impl Handle {
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
         }
-        match queue.mempool.insert(checked) {
+        let fresh = match queue.mempool.insert(checked) {
+            Ok(()) => true,
             // The same bytes again, while the first still wait: both learn the same fate.
-            Ok(()) | Err(Busy::Waiting) => queue.waiters.entry(id).or_default().push(sender),
+            Err(Busy::Waiting) => false,
             Err(busy) => return Err(busy.into()),
-        }
+        };
+        queue.waiters.entry(id).or_default().push(sender);
         drop(queue);
         self.shared.wake.notify_one();
+        if let (true, Some(frame)) = (fresh, forward) {
+            // Whoever's turn it is puts it into a block.
+            self.shared.send_others(&frame);
+        }
         Ok((id, Some(receiver)))
+    }
+
+    /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
+    /// cannot be taken in: whoever handed it in learns its fate from that validator.
+    pub(super) fn take_forwarded(&self, submission: Submission) {
+        let reader = self.shared.store.reader();
+        let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
+            let checked = submission.transaction.check(&self.shared.network)?;
+            if reader.place(&checked.id())?.is_some() {
+                return Ok(());
+            }
+            self.check_admissible(&reader, &checked)?;
+            if let Some(side) = &submission.side {
+                self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
+            }
+            Ok(self.shared.queue.lock().mempool.insert(checked)?)
+        });
+        if let Err(refused) = taken {
+            tracing::debug!(%refused, "a forwarded transaction was not taken in");
+        }
+    }
+
+    /// Where frames for the other validators go. Only the first call counts.
+    pub fn connect(&self, links: Arc<dyn Links>) {
+        // A second set of links would be another network of peers; the first stays.
+        drop(self.shared.links.set(links));
+    }
+
+    /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
+    pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
+        let taken = self.shared.queue.lock().inbox.put(from, frame);
+        self.shared.wake.notify_one();
+        taken
+    }
+
+    /// Reads of the newest moment whose block is sealed: where several validators sign, that takes a
+    /// while after the block is durable. Blocks for it, at most [`SETTLED_WAIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn settled(&self) -> Result<Reader<'_>, StoreError> {
+        let until = Instant::now() + SETTLED_WAIT;
+        loop {
+            let reader = self.shared.store.reader();
+            let newest = reader.tip()?.map_or(0, |tip| tip.height);
+            if newest <= self.shared.tip.borrow().height || Instant::now() >= until {
+                return Ok(reader);
+            }
+            drop(reader);
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// A side body that finds no room stops the node: it would go on taking in what has none, and

@@ -12,11 +12,14 @@
 mod error;
 mod fate;
 mod handle;
+mod inbox;
+mod member;
 mod run;
 
 pub use error::NodeError;
 pub use fate::{Decided, Fate};
 pub use handle::{Handle, Refused, Status};
+pub use member::{Frame, Links};
 
 use crate::{
     chain::Chain,
@@ -25,15 +28,19 @@ use crate::{
     mempool::Mempool,
     ordering::solo::Solo,
     sides::{Sides, SidesError},
-    store::{Store, Tip},
+    store::{Reader, Store, Tip},
 };
-use contracts::{id::NetworkId, key::Signer, validators::ValidatorSet};
+use contracts::{
+    id::{Height, NetworkId, TransactionId},
+    key::Signer,
+    validators::ValidatorSet,
+};
 use genesis::SignedDocument;
 use parking_lot::{Condvar, Mutex};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread::JoinHandle,
 };
 use tokio::sync::watch;
@@ -49,13 +56,13 @@ pub struct ValidatorKeys {
     pub cosigner: Arc<dyn Signer>,
 }
 
-/// What a solo node needs.
+/// What a node needs.
 pub struct Config {
     /// Its folder. Nobody else writes there.
     pub folder: PathBuf,
     /// What the network is founded on.
     pub document: SignedDocument,
-    /// The keys of its one validator.
+    /// The keys of the validator that it is.
     pub keys: ValidatorKeys,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
     pub confirm_time: bool,
@@ -72,6 +79,10 @@ pub(crate) struct Shared {
     pub network: NetworkId,
     pub document: SignedDocument,
     pub set: ValidatorSet,
+    /// Our number in the set.
+    pub number: u16,
+    /// Where frames for the other validators go, once there are links.
+    pub links: OnceLock<Arc<dyn Links>>,
     pub store: Store,
     pub sides: Sides,
     /// Owned by whoever holds the lock; `wake` tells the node's thread that something waits.
@@ -94,6 +105,8 @@ pub(crate) struct Shared {
 pub(crate) struct Queue {
     pub mempool: Mempool,
     pub waiters: HashMap<contracts::id::TransactionId, Vec<tokio::sync::oneshot::Sender<Fate>>>,
+    /// What the other validators sent.
+    pub inbox: inbox::Inbox,
     pub shutdown: bool,
     /// What must stop the node, found by somebody who takes submissions in.
     pub halt: Option<SidesError>,
@@ -114,7 +127,7 @@ impl Node {
     fn start_with(config: Config, replace: impl FnOnce(HighWater) -> HighWater) -> Result<Self, NodeError> {
         config.document.verify()?;
         let network = config.document.network;
-        let set = check_keys(&config)?;
+        let (number, set) = check_keys(&config)?;
         let db = config.folder.join("db");
         let fresh = !db.exists();
         std::fs::create_dir_all(&config.folder)
@@ -127,10 +140,12 @@ impl Node {
         check_mark(&chain, highwater.mark(), &db)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
         sides.clear_unfinished()?;
-        let (tip, _) = watch::channel(chain.tip().clone());
+        let (tip, _) = watch::channel(newest_sealed(&chain)?);
         let shared = Arc::new(Shared {
             network,
             set,
+            number,
+            links: OnceLock::new(),
             store: chain.store().clone(),
             sides,
             queue: Mutex::default(),
@@ -144,14 +159,19 @@ impl Node {
             keys: config.keys.clone(),
             document: config.document,
         });
-        let ordering = Box::new(Solo::new(network, config.keys.consensus));
-        let mut owner = run::Owner::new(shared.clone(), chain, replace(highwater), ordering);
-        owner.recover()?;
-        let thread = std::thread::Builder::new()
-            .name("lonja-node".into())
-            .spawn(move || owner.run())
-            .map_err(NodeError::Thread)?;
-        Ok(Self { handle: Handle::new(shared), thread: Some(thread) })
+        let handle = Handle::new(shared.clone());
+        let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("lonja-node".into()).spawn(work);
+        let thread = if shared.set.validators.len() == 1 {
+            let ordering = Solo::new(network, config.keys.consensus);
+            let mut owner = run::Owner::new(shared.clone(), chain, replace(highwater), ordering);
+            owner.recover()?;
+            spawn(Box::new(move || run::to_the_end(&shared, || owner.run())))
+        } else {
+            let mut member = member::Member::new(shared.clone(), chain, replace(highwater), &config.folder)?;
+            member.recover()?;
+            spawn(Box::new(move || run::to_the_end(&shared, || member.run())))
+        };
+        Ok(Self { handle, thread: Some(thread.map_err(NodeError::Thread)?) })
     }
 
     /// What others may ask of it.
@@ -179,19 +199,68 @@ impl Drop for Node {
     }
 }
 
-fn check_keys(config: &Config) -> Result<ValidatorSet, NodeError> {
+/// The validator that the keys belong to, by its number.
+fn check_keys(config: &Config) -> Result<(u16, ValidatorSet), NodeError> {
     let set = config.document.document.founding.validators.clone();
-    let [validator] = set.validators.as_slice() else { return Err(NodeError::NotSolo(set.validators.len())) };
-    for (what, expected, signer) in [
-        ("consensus", validator.consensus, &config.keys.consensus),
-        ("log", validator.log, &config.keys.log),
-        ("cosigner", validator.cosigner, &config.keys.cosigner),
-    ] {
+    let key = config.keys.consensus.public();
+    let number = set.validators.iter().position(|validator| validator.consensus == key);
+    let number = number.ok_or(NodeError::WrongKey("consensus"))?;
+    let validator = &set.validators[number];
+    for (what, expected, signer) in
+        [("log", validator.log, &config.keys.log), ("cosigner", validator.cosigner, &config.keys.cosigner)]
+    {
         if signer.public() != expected {
             return Err(NodeError::WrongKey(what));
         }
     }
-    Ok(set)
+    Ok((number as u16, set))
+}
+
+/// The newest block that is sealed, as are all before it. Only a network of many has later ones.
+fn newest_sealed(chain: &Chain) -> Result<Tip, NodeError> {
+    let (reader, newest) = (chain.store().reader(), chain.tip());
+    let mut height = newest.height;
+    while height > 0 && reader.seal(height)?.is_none() {
+        height -= 1;
+    }
+    if height == newest.height { Ok(newest.clone()) } else { tip_at(&reader, newest.network, height) }
+}
+
+/// Where the ledger stood at `height`.
+fn tip_at(reader: &Reader, network: NetworkId, height: Height) -> Result<Tip, NodeError> {
+    let Some(header) = reader.header(height)? else {
+        let (block, log) = (contracts::id::Digest(network.0), contracts::merkle::Frontier::EMPTY);
+        let state_root = crate::tree::root(reader, 0).map_err(crate::chain::BlockError::from)?;
+        return Ok(Tip { network, height: 0, block, time_ms: 0, log, state_root });
+    };
+    let log = log::frontier(reader, header.log_size)?;
+    let (block, entry) = (header.id(), header.entry);
+    Ok(Tip { network, height, block, time_ms: entry.time_ms, log, state_root: entry.state_root })
+}
+
+impl Shared {
+    /// Tells whoever waits what became of their transactions.
+    fn tell(&self, fates: Vec<(TransactionId, Fate)>) {
+        let mut queue = self.queue.lock();
+        for (id, fate) in fates {
+            for waiter in queue.waiters.remove(&id).into_iter().flatten() {
+                // Whoever waited may have gone; its transaction is committed all the same.
+                drop(waiter.send(fate.clone()));
+            }
+        }
+    }
+
+    /// Sends a frame to all other validators.
+    fn send_others(&self, frame: &Frame) {
+        self.send((0..self.set.validators.len() as u16).filter(|to| *to != self.number), frame);
+    }
+
+    /// Sends a frame to some of the other validators, if there are links.
+    fn send(&self, to: impl Iterator<Item = u16>, frame: &Frame) {
+        let Some(links) = self.links.get() else { return };
+        let bytes: Arc<[u8]> = frame.encode().into();
+        to.for_each(|to| links.send(to, &bytes));
+    }
 }
 
 /// Refuses a store that is behind, or beside, what was signed.

@@ -12,7 +12,7 @@ use crate::{
         SubtreeHash,
         proof::{TreeHead, peaks},
     },
-    ordering::Ordering,
+    ordering::solo::Solo,
     receipt::{Seal, Vote},
     time::{ClockGuard, stamp},
 };
@@ -39,7 +39,7 @@ pub(super) struct Owner {
     shared: Arc<Shared>,
     chain: Chain,
     highwater: HighWater,
-    ordering: Box<dyn Ordering>,
+    ordering: Solo,
     clock: ClockGuard,
     started: Instant,
     last_block: Instant,
@@ -48,7 +48,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, ordering: Box<dyn Ordering>) -> Self {
+    pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, ordering: Solo) -> Self {
         let mut clock = ClockGuard::restarted(chain.tip().time_ms);
         if shared.confirm_time {
             clock.confirm();
@@ -80,26 +80,10 @@ impl Owner {
     }
 
     /// Runs until somebody asks to stop or a block cannot be committed.
-    pub fn run(mut self) {
-        let ended = catch_unwind(AssertUnwindSafe(|| self.blocks()));
-        let reason = match ended {
-            Ok(Ok(())) => "it was asked to stop".to_string(),
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the node stops");
-                explain(&error)
-            }
-            Err(_) => "an invariant of the ledger does not hold; see the log".to_string(),
-        };
-        *self.shared.stopped.lock() = Some(reason);
-        let mut queue = self.shared.queue.lock();
-        queue.ended = true;
-        // Whoever waits learns from the closed channel that no answer comes.
-        queue.waiters.clear();
-        drop(queue);
-        self.shared.ended.send_replace(true);
-    }
-
-    fn blocks(&mut self) -> Result<(), NodeError> {
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn run(&mut self) -> Result<(), NodeError> {
         loop {
             let Some(candidates) = self.next_candidates()? else { return Ok(()) };
             let clock_ms = now_ms();
@@ -120,7 +104,7 @@ impl Owner {
                 if prepared.header.entry.transactions > 0 || idle || self.chain.tip().height == 0 {
                     self.commit(prepared)?;
                 }
-                self.tell(dropped);
+                self.shared.tell(dropped);
             }
         }
     }
@@ -159,7 +143,7 @@ impl Owner {
             Err(_) if candidates.len() == 1 => {
                 let id = candidates[0].id();
                 tracing::error!(%id, "executing this transaction panicked; it is left out");
-                self.tell(vec![(id, Fate::Faulty)]);
+                self.shared.tell(vec![(id, Fate::Faulty)]);
                 Ok(None)
             }
             Err(_) => {
@@ -190,7 +174,7 @@ impl Owner {
         let fates = decided.results.iter().enumerate();
         let fates =
             fates.map(|(place, result)| (result.entry.transaction, Fate::Committed(decided.clone(), place as u32)));
-        self.tell(fates.collect());
+        self.shared.tell(fates.collect());
         Ok(())
     }
 
@@ -219,23 +203,32 @@ impl Owner {
         Decided { network: self.shared.network, header, results, seal, hashes }
     }
 
-    fn tell(&self, fates: Vec<(TransactionId, Fate)>) {
-        let mut queue = self.shared.queue.lock();
-        for (id, fate) in fates {
-            for waiter in queue.waiters.remove(&id).into_iter().flatten() {
-                // Whoever waited may have gone; its transaction is committed all the same.
-                drop(waiter.send(fate.clone()));
-            }
-        }
-    }
-
     fn monotonic_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
 }
 
+/// Does the node's work until it ends, and leaves word why it did.
+pub(super) fn to_the_end(shared: &Shared, work: impl FnOnce() -> Result<(), NodeError>) {
+    let reason = match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(())) => "it was asked to stop".to_string(),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the node stops");
+            explain(&error)
+        }
+        Err(_) => "an invariant of the ledger does not hold; see the log".to_string(),
+    };
+    *shared.stopped.lock() = Some(reason);
+    let mut queue = shared.queue.lock();
+    queue.ended = true;
+    // Whoever waits learns from the closed channel that no answer comes.
+    queue.waiters.clear();
+    drop(queue);
+    shared.ended.send_replace(true);
+}
+
 /// All hashes that a path from a new entry to the new root can need: the new ones, and the old peaks.
-fn reachable(new: &[SubtreeHash], before: &Frontier) -> HashMap<(u8, u64), contracts::id::Digest> {
+pub(super) fn reachable(new: &[SubtreeHash], before: &Frontier) -> HashMap<(u8, u64), contracts::id::Digest> {
     let old = peaks(0, before.count()).zip(before.peaks().iter().copied());
     old.chain(new.iter().map(|hash| ((hash.level, hash.index), hash.hash))).collect()
 }
@@ -250,6 +243,6 @@ fn explain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn now_ms() -> TimeMs {
+pub(super) fn now_ms() -> TimeMs {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }

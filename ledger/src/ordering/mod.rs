@@ -1,86 +1,179 @@
 //! Ordering: agreeing on the next block's id. It knows nothing of what a block holds.
+//!
+//! An [`Ordering`] is a state machine without a world: it takes [`Input`]s, returns [`Output`]s, and
+//! touches no socket, disk, clock or chance. Whoever owns the chain, its *host*, carries the outputs
+//! out. So one run can be repeated from a seed, and [`solo`] and [`bft`] stand the same tests.
+//!
+//! # What a host promises
+//! - It carries outputs out in their order. Every [`Output::Record`] is durable before a later
+//!   [`Output::Send`] leaves: what others hear from us, we still know after a crash.
+//! - A block's bytes are durable before the host says [`Input::Proposed`] or [`Input::Judged`] of it:
+//!   a vote for it promises that we can hand it out.
+//! - It commits a block when, and only when, it has a [`Certificate`] for it, from
+//!   [`Output::Decided`] or from a peer, and then calls [`Ordering::begin`] for the next height.
+//! - After a restart it begins the height above its newest block with the records of that height.
 
+mod certificate;
+
+pub mod bft;
 pub mod solo;
 
-use borsh::{BorshDeserialize, BorshSerialize};
+pub use certificate::{Certificate, CertificateError};
+
 use contracts::{
-    id::{Digest, Height, NetworkId},
-    key::{Domain, KeyError, SignError, Signature},
+    id::{Digest, Height},
+    key::SignError,
     validators::ValidatorSet,
 };
+use std::time::Duration;
 
-/// What ordering decided: which block comes at which height, and who says so.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Certificate {
-    /// The height.
-    pub height: Height,
-    /// The round in which it was decided.
-    pub round: u32,
-    /// The block's id.
-    pub block: Digest,
-    /// Number of the validator and its signature, numbers ascending.
-    pub signatures: Vec<(u16, Signature)>,
-}
-
-/// Why a certificate does not show that its block was decided.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// Validators stand there twice, out of order, or are none of the set.
-    #[error("the certificate's validators are not ascending numbers of the set")]
-    Validators,
-    /// Fewer than a quorum.
-    #[error("{signatures} validators signed the certificate, {quorum} are needed")]
-    NoQuorum {
-        /// How many signed.
-        signatures: usize,
-        /// How many are needed.
-        quorum: usize,
-    },
-    /// A signature does not verify.
-    #[error("a signature of the certificate: {0}")]
-    Signature(#[from] KeyError),
-}
-
-impl Certificate {
-    /// What validators sign.
-    pub fn message(height: Height, round: u32, block: &Digest) -> Vec<u8> {
-        [height.to_be_bytes().as_slice(), &round.to_be_bytes(), &block.0].concat()
-    }
-
-    /// Checks that a quorum of `set` signed.
+/// Orders blocks, one height after the other.
+pub trait Ordering: Send {
+    /// Starts work on `height`, which `set` decides. What was going on at another height ends.
+    ///
+    /// `records` are the bytes of [`Output::Record`] that this validator kept for exactly this height
+    /// before it stopped, in order; none where it begins anew.
     ///
     /// # Errors
-    /// [`CertificateError`].
-    pub fn verify(&self, network: &NetworkId, set: &ValidatorSet) -> Result<(), CertificateError> {
-        let ascending = self.signatures.windows(2).all(|pair| pair[0].0 < pair[1].0);
-        if !ascending {
-            return Err(CertificateError::Validators);
-        }
-        if self.signatures.len() < set.quorum() {
-            return Err(CertificateError::NoQuorum { signatures: self.signatures.len(), quorum: set.quorum() });
-        }
-        let message = Self::message(self.height, self.round, &self.block);
-        for (number, signature) in &self.signatures {
-            let validator = set.validators.get(usize::from(*number)).ok_or(CertificateError::Validators)?;
-            validator.consensus.verify(Domain::Block, network, &message, signature)?;
-        }
-        Ok(())
-    }
+    /// [`OrderingError`]; whoever owns the chain stops then.
+    fn begin(&mut self, height: Height, set: &ValidatorSet, records: &[Vec<u8>]) -> Result<Vec<Output>, OrderingError>;
+
+    /// Tells it what happened.
+    ///
+    /// # Errors
+    /// [`OrderingError::Message`] blames whoever sent it, and nothing has changed. After any other
+    /// error, whoever owns the chain stops.
+    fn handle(&mut self, input: Input) -> Result<Vec<Output>, OrderingError>;
 }
 
-/// Why ordering could not decide.
+/// What happened in the world, at the height at work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The answer to [`Output::Propose`]: our block for this round.
+    Proposed {
+        /// Of this round.
+        round: u32,
+        /// Its id.
+        block: Digest,
+    },
+    /// A block that somebody proposed was executed, or could not be.
+    Judged {
+        /// The round that it was sent for.
+        round: u32,
+        /// Number of the validator that proposed it.
+        proposer: u16,
+        /// Its id.
+        block: Digest,
+        /// Would it be committed as it stands?
+        valid: bool,
+    },
+    /// A message of another validator's ordering, as [`Output::Send`] gave it there.
+    Received(Vec<u8>),
+    /// A timer that was started ran out.
+    Elapsed(Timer),
+}
+
+/// What ordering asks of its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Keep this for [`Ordering::begin`], before anything that comes after it is sent.
+    Record(Vec<u8>),
+    /// Send this to all other validators. It may get lost, come twice, or late.
+    Send(Vec<u8>),
+    /// It is our turn: make a block, keep it, send it to the others, and say [`Input::Proposed`]. For
+    /// one height and round always the same block, also after a restart.
+    Propose {
+        /// For this round.
+        round: u32,
+    },
+    /// Send block `block` to the others again, as one for `round`.
+    Resend {
+        /// For this round.
+        round: u32,
+        /// Its id.
+        block: Digest,
+    },
+    /// Start this timer, or start it anew.
+    Start(Timer, Duration),
+    /// Stop this timer, if it runs.
+    Stop(Timer),
+    /// Stop every timer.
+    StopAll,
+    /// This block is final. Nothing else happens at this height.
+    Decided(Certificate),
+    /// A validator signed two things that exclude each other.
+    Misbehaved(Misbehaviour),
+}
+
+/// A timer of one round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timer {
+    /// What is waited for.
+    pub kind: TimerKind,
+    /// In which round.
+    pub round: u32,
+}
+
+/// What a timer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// The proposal.
+    Propose,
+    /// More prevotes.
+    Prevote,
+    /// More precommits.
+    Precommit,
+    /// Sending our last votes again.
+    Rebroadcast,
+}
+
+/// Two statements of one validator, each with its signature, that exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misbehaviour {
+    /// Number of the validator.
+    pub validator: u16,
+    /// The message that came first, as it was sent.
+    pub first: Vec<u8>,
+    /// The message that excludes it.
+    pub second: Vec<u8>,
+}
+
+/// Why ordering could not go on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OrderingError {
+    /// A message is none.
+    #[error("a message of ordering: {0}")]
+    Message(String),
     /// A key could not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// We are no validator of the set.
+    #[error("key {0} is none of the validator set at height {1}")]
+    NotAValidator(contracts::key::PublicKey, Height),
+    /// What was kept of the height cannot be read.
+    #[error("record {number} of height {height} cannot be read: {reason}")]
+    Record {
+        /// Of this height.
+        height: Height,
+        /// Counted from 0.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It would sign two things that exclude each other.
+    #[error("a second, different {what} for height {height} and round {round} would have been signed")]
+    SignedAlready {
+        /// Prevote, precommit or proposal.
+        what: &'static str,
+        /// Of this height.
+        height: Height,
+        /// Of this round.
+        round: u32,
+    },
+    /// An invariant of the engine does not hold.
+    #[error("the engine: {0}")]
+    Engine(String),
 }
 
-/// Decides which block comes next.
-pub trait Ordering: Send {
-    /// Orders block `block` at `height`. Returns once that is final.
-    ///
-    /// # Errors
-    /// [`OrderingError`]; nothing was decided then.
-    fn order(&mut self, height: Height, block: Digest) -> Result<Certificate, OrderingError>;
-}
+#[cfg(test)]
+mod tests;

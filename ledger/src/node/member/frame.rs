@@ -1,0 +1,70 @@
+//! Frames: what validators send each other, as bytes.
+
+use crate::{
+    block::Block, limits::PEER_FRAME_BYTES_MAX, ordering::Certificate, receipt::Vote, replica::Packet,
+    submission::Submission,
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use contracts::id::Height;
+
+/// What one validator sends another.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[borsh(use_discriminant = true)]
+#[repr(u8)]
+pub enum Frame {
+    /// A message of ordering at a height.
+    Message(Height, Vec<u8>) = 0,
+    /// A proposed block.
+    Proposed {
+        /// In this round.
+        round: u32,
+        /// Of this validator.
+        proposer: u16,
+        /// The block.
+        block: Block,
+    } = 1,
+    /// How far the sender is.
+    Status(Height) = 2,
+    /// A decided block.
+    Decided(Block, Certificate) = 3,
+    /// The sender's signatures under the checkpoint of a height that it has committed.
+    Vote(Height, Vote) = 4,
+    /// Asks for the receiver's signatures of a height.
+    Want(Height) = 5,
+    /// A transaction that was handed in to the sender.
+    Submission(Box<Submission>) = 6,
+}
+
+impl Frame {
+    /// As bytes.
+    ///
+    /// # Panics
+    /// Never: what a node makes is within the bounds of its parts.
+    pub fn encode(&self) -> Vec<u8> {
+        let bytes = borsh::to_vec(self).expect("writing to memory does not fail");
+        assert!(bytes.len() <= PEER_FRAME_BYTES_MAX, "what a node sends, others take");
+        bytes
+    }
+
+    /// From bytes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        if bytes.len() > PEER_FRAME_BYTES_MAX {
+            return Err(format!("it has {} bytes, allowed are {PEER_FRAME_BYTES_MAX}", bytes.len()));
+        }
+        borsh::from_slice(bytes).map_err(|error| error.to_string())
+    }
+}
+
+impl From<Packet<Block>> for Frame {
+    fn from(packet: Packet<Block>) -> Self {
+        match packet {
+            Packet::Message(height, bytes) => Self::Message(height, bytes),
+            Packet::Proposed { round, proposer, block } => Self::Proposed { round, proposer, block },
+            Packet::Status(height) => Self::Status(height),
+            Packet::Decided(block, certificate) => Self::Decided(block, certificate),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Four nodes in one process, each on a thread of its own, with links that can be cut.
+
+use super::*;
+use crate::submission::Submission;
+use crate::{
+    audit,
+    node::{Config, Handle, Node, ValidatorKeys},
+    receipt::Trust,
+    sim, testing,
+};
+use contracts::{
+    action::Action,
+    id::BankReference,
+    key::{Signer, TestSigner},
+    money::Amount,
+    settlement::Mint,
+    transaction::Body,
+};
+use genesis::SignedDocument;
+use parking_lot::RwLock;
+
+const COUNT: u16 = 4;
+
+type Handles = Arc<RwLock<Vec<Option<Handle>>>>;
+
+/// The links of one node: straight into the others' inboxes, where those are up.
+struct Wires {
+    from: u16,
+    handles: Handles,
+}
+
+impl Links for Wires {
+    fn send(&self, to: u16, frame: &Arc<[u8]>) {
+        if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {
+            // A full inbox loses it, as a link does.
+            let _ = handle.deliver(self.from, frame.to_vec());
+        }
+    }
+}
+
+struct Four {
+    document: SignedDocument,
+    folder: tempfile::TempDir,
+    handles: Handles,
+    nodes: Vec<Option<Node>>,
+}
+
+fn signer(number: u16, key: u16) -> Arc<dyn Signer> {
+    Arc::new(TestSigner::of(500 + 3 * number + key))
+}
+
+impl Four {
+    fn start() -> Self {
+        let signers = [0, 1, 2, 3].map(|number| signer(number, 0));
+        let signers: Vec<&dyn Signer> = signers.iter().map(|signer| &**signer).collect();
+        let document = testing::document_of(sim::validators(COUNT), &signers);
+        let folder = tempfile::tempdir().unwrap();
+        let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
+        let mut four = Self { document, folder, handles, nodes: (0..COUNT).map(|_| None).collect() };
+        (0..COUNT).for_each(|number| four.up(number));
+        four
+    }
+
+    fn path(&self, number: u16) -> std::path::PathBuf {
+        self.folder.path().join(number.to_string())
+    }
+
+    fn up(&mut self, number: u16) {
+        let keys = ValidatorKeys { consensus: signer(number, 0), log: signer(number, 1), cosigner: signer(number, 2) };
+        let (folder, document) = (self.path(number), self.document.clone());
+        let node = Node::start(Config { folder, document, keys, confirm_time: false }).unwrap();
+        node.handle().connect(Arc::new(Wires { from: number, handles: self.handles.clone() }));
+        self.handles.write()[usize::from(number)] = Some(node.handle());
+        self.nodes[usize::from(number)] = Some(node);
+    }
+
+    fn down(&mut self, number: u16) {
+        self.handles.write()[usize::from(number)] = None;
+        drop(self.nodes[usize::from(number)].take());
+    }
+
+    fn handle(&self, number: u16) -> Handle {
+        self.nodes[usize::from(number)].as_ref().unwrap().handle()
+    }
+
+    /// A transaction that gives the buyer money by reference `number`.
+    fn mint(&self, number: u8, height: Height) -> Submission {
+        let settlement = testing::settlement();
+        let mint = Mint {
+            party: testing::buyer().party,
+            amount: Amount::new(100).unwrap(),
+            currency: "EUR".parse().unwrap(),
+            reference: BankReference([number; 32]),
+        };
+        let body = Body {
+            network: self.document.network,
+            sender: settlement.party,
+            key: settlement.signer.public(),
+            nonce: [number; 16],
+            last_valid: height + 100,
+            action: Action::Mint(mint),
+        };
+        Submission { transaction: body.sign(&*settlement.signer).unwrap(), side: None }
+    }
+
+    /// Hands `number` in at node `at`, and returns the height of its block when its receipt verifies.
+    async fn commit(&self, at: u16, number: u8) -> Height {
+        let handle = self.handle(at);
+        let submission = self.mint(number, handle.status().height);
+        let (id, receiver) = handle.take(submission).unwrap();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+        let Fate::Committed(decided, place) = fate else { panic!("{number} was not committed") };
+        let receipt = decided.receipt(place).unwrap();
+        let trust = Trust::new(self.document.network, sim::validators(COUNT)).unwrap();
+        receipt.verify(&trust).unwrap();
+        assert_eq!(receipt.seal.cosignatures.len(), 3, "a quorum and not one more");
+        decided.header.entry.height
+    }
+
+    async fn all_at(&self, height: Height) {
+        let begun = Instant::now();
+        for node in self.nodes.iter().flatten() {
+            while node.handle().status().height < height {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(60),
+                    "{height} is not reached: {:?}",
+                    node.handle().status()
+                );
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    fn audit(mut self) {
+        (0..COUNT).for_each(|number| self.down(number));
+        let heads: Vec<_> = (0..COUNT)
+            .map(|number| {
+                let scratch = tempfile::tempdir().unwrap();
+                let anchor = self.document.anchor();
+                let report =
+                    audit::folder(&self.path(number), &self.document, &anchor, scratch.path(), &|_, _| {}).unwrap();
+                assert!(report.is_clean(), "node {number}: {:?}", report.findings);
+                report.height
+            })
+            .collect();
+        assert!(heads.iter().all(|height| *height > 0), "{heads:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_in_anywhere_is_sealed_by_a_quorum_everywhere() {
+    let four = Four::start();
+    let mut newest = 0;
+    for number in 1..=8 {
+        newest = newest.max(four.commit(u16::from(number) % COUNT, number).await);
+    }
+    four.all_at(newest).await;
+    four.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_go_on_without_the_fourth_and_it_catches_up() {
+    let mut four = Four::start();
+    let first = four.commit(0, 1).await;
+    four.all_at(first).await;
+    four.down(3);
+    let mut newest = first;
+    for number in 2..=7 {
+        newest = four.commit(u16::from(number) % 3, number).await;
+    }
+    four.up(3);
+    four.all_at(newest).await;
+    let last = four.commit(3, 8).await;
+    four.all_at(last).await;
+    // Two of four are no quorum: nothing is decided until one comes back.
+    four.down(0);
+    four.down(1);
+    let handle = four.handle(2);
+    let (id, receiver) = handle.take(four.mint(9, last)).unwrap();
+    let soon = tokio::time::Instant::now() + Duration::from_secs(3);
+    assert!(handle.fate(id, receiver.unwrap(), soon).await.is_err());
+    assert_eq!(handle.status().height, last);
+    drop(handle);
+    four.up(0);
+    four.all_at(last + 1).await;
+    four.up(1);
+    four.all_at(last + 1).await;
+    four.audit();
+}

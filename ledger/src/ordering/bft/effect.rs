@@ -1,0 +1,284 @@
+//! The desk between engine and host: it answers what can be answered at once (signatures and their
+//! checks) and gathers the rest as [`Output`]s.
+
+use super::{
+    Patience,
+    context::{Address, Bft as Ctx, Proposal, Vote, Voters},
+    record, verify, wire,
+};
+use crate::ordering::{Certificate, Misbehaviour, OrderingError, Output, Timer, TimerKind};
+use contracts::{
+    id::{Height, NetworkId},
+    key::{Domain, Signature, Signer},
+};
+use malachite_consensus::{
+    ConsensusMsg, Effect, Input as EngineInput, LivenessMsg, MisbehaviorEvidence, Resumable, Resume,
+    SignedConsensusMsg, VoteExtensionError,
+};
+use malachite_types::{CommitCertificate, LinearTimeouts, Round, SignedMessage, Timeout, TimeoutKind, VoteType};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What is signed at most once for a height and round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Prevote,
+    Precommit,
+    Proposal,
+}
+
+/// Keys, timeouts, and what the engine wants from the world.
+pub struct Desk {
+    network: NetworkId,
+    signer: Arc<dyn Signer>,
+    timeouts: LinearTimeouts,
+    height: Height,
+    voters: Voters,
+    /// Messages of this height that we signed, without their signatures. The engine never signs two
+    /// that exclude each other; this holds even if it should.
+    signed: BTreeMap<(Kind, u32), Vec<u8>>,
+    /// Records are read back: none is kept a second time.
+    pub replaying: bool,
+    outputs: Vec<Output>,
+    failure: Option<OrderingError>,
+}
+
+impl Desk {
+    pub fn new(network: NetworkId, signer: Arc<dyn Signer>, patience: Patience) -> Self {
+        let timeouts = LinearTimeouts {
+            propose: patience.propose,
+            propose_delta: patience.more,
+            prevote: patience.vote,
+            prevote_delta: patience.more,
+            precommit: patience.vote,
+            precommit_delta: patience.more,
+            rebroadcast: patience.rebroadcast,
+            max_timeout: patience.longest,
+        };
+        Self {
+            network,
+            signer,
+            timeouts,
+            height: 0,
+            voters: Voters::of(&contracts::validators::ValidatorSet { validators: Vec::new() }),
+            signed: BTreeMap::new(),
+            replaying: false,
+            outputs: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Begins height `height`, decided by `voters`.
+    pub fn open(&mut self, height: Height, voters: Voters) {
+        self.height = height;
+        self.voters = voters;
+        self.signed.clear();
+        self.outputs.clear();
+    }
+
+    /// The height at work.
+    pub fn height(&self) -> Height {
+        self.height
+    }
+
+    /// Our address.
+    pub fn address(&self) -> Address {
+        Address(self.signer.public())
+    }
+
+    /// Address of validator `number`.
+    pub fn address_of(&self, number: u16) -> Option<Address> {
+        self.voters.address(number)
+    }
+
+    /// Did we sign a proposal for `round`?
+    pub fn has_proposed(&self, round: u32) -> bool {
+        self.signed.contains_key(&(Kind::Proposal, round))
+    }
+
+    /// Takes note of what we signed before we stopped.
+    pub fn remember(&mut self, inputs: &[EngineInput<Ctx>]) {
+        let us = self.address();
+        for input in inputs {
+            match input {
+                EngineInput::Vote(vote) if vote.voter == us => {
+                    let key = (kind(vote.kind), verify::number(vote.round));
+                    self.signed.entry(key).or_insert_with(|| vote.signed().1);
+                }
+                EngineInput::Proposal(proposal) if proposal.proposer == us => {
+                    let key = (Kind::Proposal, verify::number(proposal.round));
+                    self.signed.entry(key).or_insert_with(|| proposal.signed().1);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the host is to do, in order.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Why the desk could not do what the engine wanted.
+    pub fn take_failure(&mut self) -> Option<OrderingError> {
+        self.failure.take()
+    }
+
+    /// Answers the engine. Where a key cannot sign, the answer is one that stops the engine, and
+    /// [`Self::take_failure`] says why.
+    pub fn carry_out(&mut self, effect: Effect<Ctx>) -> Resume<Ctx> {
+        match effect {
+            Effect::SignVote(vote, resume) => match self.sign_vote(&vote) {
+                Ok(signature) => resume.resume_with(SignedMessage::new(vote, signature)),
+                Err(failure) => self.fail(failure),
+            },
+            Effect::SignProposal(proposal, resume) => match self.sign_proposal(&proposal) {
+                Ok(signature) => resume.resume_with(SignedMessage::new(proposal, signature)),
+                Err(failure) => self.fail(failure),
+            },
+            Effect::VerifySignature(signed, _, resume) => resume.resume_with(match &signed.message {
+                ConsensusMsg::Vote(vote) => verify::vote(&self.network, vote, &signed.signature),
+                ConsensusMsg::Proposal(proposal) => verify::proposal(&self.network, proposal, &signed.signature),
+            }),
+            Effect::VerifyCommitCertificate(certificate, voters, thresholds, resume) => {
+                resume.resume_with(verify::commit(&self.network, &certificate, &voters, &thresholds))
+            }
+            Effect::VerifyPolkaCertificate(certificate, voters, thresholds, resume) => {
+                resume.resume_with(verify::polka(&self.network, &certificate, &voters, &thresholds))
+            }
+            Effect::VerifyRoundCertificate(certificate, voters, thresholds, resume) => {
+                resume.resume_with(verify::round(&self.network, &certificate, &voters, &thresholds))
+            }
+            Effect::VerifyExtendedCommitCertificate(certificate, voters, thresholds, _, resume) => {
+                let plain = certificate.trim_vote_extensions();
+                resume.resume_with(verify::commit(&self.network, &plain, &voters, &thresholds))
+            }
+            Effect::ExtendVote(.., resume) => resume.resume_with(None),
+            Effect::VerifyVoteExtension(.., resume) => {
+                resume.resume_with(Err(VoteExtensionError::InvalidVoteExtension))
+            }
+            wanted => {
+                self.gather(wanted);
+                Resume::Continue
+            }
+        }
+    }
+
+    /// Effects that the host carries out.
+    fn gather(&mut self, effect: Effect<Ctx>) {
+        match effect {
+            Effect::CancelAllTimeouts(_) => self.outputs.push(Output::StopAll),
+            Effect::CancelTimeout(timeout, _) => self.outputs.extend(timer(timeout).map(Output::Stop)),
+            Effect::ScheduleTimeout(timeout, _) => {
+                let after = self.timeouts.duration_for(timeout);
+                self.outputs.extend(timer(timeout).map(|timer| Output::Start(timer, after)));
+            }
+            Effect::PublishConsensusMsg(message, _) => self.send(&wire::Message::Consensus(message)),
+            Effect::PublishLivenessMsg(message, _) => self.send(&wire::Message::Liveness(message)),
+            Effect::RepublishVote(vote, _) => self.send(&wire::Message::Liveness(LivenessMsg::Vote(vote))),
+            Effect::RepublishRoundCertificate(certificate, _) => {
+                self.send(&wire::Message::Liveness(LivenessMsg::SkipRoundCertificate(certificate)));
+            }
+            Effect::GetValue(_, round, _, _) => self.outputs.push(Output::Propose { round: verify::number(round) }),
+            Effect::RestreamProposal(_, round, _, _, block, _) => {
+                self.outputs.push(Output::Resend { round: verify::number(round), block: block.0 });
+            }
+            Effect::WalAppend(_, input, _) if !self.replaying => {
+                self.outputs.push(Output::Record(record::encode(&input)));
+            }
+            Effect::Decide(certificate, _, _) => {
+                let certificate = self.certificate(&certificate);
+                self.outputs.push(Output::Decided(certificate));
+            }
+            Effect::Finalize(_, _, evidence, _) => self.blame(&evidence),
+            // Told for information, or part of a path that no host of ours takes.
+            Effect::StartRound(..)
+            | Effect::WalAppend(..)
+            | Effect::CertVerifiedSyncValue(..)
+            | Effect::CertRejectedSyncValue(..) => {}
+            answered => unreachable!("{answered:?} is answered at once"),
+        }
+    }
+
+    fn send(&mut self, message: &wire::Message) {
+        self.outputs.push(Output::Send(wire::encode(message)));
+    }
+
+    fn fail(&mut self, failure: OrderingError) -> Resume<Ctx> {
+        self.failure = Some(failure);
+        Resume::Continue
+    }
+
+    fn sign_vote(&mut self, vote: &Vote) -> Result<Signature, OrderingError> {
+        self.sign(kind(vote.kind), vote.round, vote.signed())
+    }
+
+    fn sign_proposal(&mut self, proposal: &Proposal) -> Result<Signature, OrderingError> {
+        self.sign(Kind::Proposal, proposal.round, proposal.signed())
+    }
+
+    fn sign(
+        &mut self,
+        kind: Kind,
+        round: Round,
+        (domain, message): (Domain, Vec<u8>),
+    ) -> Result<Signature, OrderingError> {
+        let round = verify::number(round);
+        let before = self.signed.entry((kind, round)).or_insert_with(|| message.clone());
+        if *before != message {
+            let what = match kind {
+                Kind::Prevote => "prevote",
+                Kind::Precommit => "precommit",
+                Kind::Proposal => "proposal",
+            };
+            return Err(OrderingError::SignedAlready { what, height: self.height, round });
+        }
+        Ok(self.signer.sign(&domain.message(&self.network, &message))?)
+    }
+
+    fn certificate(&self, decided: &CommitCertificate<Ctx>) -> Certificate {
+        let number = |address| self.voters.number(address).expect("the engine counts votes of the set alone");
+        let mut signatures: Vec<_> =
+            decided.commit_signatures.iter().map(|signed| (number(&signed.address), signed.signature)).collect();
+        signatures.sort_unstable_by_key(|(number, _)| *number);
+        let round = verify::number(decided.round);
+        Certificate { height: decided.height.0, round, block: decided.value_id.0, signatures }
+    }
+
+    fn blame(&mut self, evidence: &MisbehaviorEvidence<Ctx>) {
+        let votes = evidence.votes.iter().flat_map(|(address, pairs)| {
+            pairs.iter().map(move |(first, second)| {
+                (address, SignedConsensusMsg::Vote(first.clone()), SignedConsensusMsg::Vote(second.clone()))
+            })
+        });
+        let proposals = evidence.proposals.iter().flat_map(|(address, pairs)| {
+            pairs.iter().map(move |(first, second)| {
+                (address, SignedConsensusMsg::Proposal(first.clone()), SignedConsensusMsg::Proposal(second.clone()))
+            })
+        });
+        for (address, first, second) in votes.chain(proposals) {
+            let Some(validator) = self.voters.number(address) else { continue };
+            let [first, second] = [first, second].map(|message| wire::encode(&wire::Message::Consensus(message)));
+            self.outputs.push(Output::Misbehaved(Misbehaviour { validator, first, second }));
+        }
+    }
+}
+
+fn kind(kind: VoteType) -> Kind {
+    match kind {
+        VoteType::Prevote => Kind::Prevote,
+        VoteType::Precommit => Kind::Precommit,
+    }
+}
+
+/// A timeout as a timer of the host. The engine waits for late votes of a decided height only if it is
+/// given a target time, and it is given none.
+fn timer(timeout: Timeout) -> Option<Timer> {
+    let kind = match timeout.kind {
+        TimeoutKind::Propose => TimerKind::Propose,
+        TimeoutKind::Prevote => TimerKind::Prevote,
+        TimeoutKind::Precommit => TimerKind::Precommit,
+        TimeoutKind::Rebroadcast => TimerKind::Rebroadcast,
+        TimeoutKind::FinalizeHeight(_) => return None,
+    };
+    Some(Timer { kind, round: timeout.round.as_u32()? })
+}

@@ -1,0 +1,161 @@
+//! The real ledger under a replica: [`Chain`], where every block is executed before it is voted for.
+
+use super::parts::{Failure, Ledger, Orderable};
+use crate::{
+    block::Block,
+    chain::{BlockError, Chain, Committed, Prepared},
+    limits::{CLOCK_AHEAD_MS_MAX, EXECUTED_BLOCKS_MAX},
+    ordering::Certificate,
+};
+use contracts::{
+    execute::Inadmissible,
+    id::{Digest, Height, TimeMs, TransactionId},
+    state::Reading,
+    transaction::Checked,
+    validators::ValidatorSet,
+};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+impl Orderable for Block {
+    fn id(&self) -> Digest {
+        self.header.id()
+    }
+
+    fn height(&self) -> Height {
+        self.header.entry.height
+    }
+}
+
+/// A chain, and blocks that were executed on its tip and are not decided yet.
+pub struct Chained {
+    chain: Chain,
+    clock: Box<dyn Fn() -> TimeMs + Send>,
+    /// Newest last. One that is pushed out is executed again if it is decided.
+    executed: VecDeque<Prepared>,
+    committed: VecDeque<Committed>,
+}
+
+/// Why a block could not be made or committed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainedError {
+    /// The chain said no.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// The rules ended in a panic.
+    #[error("executing the block at height {0} ended in a panic; see the log")]
+    Panicked(Height),
+    /// There is no validator set.
+    #[error("the state has no validator set")]
+    NoSet,
+}
+
+impl Chained {
+    /// A replica's ledger. `clock` tells the time, in milliseconds since 1970.
+    pub fn new(chain: Chain, clock: Box<dyn Fn() -> TimeMs + Send>) -> Self {
+        Self { chain, clock, executed: VecDeque::new(), committed: VecDeque::new() }
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// What the oldest block left that was not asked for yet. Whoever owns the replica asks once for each
+    /// [`Act::Committed`](super::Act::Committed).
+    pub fn take_committed(&mut self) -> Option<Committed> {
+        self.committed.pop_front()
+    }
+
+    /// Makes the next block of as many `candidates` as may be in it. Returns it with those left out.
+    ///
+    /// # Errors
+    /// [`ChainedError`]; after a panic it is the fault of one of the candidates.
+    pub fn make(
+        &mut self,
+        candidates: Vec<Checked>,
+        round: u32,
+    ) -> Result<(Block, Vec<(TransactionId, Inadmissible)>), ChainedError> {
+        let next = self.height() + 1;
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.chain.propose(candidates, (self.clock)(), round)));
+        let (prepared, dropped) = attempt.map_err(|_| ChainedError::Panicked(next))??;
+        let block = prepared.block();
+        self.hold(prepared);
+        Ok((block, dropped))
+    }
+
+    fn hold(&mut self, prepared: Prepared) {
+        if self.executed.len() >= EXECUTED_BLOCKS_MAX {
+            self.executed.pop_front();
+        }
+        self.executed.push_back(prepared);
+    }
+
+    /// Executes a block. `None` where it may not be committed as it stands.
+    fn execute(&self, block: &Block) -> Result<Option<Prepared>, ChainedError> {
+        let verified = catch_unwind(AssertUnwindSafe(|| self.chain.verify(block)));
+        match verified.map_err(|_| ChainedError::Panicked(block.height()))? {
+            Ok(prepared) => Ok(Some(prepared)),
+            Err(error @ (BlockError::Store(_) | BlockError::Fault(_) | BlockError::Tree(_))) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(height = block.height(), %error, "a block is not valid");
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl Ledger for Chained {
+    type Block = Block;
+
+    fn height(&self) -> Height {
+        self.chain.tip().height
+    }
+
+    fn set(&self) -> Result<ValidatorSet, Failure> {
+        let set = self.chain.store().reader().value(&ValidatorSet::key())?;
+        Ok(set.ok_or(ChainedError::NoSet)?)
+    }
+
+    /// A block that makes execution panic is not valid: validators vote against it, and whoever proposed
+    /// it looks for the transaction that did it.
+    fn judge(&mut self, block: &Block) -> Result<bool, Failure> {
+        if self.executed.iter().any(|prepared| prepared.header == block.header) {
+            return Ok(true);
+        }
+        if block.header.entry.time_ms > (self.clock)().saturating_add(CLOCK_AHEAD_MS_MAX) {
+            return Ok(false);
+        }
+        match self.execute(block) {
+            Ok(Some(prepared)) => {
+                self.hold(prepared);
+                Ok(true)
+            }
+            Ok(None) | Err(ChainedError::Panicked(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn commit(&mut self, block: &Block, certificate: &Certificate) -> Result<(), Failure> {
+        let id = block.id();
+        let held = self.executed.iter().position(|prepared| prepared.header.id() == id);
+        let prepared = match held.and_then(|place| self.executed.remove(place)) {
+            Some(prepared) => prepared,
+            // A quorum executed it; where it is not valid here, going on would be another history.
+            None => self.execute(block)?.ok_or(BlockError::Header("a quorum decided it, and it is not valid here"))?,
+        };
+        self.executed.clear();
+        self.committed.push_back(self.chain.commit(prepared, certificate.clone())?);
+        Ok(())
+    }
+
+    fn decided(&self, height: Height) -> Result<Option<(Block, Certificate)>, Failure> {
+        let reader = self.chain.store().reader();
+        let (header, transactions) = (reader.header(height)?, reader.bodies(height)?);
+        let certificate = reader.certificate(height)?;
+        let block = header.zip(transactions).map(|(header, transactions)| Block { header, transactions });
+        Ok(block.zip(certificate))
+    }
+}

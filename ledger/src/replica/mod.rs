@@ -1,0 +1,365 @@
+//! A replica: one validator's chain, and how it grows by what the others and ordering say.
+//!
+//! It is the host that [`crate::ordering`] asks for, without sockets, clock or threads: whoever owns it
+//! tells it what happened and carries out its [`Act`]s. So the code that runs is the code that is
+//! simulated. It owns a [`Ledger`] and a [`Memory`] of the height at work.
+//!
+//! # What is durable when
+//! Acts are given out in order, and each may be carried out as soon as it is there, also where the
+//! replica fails later in the same turn. A message is given out after everything recorded before it is
+//! synced. A block is synced before a vote for it. [`Act::Committed`] is given out after the block is
+//! durable.
+//!
+//! # When there is nothing to do
+//! After a block a replica rests: an idle network makes no blocks, and no timer runs out for one that
+//! nobody meant to make. It begins the next height when its owner has something to put into a block, or
+//! when another validator has begun it.
+//!
+//! # Catching up
+//! Replicas say how far they are. Who is further sends blocks with their certificates; the one who is
+//! behind checks the certificate and commits, whatever round it was in.
+
+mod chained;
+mod parts;
+
+pub use chained::{Chained, ChainedError};
+pub use parts::{Failure, Ledger, Memory, Orderable};
+
+use crate::{
+    limits::{ORDERING_AHEAD_HEIGHTS_MAX, REPLICA_EARLY_BLOCKS_MAX, REPLICA_HELP_BLOCKS},
+    ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer},
+};
+use contracts::id::{Digest, Height, NetworkId};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What replicas send each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Packet<B> {
+    /// A message of ordering at a height.
+    Message(Height, Vec<u8>),
+    /// A block that somebody proposed.
+    Proposed {
+        /// In this round.
+        round: u32,
+        /// Number of the validator.
+        proposer: u16,
+        /// The block.
+        block: B,
+    },
+    /// The height of the sender's newest block.
+    Status(Height),
+    /// A block that was decided, and why.
+    Decided(B, Certificate),
+}
+
+/// What a replica asks of its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act<B> {
+    /// Send this to all other validators.
+    Broadcast(Packet<B>),
+    /// Send this to validator `.0`.
+    Answer(u16, Packet<B>),
+    /// Say [`Replica::elapsed`] with timer and number after this time.
+    Start(Timer, u64, Duration),
+    /// It is our turn: say [`Replica::propose`] now.
+    Propose(Height, u32),
+    /// Nothing is to be done: say [`Replica::wake`] when there is something to put into a block, or when
+    /// it is time for one that is empty.
+    Rest,
+    /// This block is committed.
+    Committed(B, Certificate),
+    /// A validator signed two things that exclude each other.
+    Misbehaved(Misbehaviour),
+}
+
+/// Why a replica stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// Ordering.
+    #[error(transparent)]
+    Ordering(#[from] OrderingError),
+    /// The ledger, or the memory of the height at work.
+    #[error("{0}")]
+    Part(#[source] Failure),
+}
+
+impl From<Failure> for ReplicaError {
+    fn from(failure: Failure) -> Self {
+        Self::Part(failure)
+    }
+}
+
+/// One validator's chain.
+pub struct Replica<L: Ledger, M> {
+    number: u16,
+    network: NetworkId,
+    ledger: L,
+    memory: M,
+    ordering: Box<dyn Ordering>,
+    /// For each timer that runs, the number of its start: an older start that runs out means nothing.
+    timers: BTreeMap<Timer, u64>,
+    starts: u64,
+    /// Proposals for heights above the one at work.
+    early: Vec<(u32, u16, L::Block)>,
+    /// The height above the newest block is not begun.
+    resting: bool,
+}
+
+impl<L: Ledger, M: Memory> Replica<L, M> {
+    /// Validator `number` of `network`, with what it had when it stopped. Nothing happens before
+    /// [`Replica::start`].
+    pub fn new(number: u16, network: NetworkId, ordering: Box<dyn Ordering>, ledger: L, memory: M) -> Self {
+        let (timers, starts, early, resting) = (BTreeMap::new(), 0, Vec::new(), true);
+        Self { number, network, ledger, memory, ordering, timers, starts, early, resting }
+    }
+
+    /// The chain.
+    pub fn ledger(&self) -> &L {
+        &self.ledger
+    }
+
+    /// The chain, for what its owner puts into it.
+    pub fn ledger_mut(&mut self) -> &mut L {
+        &mut self.ledger
+    }
+
+    /// Takes it apart.
+    pub fn into_parts(self) -> (L, M) {
+        (self.ledger, self.memory)
+    }
+
+    /// Goes on with the height that was at work, or rests.
+    ///
+    /// # Errors
+    /// [`ReplicaError`], as of all that follows: the replica must not be used any more, and what it
+    /// would do next shows when its parts are opened anew.
+    pub fn start(&mut self, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        if self.memory.height() == self.ledger.height() + 1 && !self.memory.records().is_empty() {
+            let records = self.memory.records().to_vec();
+            let outputs = self.begin(&records)?;
+            return self.carry_out(outputs, acts);
+        }
+        acts.push(Act::Rest);
+        Ok(())
+    }
+
+    /// Begins the height above the newest block, if it is not begun.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn wake(&mut self, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        if !self.resting {
+            return Ok(());
+        }
+        let outputs = self.begin(&[])?;
+        self.carry_out(outputs, acts)
+    }
+
+    /// A timer ran out.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn elapsed(&mut self, timer: Timer, start: u64, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        if self.timers.get(&timer) != Some(&start) {
+            return Ok(());
+        }
+        self.timers.remove(&timer);
+        self.tell(Input::Elapsed(timer), acts)
+    }
+
+    /// Proposes in `round` of `height` the block that `make` makes, or the one that we proposed there
+    /// before we stopped. Nothing happens where that height is over.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn propose(
+        &mut self,
+        height: Height,
+        round: u32,
+        make: impl FnOnce(&mut L) -> Result<L::Block, Failure>,
+        acts: &mut Vec<Act<L::Block>>,
+    ) -> Result<(), ReplicaError> {
+        if height != self.ledger.height() + 1 {
+            return Ok(());
+        }
+        let kept = self.memory.ours(round).and_then(|id| self.kept(&id));
+        let block = match kept {
+            Some(block) => block,
+            None => {
+                let block = make(&mut self.ledger)?;
+                if !self.keep(&block)? {
+                    return Ok(());
+                }
+                self.memory.propose(round, block.id())?;
+                block
+            }
+        };
+        let (proposer, id) = (self.number, block.id());
+        acts.push(Act::Broadcast(Packet::Proposed { round, proposer, block }));
+        self.tell(Input::Proposed { round, block: id }, acts)
+    }
+
+    /// Takes in what validator `from` sent.
+    ///
+    /// # Errors
+    /// [`OrderingError::Message`] blames the sender: nothing has changed, and the replica goes on. Any
+    /// other [`ReplicaError`] ends it.
+    pub fn receive(
+        &mut self,
+        from: u16,
+        packet: Packet<L::Block>,
+        acts: &mut Vec<Act<L::Block>>,
+    ) -> Result<(), ReplicaError> {
+        let next = self.ledger.height() + 1;
+        match packet {
+            Packet::Message(height, _) if height < next => Ok(()),
+            Packet::Message(height, bytes) => {
+                if height == next {
+                    self.wake(acts)?;
+                }
+                self.tell(Input::Received(bytes), acts)
+            }
+            Packet::Status(theirs) => self.help(from, theirs, acts),
+            Packet::Decided(block, certificate) => self.catch_up(block, certificate, acts),
+            Packet::Proposed { round, proposer, block } if block.height() == next => {
+                self.wake(acts)?;
+                let judged = self.judge(round, proposer, &block)?;
+                judged.map_or(Ok(()), |input| self.tell(input, acts))
+            }
+            Packet::Proposed { round, proposer, block } => {
+                let soon = block.height() > next && block.height() - next <= ORDERING_AHEAD_HEIGHTS_MAX as u64;
+                if soon && self.early.len() < REPLICA_EARLY_BLOCKS_MAX {
+                    self.early.push((round, proposer, block));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Blocks for somebody who is behind.
+    fn help(&self, from: u16, theirs: Height, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        let most = self.ledger.height().min(theirs.saturating_add(REPLICA_HELP_BLOCKS));
+        for height in theirs.saturating_add(1)..=most {
+            let Some((block, certificate)) = self.ledger.decided(height)? else { break };
+            acts.push(Act::Answer(from, Packet::Decided(block, certificate)));
+        }
+        Ok(())
+    }
+
+    /// Commits the next block if its certificate says so.
+    fn catch_up(
+        &mut self,
+        block: L::Block,
+        certificate: Certificate,
+        acts: &mut Vec<Act<L::Block>>,
+    ) -> Result<(), ReplicaError> {
+        let next = self.ledger.height() + 1;
+        let fits = block.height() == next && certificate.height == next && certificate.block == block.id();
+        if !fits || certificate.verify(&self.network, &self.ledger.set()?).is_err() {
+            return Ok(());
+        }
+        let outputs = self.commit(block, certificate, acts)?;
+        self.carry_out(outputs, acts)
+    }
+
+    /// What ordering is to be told of a block for the height at work, once it is kept.
+    fn judge(&mut self, round: u32, proposer: u16, block: &L::Block) -> Result<Option<Input>, ReplicaError> {
+        let (id, valid) = (block.id(), self.ledger.judge(block)?);
+        if valid && !self.keep(block)? {
+            return Ok(None);
+        }
+        Ok(Some(Input::Judged { round, proposer, block: id, valid }))
+    }
+
+    fn keep(&mut self, block: &L::Block) -> Result<bool, ReplicaError> {
+        let bytes = borsh::to_vec(block).expect("writing to memory does not fail");
+        Ok(self.memory.keep(block.id(), bytes)?)
+    }
+
+    fn kept(&self, id: &Digest) -> Option<L::Block> {
+        self.memory.block(id).map(|bytes| borsh::from_slice(bytes).expect("what was kept was a block, and is checked"))
+    }
+
+    fn tell(&mut self, input: Input, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        let outputs = self.ordering.handle(input)?;
+        self.carry_out(outputs, acts)
+    }
+
+    fn begin(&mut self, records: &[Vec<u8>]) -> Result<Vec<Output>, ReplicaError> {
+        self.resting = false;
+        let height = self.ledger.height() + 1;
+        self.memory.begin(height)?;
+        Ok(self.ordering.begin(height, &self.ledger.set()?, records)?)
+    }
+
+    /// Commits a block that was decided. Returns what ordering wants at the next height.
+    fn commit(
+        &mut self,
+        block: L::Block,
+        certificate: Certificate,
+        acts: &mut Vec<Act<L::Block>>,
+    ) -> Result<Vec<Output>, ReplicaError> {
+        self.ledger.commit(&block, &certificate)?;
+        acts.push(Act::Committed(block, certificate));
+        self.timers.clear();
+        self.resting = true;
+        let next = self.ledger.height() + 1;
+        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
+            .into_iter()
+            .filter(|(.., block)| block.height() >= next)
+            .partition(|(.., block)| block.height() == next);
+        self.early = later;
+        if now.is_empty() {
+            acts.push(Act::Rest);
+            return Ok(Vec::new());
+        }
+        let mut outputs = self.begin(&[])?;
+        for (round, proposer, block) in now {
+            if let Some(input) = self.judge(round, proposer, &block)? {
+                outputs.extend(self.ordering.handle(input)?);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Carries out what ordering wants, in order.
+    fn carry_out(&mut self, outputs: Vec<Output>, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        let mut queue = std::collections::VecDeque::from(outputs);
+        while let Some(output) = queue.pop_front() {
+            match output {
+                Output::Record(bytes) => self.memory.record(bytes)?,
+                Output::Send(bytes) => {
+                    self.memory.sync()?;
+                    acts.push(Act::Broadcast(Packet::Message(self.ledger.height() + 1, bytes)));
+                }
+                Output::Propose { round } => acts.push(Act::Propose(self.ledger.height() + 1, round)),
+                Output::Resend { round, block } => {
+                    if let Some(block) = self.kept(&block) {
+                        let proposer = self.number;
+                        acts.push(Act::Broadcast(Packet::Proposed { round, proposer, block }));
+                    }
+                }
+                Output::Start(timer, after) => {
+                    self.starts += 1;
+                    self.timers.insert(timer, self.starts);
+                    acts.push(Act::Start(timer, self.starts, after));
+                }
+                Output::Stop(timer) => {
+                    self.timers.remove(&timer);
+                }
+                Output::StopAll => self.timers.clear(),
+                Output::Misbehaved(misbehaviour) => acts.push(Act::Misbehaved(misbehaviour)),
+                Output::Decided(certificate) => {
+                    // Without the block we wait until somebody sends it with its certificate.
+                    if let Some(block) = self.kept(&certificate.block) {
+                        queue.extend(self.commit(block, certificate, acts)?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! What a replica stands on: a ledger, and a memory of the height at work.
+
+use crate::{
+    ordering::Certificate,
+    voting::{Voting, VotingError},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use contracts::{
+    id::{Digest, Height},
+    validators::ValidatorSet,
+};
+
+/// Why a part could not go on. The replica stops then.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A block, as far as ordering it needs to know.
+pub trait Orderable: Clone + BorshSerialize + BorshDeserialize {
+    /// What is ordered.
+    fn id(&self) -> Digest;
+
+    /// The height that it is for.
+    fn height(&self) -> Height;
+}
+
+/// A chain of decided blocks.
+pub trait Ledger {
+    /// Its blocks.
+    type Block: Orderable;
+
+    /// Height of the newest block; 0 before the first.
+    fn height(&self) -> Height;
+
+    /// Who decides the next height.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn set(&self) -> Result<ValidatorSet, Failure>;
+
+    /// Would `block`, which is for the next height, be committed as it stands?
+    ///
+    /// # Errors
+    /// [`Failure`], never because of the block.
+    fn judge(&mut self, block: &Self::Block) -> Result<bool, Failure>;
+
+    /// Commits a block that was decided. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`Failure`]; whether the block is committed shows when the ledger is opened anew.
+    fn commit(&mut self, block: &Self::Block, certificate: &Certificate) -> Result<(), Failure>;
+
+    /// The block at `height` and why it was decided, if it is there whole.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn decided(&self, height: Height) -> Result<Option<(Self::Block, Certificate)>, Failure>;
+}
+
+/// What must survive a crash while a height is at work; see [`Voting`].
+pub trait Memory {
+    /// As [`Voting::height`].
+    fn height(&self) -> Height;
+    /// As [`Voting::records`].
+    fn records(&self) -> &[Vec<u8>];
+    /// As [`Voting::block`].
+    fn block(&self, id: &Digest) -> Option<&[u8]>;
+    /// As [`Voting::ours`].
+    fn ours(&self, round: u32) -> Option<Digest>;
+
+    /// As [`Voting::begin`].
+    ///
+    /// # Errors
+    /// [`Failure`], as of all that follows.
+    fn begin(&mut self, height: Height) -> Result<(), Failure>;
+
+    /// As [`Voting::record`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn record(&mut self, bytes: Vec<u8>) -> Result<(), Failure>;
+
+    /// As [`Voting::keep`]. False where there is no room for a block more.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn keep(&mut self, id: Digest, bytes: Vec<u8>) -> Result<bool, Failure>;
+
+    /// As [`Voting::propose`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn propose(&mut self, round: u32, id: Digest) -> Result<(), Failure>;
+
+    /// As [`Voting::sync`].
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn sync(&mut self) -> Result<(), Failure>;
+}
+
+impl Memory for Voting {
+    fn height(&self) -> Height {
+        self.height()
+    }
+
+    fn records(&self) -> &[Vec<u8>] {
+        self.records()
+    }
+
+    fn block(&self, id: &Digest) -> Option<&[u8]> {
+        self.block(id)
+    }
+
+    fn ours(&self, round: u32) -> Option<Digest> {
+        self.ours(round)
+    }
+
+    fn begin(&mut self, height: Height) -> Result<(), Failure> {
+        Ok(self.begin(height)?)
+    }
+
+    fn record(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+        Ok(self.record(bytes)?)
+    }
+
+    fn keep(&mut self, id: Digest, bytes: Vec<u8>) -> Result<bool, Failure> {
+        match self.keep(id, bytes) {
+            Err(VotingError::Full { .. }) => Ok(false),
+            kept => Ok(kept.map(|()| true)?),
+        }
+    }
+
+    fn propose(&mut self, round: u32, id: Digest) -> Result<(), Failure> {
+        Ok(self.propose(round, id)?)
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        Ok(self.sync()?)
+    }
+}

@@ -1,0 +1,274 @@
+//! Four replicas on real chains, in one process: blocks are executed before the vote, and every
+//! directory audits clean and alike.
+
+use super::*;
+use crate::{
+    audit,
+    block::Block,
+    chain::Chain,
+    highwater::{HighWater, Mark},
+    log::proof::TreeHead,
+    ordering::bft::{Bft, Patience},
+    receipt::{Seal, Vote},
+    sides::Sides,
+    sim::{self, Chance},
+    store::Store,
+    testing,
+    voting::Voting,
+};
+use contracts::{
+    action::Action,
+    id::{BankReference, TimeMs},
+    key::TestSigner,
+    money::Amount,
+    settlement::Mint,
+    transaction::{Body, Checked},
+};
+use genesis::SignedDocument;
+use std::{collections::VecDeque, sync::Arc};
+
+const COUNT: u16 = 4;
+const NOW: TimeMs = 1_800_000_000_000;
+
+type Real = Replica<Chained, Voting>;
+
+/// A network of four in one folder, with links that lose nothing.
+struct Four {
+    document: SignedDocument,
+    folder: tempfile::TempDir,
+    replicas: Vec<Option<Real>>,
+    packets: VecDeque<(u16, u16, Packet<Block>)>,
+    timers: VecDeque<(u16, Timer, u64)>,
+    resting: VecDeque<u16>,
+    waiting: Vec<Checked>,
+}
+
+fn signer(number: u16, key: u16) -> TestSigner {
+    TestSigner::of(500 + 3 * number + key)
+}
+
+impl Four {
+    fn new() -> Self {
+        let document =
+            testing::document_of(sim::validators(COUNT), &[&signer(0, 0), &signer(1, 0), &signer(2, 0), &signer(3, 0)]);
+        let folder = tempfile::tempdir().unwrap();
+        let (packets, timers, resting, waiting) = (VecDeque::new(), VecDeque::new(), VecDeque::new(), Vec::new());
+        let mut four = Self { document, folder, replicas: Vec::new(), packets, timers, resting, waiting };
+        (0..COUNT).for_each(|number| {
+            std::fs::create_dir(four.path(number)).unwrap();
+            HighWater::create(&four.path(number).join("highwater")).unwrap();
+            four.replicas.push(None);
+            four.start(number);
+        });
+        four
+    }
+
+    fn path(&self, number: u16) -> std::path::PathBuf {
+        self.folder.path().join(number.to_string())
+    }
+
+    fn start(&mut self, number: u16) {
+        let path = self.path(number);
+        let (network, founding) = (self.document.network, &self.document.document.founding);
+        let chain = Chain::open(Store::open(&path.join("db")).unwrap(), network, founding).unwrap();
+        let chained = Chained::new(chain, Box::new(|| NOW));
+        let voting = Voting::open(&path.join("voting"), network).unwrap();
+        let ordering = Bft::new(network, Arc::new(signer(number, 0)), Patience::default());
+        let mut replica = Replica::new(number, network, Box::new(ordering), chained, voting);
+        let mut acts = Vec::new();
+        replica.start(&mut acts).unwrap();
+        self.replicas[usize::from(number)] = Some(replica);
+        self.carry_out(number, acts);
+    }
+
+    fn height(&self, number: u16) -> Height {
+        self.replicas[usize::from(number)].as_ref().map_or(0, |replica| replica.ledger().height())
+    }
+
+    fn turn(&mut self, number: u16, what: impl FnOnce(&mut Real, &mut Vec<Act<Block>>) -> Result<(), ReplicaError>) {
+        let mut acts = Vec::new();
+        if let Some(replica) = &mut self.replicas[usize::from(number)] {
+            what(replica, &mut acts).unwrap();
+        }
+        self.carry_out(number, acts);
+    }
+
+    fn carry_out(&mut self, number: u16, acts: Vec<Act<Block>>) {
+        for act in acts {
+            match act {
+                Act::Broadcast(packet) => (0..COUNT)
+                    .filter(|to| *to != number)
+                    .for_each(|to| self.packets.push_back((number, to, packet.clone()))),
+                Act::Answer(to, packet) => self.packets.push_back((number, to, packet)),
+                Act::Start(timer, start, _) => self.timers.push_back((number, timer, start)),
+                Act::Propose(height, round) => {
+                    let waiting = self.waiting.clone();
+                    self.turn(number, |replica, acts| {
+                        replica.propose(height, round, |chained| Ok(chained.make(waiting, round)?.0), acts)
+                    });
+                }
+                Act::Rest => self.resting.push_back(number),
+                Act::Committed(..) => {}
+                Act::Misbehaved(misbehaviour) => panic!("nobody lies here: {misbehaviour:?}"),
+            }
+        }
+    }
+
+    /// Lets one thing happen; a timer runs out only when nothing else is left.
+    fn step(&mut self) {
+        if let Some((from, to, packet)) = self.packets.pop_front() {
+            self.turn(to, |replica, acts| replica.receive(from, packet, acts));
+        } else if let Some(number) = self.resting.pop_front() {
+            self.turn(number, Replica::wake);
+        } else if let Some((number, timer, start)) = self.timers.pop_front() {
+            self.turn(number, |replica, acts| replica.elapsed(timer, start, acts));
+        } else {
+            (0..COUNT).for_each(|number| self.status(number));
+        }
+    }
+
+    /// Validator `number` says how far it is.
+    fn status(&mut self, number: u16) {
+        let status = Packet::Status(self.height(number));
+        if self.replicas[usize::from(number)].is_some() {
+            self.carry_out(number, vec![Act::Broadcast(status)]);
+        }
+    }
+
+    /// Lets everything happen until `who` are at `height`.
+    fn until(&mut self, height: Height, who: &[u16]) {
+        for _ in 0..100_000 {
+            if who.iter().all(|number| self.height(*number) >= height) {
+                return;
+            }
+            self.step();
+        }
+        panic!("{height} was not reached: {:?}", (0..COUNT).map(|number| self.height(number)).collect::<Vec<_>>());
+    }
+
+    /// Signs every block as its validators do once it is durable, and audits each directory.
+    fn audit(mut self) -> Vec<audit::Report> {
+        self.replicas.iter_mut().for_each(|replica| drop(replica.take()));
+        let network = self.document.network;
+        let set = sim::validators(COUNT);
+        let report = |number: u16| {
+            let path = self.path(number);
+            let store = Store::open(&path.join("db")).unwrap();
+            let mut highwater = HighWater::open(&path.join("highwater")).unwrap();
+            for height in 1..=store.tip().unwrap().unwrap().height {
+                let header = store.reader().header(height).unwrap().unwrap();
+                let head = TreeHead { size: header.log_size, root: header.log_root };
+                let vote = |number: u16| {
+                    let (log, cosigner) = (signer(number, 1), signer(number, 2));
+                    Vote::sign(&network, &head, number as u8, header.entry.time_ms / 1_000, &log, &cosigner).unwrap()
+                };
+                highwater.raise(Mark { height, size: head.size, root: head.root }).unwrap();
+                let seal = Seal::of(&set, (0..set.quorum() as u16).map(vote).collect()).unwrap();
+                store.keep_seal(height, borsh::to_vec(&seal).unwrap()).unwrap();
+            }
+            drop(store);
+            drop(Sides::open(&path.join("sides"), &path.join("sides.key")).unwrap());
+            let scratch = tempfile::tempdir().unwrap();
+            audit::folder(&path, &self.document, &self.document.anchor(), scratch.path(), &|_, _| {}).unwrap()
+        };
+        (0..COUNT).map(report).collect()
+    }
+}
+
+/// The settlement agent gives the buyer money, by a reference that is used once.
+fn mint(document: &SignedDocument, number: u8) -> Checked {
+    let settlement = testing::settlement();
+    let reference = BankReference([number; 32]);
+    let mint = Mint {
+        party: testing::buyer().party,
+        amount: Amount::new(100).unwrap(),
+        currency: "EUR".parse().unwrap(),
+        reference,
+    };
+    let body = Body {
+        network: document.network,
+        sender: settlement.party,
+        key: settlement.signer.public(),
+        nonce: [number; 16],
+        last_valid: 50,
+        action: Action::Mint(mint),
+    };
+    body.sign(&*settlement.signer).unwrap().check(&document.network).unwrap()
+}
+
+fn assert_alike(reports: &[audit::Report], height: Height) {
+    for report in reports {
+        assert!(report.is_clean(), "{:?}", report.findings);
+        assert!(report.height >= height, "{report:?}");
+    }
+}
+
+/// Processes are killed and started again, and packets get lost: all go on as one.
+#[test]
+fn stops_at_random_leave_four_chains_alike() {
+    for seed in testing::seeds(0..4) {
+        let mut four = Four::new();
+        let mut chance = Chance::of(seed);
+        let minted: Vec<_> = (1..=9).map(|number| mint(&four.document, number)).collect();
+        for step in 0..6_000 {
+            let number = chance.below(u64::from(COUNT)) as u16;
+            match chance.below(400) {
+                0 => four.replicas[usize::from(number)] = None,
+                1..=3 if four.replicas[usize::from(number)].is_none() => four.start(number),
+                4..=20 => four.packets.truncate(four.packets.len().saturating_sub(1)),
+                21..=24 => four.status(number),
+                _ => {}
+            }
+            four.waiting = vec![minted[step / 700].clone()];
+            four.step();
+        }
+        (0..COUNT)
+            .filter(|number| four.replicas[usize::from(*number)].is_none())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|number| four.start(number));
+        (0..COUNT).for_each(|number| four.status(number));
+        let most = (0..COUNT).map(|number| four.height(number)).max().unwrap_or(0);
+        four.until(most + 2, &[0, 1, 2, 3]);
+        let blocks = |number: usize| {
+            let ledger = four.replicas[number].as_ref().unwrap().ledger();
+            (1..=most + 2).map(|height| ledger.decided(height).unwrap().unwrap().0.id()).collect::<Vec<_>>()
+        };
+        assert!((1..4).all(|number| blocks(number) == blocks(0)), "seed {seed}");
+        assert!(most > 9, "seed {seed}: {most}");
+        assert_alike(&four.audit(), most + 2);
+    }
+}
+
+#[test]
+fn four_real_chains_grow_alike_and_audit_clean() {
+    let mut four = Four::new();
+    let minted: Vec<_> = (1..=3).map(|number| mint(&four.document, number)).collect();
+    for (height, mint) in (1..).zip(minted) {
+        four.waiting = vec![mint];
+        four.until(height, &[0, 1, 2, 3]);
+    }
+    four.waiting.clear();
+    four.until(6, &[0, 1, 2, 3]);
+    let reports = four.audit();
+    assert_alike(&reports, 6);
+    assert!(reports.iter().all(|report| report.applied >= 3), "{reports:?}");
+}
+
+#[test]
+fn who_was_away_gets_the_blocks_that_it_missed() {
+    let mut four = Four::new();
+    four.waiting = vec![mint(&four.document, 1)];
+    four.until(2, &[0, 1, 2, 3]);
+    four.replicas[3] = None;
+    four.waiting = vec![mint(&four.document, 2)];
+    // Three of four are a quorum. Where it is the turn of the one that is away, the next round decides.
+    four.until(12, &[0, 1, 2]);
+    four.packets.clear();
+    four.start(3);
+    let behind = four.height(3);
+    assert!(behind < 12);
+    four.packets.push_back((3, 0, Packet::Status(behind)));
+    four.until(12, &[0, 1, 2, 3]);
+    assert_alike(&four.audit(), 12);
+}
