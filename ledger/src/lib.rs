@@ -21,6 +21,7 @@ pub mod tree;
 
 pub mod highwater;
 pub mod ordering;
+pub mod peers;
 pub mod sides;
 pub mod store;
 pub mod voting;

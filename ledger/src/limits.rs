@@ -91,6 +91,30 @@ pub const EXECUTED_BLOCKS_MAX: usize = 4;
 pub const CLOCK_AHEAD_MS_MAX: u64 = 2_000;
 /// Bytes of one frame between validators: a block, and what says which.
 pub const PEER_FRAME_BYTES_MAX: usize = contracts::limits::BLOCK_BYTES_MAX + 256 * 1024;
+/// Frames that wait to be sent to one validator: what is written while it is slow for a moment.
+pub const PEER_QUEUE_FRAMES_MAX: usize = 4_096;
+/// Bytes of the same: a few blocks, and submissions.
+pub const PEER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that one validator may send in a second; more is read later. Ten of
+/// the largest blocks.
+pub const PEER_BYTES_PER_SECOND_MAX: usize = 80 * 1024 * 1024;
+/// Bytes that each of its frames counts for besides its own: handling one costs too.
+pub const PEER_FRAME_OVERHEAD_BYTES: usize = 256;
+/// Connections of strangers in their handshake at once; a network has at most fifteen others.
+pub const PEER_HANDSHAKES_MAX: usize = 32;
+/// How long a handshake may take.
+pub const PEER_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long one frame may take, in or out: the largest at 2.5 megabits a
+/// second.
+pub const PEER_FRAME_TIME_MAX: Duration = Duration::from_secs(30);
+/// How often a link with nothing to say says so.
+pub const PEER_KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How long a link may say nothing at all.
+pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// The first pause between two attempts to reach a validator.
+pub const PEER_REDIAL_AFTER_MIN: Duration = Duration::from_millis(100);
+/// The longest: how late one that comes back may be noticed.
+pub const PEER_REDIAL_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Frames of one validator that wait for the node's thread. A block brings some ten from each.
 pub const INBOX_FRAMES_PER_PEER_MAX: usize = 4_096;
 /// Bytes of the same: a few blocks.
@@ -99,12 +123,16 @@ pub const INBOX_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
 pub const VOTES_AHEAD_HEIGHTS_MAX: u64 = 64;
 /// How often validators say how far they are.
 pub const STATUS_EVERY: Duration = Duration::from_millis(500);
+/// How long a height may be at work, or its signatures be missing, until a validator says that it makes no
+/// blocks: some rounds that failed.
+pub const STALLED_AFTER: Duration = Duration::from_secs(10);
 /// Heights whose missing signatures are asked for at once.
 pub const WANTED_SEALS_MAX: usize = 16;
 /// How long a reader is kept waiting for the newest block's signatures.
 pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 
 const _: () = assert!(INBOX_BYTES_PER_PEER_MAX >= 2 * PEER_FRAME_BYTES_MAX);
+const _: () = assert!(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_BYTES_MAX);
 const _: () = assert!(VOTING_BYTES_MAX >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
 const _: () = assert!(ORDERING_MESSAGE_BYTES_MAX >= 200 * contracts::limits::VALIDATORS_MAX + 64);
 const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);

@@ -22,6 +22,7 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("jmt", &["ledger"], &["ledger/src/tree"]),
     ("malachite-consensus", &["ledger"], &["ledger/src/ordering/bft"]),
     ("malachite-types", &["ledger"], &["ledger/src/ordering/bft"]),
+    ("tokio-rustls", &["ledger"], &["ledger/src/peers"]),
     ("clap", &["lonja"], &["src"]),
     ("clap_complete", &["lonja"], &["src"]),
     ("miette", &["lonja"], &["src"]),

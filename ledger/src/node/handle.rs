@@ -4,6 +4,7 @@ use super::{Frame, Links, Shared, fate::Fate};
 use crate::{
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
+    peers::PeerStatus,
     sides::SidesError,
     store::{Reader, Store, StoreError, Tip},
     submission::{SideMismatch, Submission},
@@ -98,6 +99,9 @@ pub struct Status {
     pub healthy: bool,
     /// Why not, if it does not.
     pub reason: Option<String>,
+    /// The links to the other validators, where there are any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<PeerStatus>,
 }
 
 impl Handle {
@@ -181,6 +185,7 @@ impl Handle {
             waiting: self.shared.queue.lock().mempool.len() as u64,
             healthy: reason.is_none(),
             reason,
+            links: self.shared.links.get().map(|links| links.status()).unwrap_or_default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod error;
 mod fate;
 mod handle;
 mod inbox;
+mod linked;
 mod member;
 mod run;
 

@@ -123,6 +123,11 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         &mut self.ledger
     }
 
+    /// Is no height at work?
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
     /// Takes it apart.
     pub fn into_parts(self) -> (L, M) {
         (self.ledger, self.memory)

@@ -20,12 +20,13 @@ use crate::{
     block::Block,
     chain::{Chain, Committed},
     highwater::{HighWater, Mark},
-    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, STATUS_EVERY, WANTED_SEALS_MAX},
+    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
     log::proof::TreeHead,
     ordering::{
         OrderingError, Timer,
         bft::{Bft, Patience},
     },
+    peers::PeerStatus,
     receipt::{Seal, Vote},
     replica::{Act, Chained, ChainedError, Ledger, Packet, Replica, ReplicaError},
     store::Tip,
@@ -50,6 +51,9 @@ use std::{
 pub trait Links: Send + Sync {
     /// Sends `frame` to validator `to`, if that can be reached now.
     fn send(&self, to: u16, frame: &Arc<[u8]>);
+
+    /// How each of them is.
+    fn status(&self) -> Vec<PeerStatus>;
 }
 
 /// The owner of a replica.
@@ -64,6 +68,8 @@ pub(super) struct Member {
     /// No height is begun, as far as we know.
     resting: bool,
     last_block: Instant,
+    /// When we last knew of nothing that was to be done, or did it.
+    idle_at: Instant,
     status_at: Instant,
 }
 
@@ -101,6 +107,7 @@ impl Member {
             timers: BTreeMap::new(),
             resting: false,
             last_block: now,
+            idle_at: now,
             status_at: now,
         })
     }
@@ -266,6 +273,7 @@ impl Member {
             }
             let Unknown { committed, tip, seal, since } = first.remove();
             let seal = seal.expect("it was just seen");
+            self.idle_at = Instant::now();
             *self.shared.stopped.lock() = None;
             self.shared.metrics.committed(&committed, since.elapsed());
             let Committed { header, results, hashes, log_before, .. } = committed;
@@ -347,9 +355,24 @@ impl Member {
     /// Says how far we are, and asks for the signatures that are missing.
     fn status(&mut self) {
         self.status_at = Instant::now() + STATUS_EVERY;
+        self.notice_standstill();
         self.broadcast(&Frame::Status(self.replica.ledger().height()));
         let wanted: Vec<Height> = self.seals.waiting().take(WANTED_SEALS_MAX).collect();
         wanted.into_iter().for_each(|height| self.broadcast(&Frame::Want(height)));
+    }
+
+    /// Says that we make no blocks where too few validators take part: whoever asks whether something may
+    /// be delivered must not be told what held when we last heard of the others.
+    fn notice_standstill(&mut self) {
+        if self.replica.is_resting() && self.unknown.is_empty() {
+            self.idle_at = Instant::now();
+        } else if self.idle_at.elapsed() > STALLED_AFTER {
+            let (seconds, set) = (self.idle_at.elapsed().as_secs(), &self.shared.set);
+            let (quorum, count) = (set.quorum(), set.validators.len());
+            let reason = format!("no block for {seconds} s: {quorum} of {count} validators must be up and reached");
+            tracing::warn!(height = self.replica.ledger().height() + 1, "{reason}");
+            *self.shared.stopped.lock() = Some(reason);
+        }
     }
 
     fn broadcast(&self, frame: &Frame) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::submission::Submission;
 use crate::{
     audit,
-    node::{Config, Handle, Node, ValidatorKeys},
+    node::{Config, Handle, Node, Refused, ValidatorKeys},
     receipt::Trust,
     sim, testing,
 };
@@ -35,6 +35,10 @@ impl Links for Wires {
             // A full inbox loses it, as a link does.
             let _ = handle.deliver(self.from, frame.to_vec());
         }
+    }
+
+    fn status(&self) -> Vec<PeerStatus> {
+        Vec::new()
     }
 }
 
@@ -181,10 +185,20 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     let soon = tokio::time::Instant::now() + Duration::from_secs(3);
     assert!(handle.fate(id, receiver.unwrap(), soon).await.is_err());
     assert_eq!(handle.status().height, last);
+    // It says so, and takes nothing in that it could not order.
+    let begun = Instant::now();
+    while handle.status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it looks healthy and makes no blocks");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let reason = handle.status().reason.unwrap();
+    assert!(reason.contains("3 of 4 validators must be up"), "{reason}");
+    assert!(matches!(handle.take(four.mint(10, last)), Err(Refused::Stopped(_))));
     drop(handle);
     four.up(0);
     four.all_at(last + 1).await;
     four.up(1);
     four.all_at(last + 1).await;
+    assert!((0..COUNT).all(|number| four.handle(number).status().healthy));
     four.audit();
 }

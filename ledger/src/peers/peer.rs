@@ -1,0 +1,132 @@
+//! One peer: what waits to be sent to it, and what is known of its link.
+
+use super::PeerStatus;
+use crate::limits::{PEER_QUEUE_BYTES_MAX, PEER_QUEUE_FRAMES_MAX};
+use parking_lot::Mutex;
+use std::{collections::VecDeque, sync::Arc};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// One peer.
+pub struct PeerState {
+    /// Its number in the validator set.
+    pub number: u16,
+    /// Its name for people.
+    pub address: String,
+    inner: Mutex<Inner>,
+    waits: Notify,
+}
+
+struct Inner {
+    status: PeerStatus,
+    frames: VecDeque<Arc<[u8]>>,
+    bytes: usize,
+    /// Ends the link that there is; the number tells it from later ones.
+    link: Option<(u64, CancellationToken)>,
+    links: u64,
+}
+
+/// A link's hold on its peer, as long as no newer one has taken it.
+pub struct Held {
+    number: u64,
+    /// A newer link has come, or all are to end.
+    pub over: CancellationToken,
+}
+
+impl PeerState {
+    /// Without a link.
+    pub fn new(number: u16, address: String) -> Self {
+        let status = PeerStatus { number, connected: false, received: 0, refused: 0, sent: 0, lost: 0, reason: None };
+        let inner = Inner { status, frames: VecDeque::new(), bytes: 0, link: None, links: 0 };
+        Self { number, address, inner: Mutex::new(inner), waits: Notify::new() }
+    }
+
+    /// Puts a frame into the queue. False where there is no link, or too much waits.
+    pub fn queue(&self, frame: Arc<[u8]>) -> bool {
+        let mut inner = self.inner.lock();
+        let full = inner.frames.len() >= PEER_QUEUE_FRAMES_MAX || inner.bytes + frame.len() > PEER_QUEUE_BYTES_MAX;
+        if full || !inner.status.connected {
+            inner.status.lost += 1;
+            return false;
+        }
+        inner.bytes += frame.len();
+        inner.frames.push_back(frame);
+        drop(inner);
+        self.waits.notify_one();
+        true
+    }
+
+    /// Waits for the next frame and takes it out.
+    pub async fn next(&self) -> Arc<[u8]> {
+        loop {
+            let waiting = self.waits.notified();
+            if let Some(frame) = self.try_next() {
+                return frame;
+            }
+            waiting.await;
+        }
+    }
+
+    /// Takes the next frame out, if one waits.
+    pub fn try_next(&self) -> Option<Arc<[u8]>> {
+        let mut inner = self.inner.lock();
+        let frame = inner.frames.pop_front()?;
+        inner.bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// A new link takes the place of the one that there may be.
+    pub fn hold(&self, stop: &CancellationToken) -> Held {
+        let mut inner = self.inner.lock();
+        let over = stop.child_token();
+        inner.links += 1;
+        let number = inner.links;
+        if let Some((_, older)) = inner.link.replace((number, over.clone())) {
+            older.cancel();
+        }
+        inner.status.connected = true;
+        inner.status.reason = None;
+        Held { number, over }
+    }
+
+    /// A link has ended. What waits for it is lost, unless a newer link has taken its place.
+    pub fn release(&self, held: &Held, reason: String) {
+        let mut inner = self.inner.lock();
+        if inner.link.as_ref().is_none_or(|(number, _)| *number != held.number) {
+            return;
+        }
+        inner.link = None;
+        inner.status.connected = false;
+        inner.status.lost += inner.frames.len() as u64;
+        inner.frames.clear();
+        inner.bytes = 0;
+        inner.status.reason = Some(reason);
+    }
+
+    /// Why no link came about. Returns whether that was not known before.
+    pub fn failed(&self, reason: String) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.status.connected || inner.status.reason.as_ref() == Some(&reason) {
+            return false;
+        }
+        inner.status.reason = Some(reason);
+        true
+    }
+
+    /// A frame was taken in, or there was no room for it.
+    pub fn received(&self, taken: bool) {
+        let mut inner = self.inner.lock();
+        let count = if taken { &mut inner.status.received } else { &mut inner.status.refused };
+        *count += 1;
+    }
+
+    /// A frame was written.
+    pub fn sent(&self) {
+        self.inner.lock().status.sent += 1;
+    }
+
+    /// How its link is.
+    pub fn status(&self) -> PeerStatus {
+        self.inner.lock().status.clone()
+    }
+}

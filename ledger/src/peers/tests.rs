@@ -1,0 +1,310 @@
+//! Links over real sockets, and strangers who knock at them.
+
+use super::{frame, identity::Identity, link, *};
+use crate::limits::{PEER_FRAME_BYTES_MAX, PEER_QUEUE_FRAMES_MAX};
+use contracts::key::TestSigner;
+use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+const NETWORK: NetworkId = NetworkId([7; 32]);
+const PATIENCE: Duration = Duration::from_secs(20);
+const QUICK: Times = Times {
+    handshake: Duration::from_millis(400),
+    frame: Duration::from_millis(400),
+    keep_alive: Duration::from_millis(100),
+    silence: Duration::from_millis(500),
+    redial: Duration::from_millis(200),
+};
+
+/// Keeps what arrives, as long as it has room.
+#[derive(Default)]
+struct Kept {
+    frames: Mutex<Vec<(u16, Vec<u8>)>>,
+    full: AtomicBool,
+}
+
+impl Inbox for Kept {
+    fn receive(&self, from: u16, frame: Vec<u8>) -> bool {
+        let room = !self.full.load(Ordering::Relaxed);
+        if room {
+            self.frames.lock().push((from, frame));
+        }
+        room
+    }
+}
+
+struct End {
+    peers: Peers,
+    inbox: Arc<Kept>,
+}
+
+fn signer(number: u16) -> Arc<TestSigner> {
+    Arc::new(TestSigner::of(900 + number))
+}
+
+fn others(number: u16, addresses: &[SocketAddr]) -> Vec<Peer> {
+    let peer = |(other, address): (u16, &SocketAddr)| Peer {
+        number: other,
+        key: signer(other).public(),
+        address: address.to_string(),
+    };
+    (0..).zip(addresses).filter(|(other, _)| *other != number).map(peer).collect()
+}
+
+fn start(listener: TcpListener, network: NetworkId, number: u16, key: u16, peers: Vec<Peer>) -> End {
+    let inbox = Arc::new(Kept::default());
+    let config = Config { network, number, signer: signer(key), peers, times: QUICK };
+    End { peers: Peers::start(listener, config, inbox.clone()).unwrap(), inbox }
+}
+
+async fn listeners(count: usize) -> (Vec<TcpListener>, Vec<SocketAddr>) {
+    let mut listeners = Vec::new();
+    for _ in 0..count {
+        listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap());
+    }
+    let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    (listeners, addresses)
+}
+
+async fn mesh(count: u16) -> (Vec<End>, Vec<SocketAddr>) {
+    let (listeners, addresses) = listeners(usize::from(count)).await;
+    let ends = (0..count)
+        .zip(listeners)
+        .map(|(number, listener)| start(listener, NETWORK, number, number, others(number, &addresses)));
+    (ends.collect(), addresses)
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn linked(end: &End) -> usize {
+    end.peers.status().iter().filter(|status| status.connected).count()
+}
+
+fn reason(end: &End, number: u16) -> String {
+    let status = end.peers.status().into_iter().find(|status| status.number == number).unwrap();
+    status.reason.unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_go_both_ways_in_order_also_the_largest() {
+    let (ends, _) = mesh(3).await;
+    until("all are linked", || ends.iter().all(|end| linked(end) == 2)).await;
+    let large = vec![5; PEER_FRAME_BYTES_MAX];
+    for number in 0..3u16 {
+        for to in (0..3).filter(|to| *to != number) {
+            for frame in 0..100u8 {
+                assert!(ends[usize::from(number)].peers.send(to, vec![frame + 1].into()));
+            }
+            assert!(ends[usize::from(number)].peers.send(to, large.clone().into()));
+        }
+    }
+    until("all has arrived", || ends.iter().all(|end| end.inbox.frames.lock().len() == 2 * 101)).await;
+    for (number, end) in (0..3).zip(&ends) {
+        for from in (0..3).filter(|from| *from != number) {
+            let frames = end.inbox.frames.lock();
+            let theirs: Vec<_> = frames.iter().filter(|(sender, _)| *sender == from).map(|(_, frame)| frame).collect();
+            assert!((0..100).all(|at| *theirs[at] == [at as u8 + 1]) && *theirs[100] == large);
+        }
+    }
+    for end in &ends {
+        end.peers.stop().await;
+        assert!(end.peers.tasks.is_empty() && linked(end) == 0);
+        assert!(!end.peers.send(1, vec![1].into()), "nothing waits for a link that is over");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strange_key_is_refused_at_either_end() {
+    let (mut listeners, addresses) = listeners(2).await;
+    // Whoever answers at the address of validator 1 has the key of nobody.
+    let impostor = start(listeners.remove(1), NETWORK, 1, 99, others(1, &addresses));
+    let honest = start(listeners.remove(0), NETWORK, 0, 0, others(0, &addresses));
+    until("it is refused", || !reason(&honest, 1).is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!((linked(&honest), linked(&impostor)), (0, 0));
+
+    let (mut listeners, addresses) = self::listeners(2).await;
+    let honest = start(listeners.remove(1), NETWORK, 1, 1, others(1, &addresses));
+    let impostor = start(listeners.remove(0), NETWORK, 0, 98, others(0, &addresses));
+    until("it is refused", || !reason(&impostor, 1).is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!((linked(&honest), linked(&impostor)), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_network_or_number_is_refused_and_named() {
+    let (mut ears, addresses) = listeners(2).await;
+    let ours = start(ears.remove(1), NETWORK, 1, 1, others(1, &addresses));
+    let theirs = start(ears.remove(0), NetworkId([8; 32]), 0, 0, others(0, &addresses));
+    until("both say why", || [reason(&ours, 0), reason(&theirs, 1)].iter().all(|why| why.contains("of network"))).await;
+    assert!(reason(&ours, 0).contains(&NetworkId([8; 32]).to_string()), "{}", reason(&ours, 0));
+    assert_eq!((linked(&ours), linked(&theirs)), (0, 0));
+
+    // Its key is that of validator 0, and it says that it is another.
+    let mut liar = dial(&addresses[1], 0, 1).await;
+    let mut hello = NETWORK.0.to_vec();
+    hello.extend(3u16.to_be_bytes());
+    liar.write_all(&hello).await.unwrap();
+    until("it is named", || reason(&ours, 0).contains("says that it is validator 3")).await;
+}
+
+/// A connection that has proven the key of validator `as_validator`, and said nothing yet.
+async fn dial(address: &SocketAddr, as_validator: u16, to: u16) -> TlsStream<TcpStream> {
+    let config = Identity::new(signer(as_validator)).dialling(signer(to).public()).unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into());
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+}
+
+/// A validator 1, and a link of its validator 0 that is held by hand.
+async fn by_hand() -> (End, SocketAddr, TlsStream<TcpStream>) {
+    let (mut listeners, addresses) = listeners(2).await;
+    let end = start(listeners.remove(1), NETWORK, 1, 1, others(1, &addresses));
+    let mut stream = dial(&addresses[1], 0, 1).await;
+    link::greet(&mut stream, &NETWORK, 0, 1).await.unwrap();
+    until("it is linked", || linked(&end) == 1).await;
+    (end, addresses[1], stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_is_too_long_breaks_the_link_before_it_takes_memory() {
+    let (end, address, mut stream) = by_hand().await;
+    stream.write_u32(PEER_FRAME_BYTES_MAX as u32 + 1).await.unwrap();
+    stream.flush().await.unwrap();
+    until("the link is broken", || linked(&end) == 0).await;
+    assert!(reason(&end, 0).contains(&format!("allowed are {PEER_FRAME_BYTES_MAX}")), "{}", reason(&end, 0));
+    let mut again = dial(&address, 0, 1).await;
+    link::greet(&mut again, &NETWORK, 0, 1).await.unwrap();
+    frame::write(&mut again, b"back").await.unwrap();
+    again.flush().await.unwrap();
+    until("it is back", || end.inbox.frames.lock().last() == Some(&(0, b"back".to_vec()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_or_half_is_let_go_in_time() {
+    let (end, address, mut half) = by_hand().await;
+    // Half a frame, then silence.
+    half.write_u32(1_000).await.unwrap();
+    half.write_all(&[1; 400]).await.unwrap();
+    half.flush().await.unwrap();
+    until("half a frame is given up", || reason(&end, 0).contains("a frame did not end within 400 ms")).await;
+    // A link without any frame.
+    let mut mute = dial(&address, 0, 1).await;
+    link::greet(&mut mute, &NETWORK, 0, 1).await.unwrap();
+    until("silence is given up", || reason(&end, 0).contains("nothing was heard within 500 ms")).await;
+    // Nothing at all, half a handshake, and no hello: the connection ends, and nobody else is kept waiting.
+    let (mut nothing, mut torn) =
+        (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+    torn.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+    let mut shy = dial(&address, 0, 1).await;
+    let begun = Instant::now();
+    let mut byte = [0; 64];
+    assert!(matches!(nothing.read(&mut byte).await, Ok(0) | Err(_)));
+    while matches!(torn.read(&mut byte).await, Ok(1..)) {}
+    while matches!(shy.read(&mut byte).await, Ok(1..)) {}
+    assert!(begun.elapsed() < PATIENCE);
+    assert_eq!(linked(&end), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_kept_alive_lasts_and_a_newer_one_takes_its_place() {
+    let (end, address, mut first) = by_hand().await;
+    for _ in 0..10 {
+        frame::write(&mut first, &[]).await.unwrap();
+        first.flush().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(linked(&end), 1);
+    }
+    let mut second = dial(&address, 0, 1).await;
+    link::greet(&mut second, &NETWORK, 0, 1).await.unwrap();
+    // The first ends, and the second stays.
+    let mut rest = Vec::new();
+    let _either_way_it_ends = first.read_to_end(&mut rest).await;
+    frame::write(&mut second, b"second").await.unwrap();
+    second.flush().await.unwrap();
+    until("the second speaks", || end.inbox.frames.lock().last() == Some(&(0, b"second".to_vec()))).await;
+    assert_eq!(linked(&end), 1);
+    // Keep-alives of the other end came too: nothing but empty frames.
+    assert!(rest.iter().all(|byte| *byte == 0) && rest.len() > 4, "{rest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_finds_no_room_is_dropped_and_counted() {
+    let (ends, _) = mesh(2).await;
+    until("both are linked", || ends.iter().all(|end| linked(end) == 1)).await;
+    ends[1].inbox.full.store(true, Ordering::Relaxed);
+    let (mut sent, mut lost) = (0, 0);
+    for _ in 0..3 * PEER_QUEUE_FRAMES_MAX {
+        if ends[0].peers.send(1, vec![1; 5_000].into()) { sent += 1 } else { lost += 1 }
+    }
+    let status = |end: &End| end.peers.status().remove(0);
+    until("all has been handled", || status(&ends[1]).refused == sent).await;
+    assert_eq!((status(&ends[0]).lost, status(&ends[1]).received), (lost, 0));
+    assert!(lost > 0, "the queue is bounded");
+    ends[1].inbox.full.store(false, Ordering::Relaxed);
+    assert!(ends[0].peers.send(1, b"room".to_vec().into()));
+    until("there is room again", || ends[1].inbox.frames.lock().len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_is_reached_again() {
+    let (ends, addresses) = mesh(2).await;
+    let mut ends = ends.into_iter();
+    let (zero, one) = (ends.next().unwrap(), ends.next().unwrap());
+    until("both are linked", || linked(&zero) == 1).await;
+    one.peers.stop().await;
+    drop(one);
+    until("it is gone", || linked(&zero) == 0).await;
+    assert!(!zero.peers.send(1, vec![1].into()));
+    let listener = TcpListener::bind(addresses[1]).await.unwrap();
+    let one = start(listener, NETWORK, 1, 1, others(1, &addresses));
+    until("it is back", || linked(&zero) == 1 && linked(&one) == 1).await;
+    assert!(zero.peers.send(1, b"again".to_vec().into()));
+    until("it hears", || one.inbox.frames.lock().len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_bytes_make_it_panic() {
+    let (end, address, first) = by_hand().await;
+    drop(first);
+    for seed in 0..200u64 {
+        let bytes: Vec<u8> = (0..8).flat_map(|at| bytes_of(seed, at)).collect();
+        let bytes = &bytes[..1 + seed as usize % bytes.len()];
+        if seed % 2 == 0 {
+            // Instead of a handshake.
+            let mut stranger = TcpStream::connect(address).await.unwrap();
+            let _it_may_have_gone = stranger.write_all(bytes).await;
+        } else {
+            // As frames of a validator.
+            let mut known = dial(&address, 0, 1).await;
+            link::greet(&mut known, &NETWORK, 0, 1).await.unwrap();
+            let _it_may_have_gone = known.write_all(bytes).await;
+            let _it_may_have_gone = known.flush().await;
+        }
+    }
+    let mut known = dial(&address, 0, 1).await;
+    link::greet(&mut known, &NETWORK, 0, 1).await.unwrap();
+    frame::write(&mut known, b"alive").await.unwrap();
+    known.flush().await.unwrap();
+    until("it goes on", || end.inbox.frames.lock().last() == Some(&(0, b"alive".to_vec()))).await;
+}
+
+fn bytes_of(seed: u64, at: u64) -> [u8; 32] {
+    contracts::id::Digest::of(&[&seed.to_be_bytes(), &at.to_be_bytes()]).0
+}
