@@ -47,7 +47,7 @@ pub struct Global {
 pub enum Command {
     /// Start node, marketplace and explorer in one process
     Up(up::Up),
-    /// Create or inspect a network
+    /// Create, inspect or try a network
     #[command(subcommand)]
     Network(network::Network),
     /// Run a node alone
@@ -103,7 +103,10 @@ pub enum Command {
 impl Command {
     /// Does it run until it is stopped?
     pub fn is_service(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Node(_) | Self::Market(_) | Self::Explorer(_))
+        matches!(
+            self,
+            Self::Up(_) | Self::Node(_) | Self::Market(_) | Self::Explorer(_) | Self::Network(network::Network::Up)
+        )
     }
 }
 

@@ -18,6 +18,7 @@ mod scratch;
 mod service;
 mod side;
 mod stop;
+mod validator;
 
 use clap::Parser as _;
 use std::{io::IsTerminal as _, process::ExitCode};
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
 
 /// Logs go to stderr, so that stdout holds answers only. Services tell more than single commands.
 fn start_log(cli: &cli::Cli) {
-    let level = if cli.command.is_service() { "info,tantivy=warn" } else { "warn" };
+    let level = if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("LONJA_LOG").unwrap_or_else(|_| level.into());
     let coloured = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

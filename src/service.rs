@@ -9,16 +9,17 @@ use crate::{
     problem::{Exit, Problem},
     running::{self, Announced},
     stop::StopRequests,
+    validator::{self, Ours},
 };
-use contracts::key::Signer;
 use genesis::{
-    KeyName, Keyring,
+    Keyring,
     config::{Config, Service},
 };
 use ledger::{
     api::client::Client,
     limits::DRAIN,
-    node::{self, Node, NodeError, ValidatorKeys},
+    node::{self, Node, NodeError},
+    peers::Peers,
 };
 use marketplace::keys::MasterKey;
 use std::{sync::Arc, time::Duration};
@@ -142,24 +143,38 @@ pub async fn node(
     // A founding document of another network would only show as keys that do not fit it.
     layout.anchor()?;
     let document = layout.document()?;
-    let key = |what: &str| -> Result<Arc<dyn Signer>, Problem> { Ok(Arc::new(context.open(&validator_key(what)?)?)) };
-    let keys = ValidatorKeys { consensus: key("consensus")?, log: key("log")?, cosigner: key("cosigner")? };
+    let set = &document.document.founding.validators;
+    let ours = Ours::of(context, set)?;
+    let among = match set.validators.len() {
+        1 => None,
+        _ => Some(validator::listen(config.peers.as_ref()).await?),
+    };
+    let keys = ours.keys(context)?;
     let folder = layout.data_path(&config.node.data);
-    let settings = node::Config { folder, document, keys, confirm_time };
+    let settings = node::Config { folder, document, keys: keys.clone(), confirm_time };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,
-        Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring())),
+        Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &ours)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let task = tokio::spawn(serve_node(node, listener, stop));
+    let links = match (among, &config.peers) {
+        (Some(among), Some(peers)) => Some(validator::connect(&node.handle(), among, &ours, &keys, peers)?),
+        _ => None,
+    };
+    let task = tokio::spawn(serve_node(node, links, listener, stop));
     let reached = Service { listen: address, ..config.node.clone() };
     Ok(Running::new(context, "node", reached.url(), task))
 }
 
 /// Serves a node until `stop`, or until it stops by itself: a node that makes no blocks and answers all
 /// the same would be taken for one that works.
-async fn serve_node(node: Node, listener: TcpListener, stop: CancellationToken) -> Result<(), Problem> {
+async fn serve_node(
+    node: Node,
+    links: Option<Arc<Peers>>,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), Problem> {
     let handle = node.handle();
     let over = async move {
         tokio::select! {
@@ -181,6 +196,9 @@ async fn serve_node(node: Node, listener: TcpListener, stop: CancellationToken) 
     }
     // After the last answer: the block at work is finished.
     let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
+    if let Some(links) = links {
+        links.stop().await;
+    }
     ended.and(stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string())))
 }
 
@@ -191,9 +209,9 @@ fn node_stopped(reason: String) -> Problem {
     )
 }
 
-fn node_problem(error: &NodeError, keys: &Keyring) -> Problem {
+fn node_problem(error: &NodeError, keys: &Keyring, ours: &Ours) -> Problem {
     let help = match error {
-        NodeError::WrongKey(what) => match validator_key(what) {
+        NodeError::WrongKey(what) => match ours.key_name(what) {
             Ok(name) => format!("{} holds another key: put it back from a copy", keys.path(&name).display()),
             Err(_) => "put the validator's keys back from a copy".into(),
         },
@@ -203,11 +221,6 @@ fn node_problem(error: &NodeError, keys: &Keyring) -> Problem {
         _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
     };
     chain("the node does not start", error).help(help).exits(Exit::File)
-}
-
-/// The name of a key of the one validator.
-fn validator_key(what: &str) -> Result<KeyName, Problem> {
-    Ok(format!("validator-0.{what}").parse()?)
 }
 
 /// Starts the marketplace on the node that `client` speaks to.

@@ -37,5 +37,7 @@ mod refusals;
 mod reports;
 #[path = "command/running.rs"]
 mod running;
+#[path = "command/validators.rs"]
+mod validators;
 #[path = "command/wire.rs"]
 mod wire;

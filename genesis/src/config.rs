@@ -5,8 +5,10 @@
 //! with the word that may have been meant, because a setting that is silently ignored is a trap.
 
 mod contents;
+mod peers;
 
 pub use contents::{Bucket, Contents};
+pub use peers::Peers;
 
 use crate::{
     files::{self, Access, FileError},
@@ -25,6 +27,8 @@ pub const NODE_PORT: u16 = 7100;
 pub const MARKET_PORT: u16 = 7200;
 /// The explorer's port unless told otherwise.
 pub const EXPLORER_PORT: u16 = 7300;
+/// The port for other validators unless told otherwise.
+pub const PEERS_PORT: u16 = 7400;
 
 /// Where one service listens and keeps its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub struct Config {
     pub market: Service,
     /// The explorer.
     pub explorer: Service,
+    /// The links of a node to the other validators, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peers: Option<Peers>,
 }
 
 /// A configuration that cannot be used.
@@ -111,7 +118,7 @@ impl ConfigError {
     }
 }
 
-/// Ports of the three services.
+/// Ports of the three services, and of the node for other validators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// The node's.
@@ -120,15 +127,17 @@ pub struct Ports {
     pub market: u16,
     /// The explorer's.
     pub explorer: u16,
+    /// The node's for other validators.
+    pub peers: u16,
 }
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { node: NODE_PORT, market: MARKET_PORT, explorer: EXPLORER_PORT }
+        Self { node: NODE_PORT, market: MARKET_PORT, explorer: EXPLORER_PORT, peers: PEERS_PORT }
     }
 }
 
-const SERVICES: [&str; 3] = ["node", "market", "explorer"];
+const SECTIONS: [&str; 4] = ["node", "market", "explorer", "peers"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
 const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
 /// How keys are called by which people would write secrets into the configuration.
@@ -156,6 +165,7 @@ impl Config {
             node: Service::local(ports.node, "node"),
             market: Service::local(ports.market, "market"),
             explorer: Service::local(ports.explorer, "explorer"),
+            peers: None,
         }
     }
 
@@ -188,6 +198,14 @@ impl Config {
         if let Some((key, reason, remedy)) = self.market.objects.as_ref().and_then(|objects| objects.check().err()) {
             return wrong(format!("market.objects.{key}"), reason, remedy);
         }
+        if let Some((key, reason, remedy)) = self.peers.as_ref().and_then(|peers| peers.check().err()) {
+            return wrong(key, reason, remedy);
+        }
+        let peers = self.peers.as_ref().map(|peers| peers.listen).filter(|listen| listen.port() != 0);
+        if let Some((other, _)) = self.services().into_iter().find(|(_, service)| Some(service.listen) == peers) {
+            let reason = format!("is the address of `{other}` too");
+            return wrong("peers.listen".into(), &reason, "give other validators a port of their own");
+        }
         for (at, (name, service)) in self.services().into_iter().enumerate() {
             let before = &self.services()[..at];
             if let Some((other, _)) = before.iter().find(|(_, o)| o.listen == service.listen && o.listen.port() != 0) {
@@ -216,10 +234,14 @@ impl Config {
         };
         let table: toml::Table = toml::from_str(text).map_err(syntax)?;
         for (service, value) in &table {
-            if !SERVICES.contains(&service.as_str()) {
-                return Err(unknown(service, "", &SERVICES));
+            if !SECTIONS.contains(&service.as_str()) {
+                return Err(unknown(service, "", &SECTIONS));
             }
-            let known: &[&str] = if service == "market" { &MARKET_KEYS } else { &KEYS };
+            let known: &[&str] = match service.as_str() {
+                "market" => &MARKET_KEYS,
+                "peers" => &peers::KEYS,
+                _ => &KEYS,
+            };
             for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
                 if !known.contains(&key.as_str()) {
                     return Err(unknown(key, service, known));
@@ -271,7 +293,9 @@ impl Config {
              # Keys of each: listen, data, tls_cert, tls_key, behind_proxy. An address other than\n\
              # loopback needs tls_cert and tls_key, or behind_proxy = true. The marketplace keeps contents\n\
              # in its data, or where [market.objects] says: kind = \"local\" with folder, or kind = \"s3\" with\n\
-             # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\n{values}"
+             # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\
+             # A validator among several has [peers]: listen, and the addresses of the others by their\n\
+             # names. Those links prove keys of the ledger and need no certificate.\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }
@@ -352,6 +376,27 @@ mod tests {
         let elsewhere = text().replacen("[market]", "[node.objects]\nkind = \"local\"\nfolder = \"x\"\n\n[market]", 1);
         let error = Config::parse(Path::new("x"), &elsewhere).unwrap_err();
         assert!(error.to_string().contains("node.objects"), "{error}");
+    }
+
+    #[test]
+    fn other_validators_are_reached_by_name() {
+        let others = [("validator-1".to_owned(), 7401)].into_iter();
+        let config = Config { peers: Some(Peers::local(7400, others)), ..Config::local(Ports::default()) };
+        let whole = toml::to_string(&config).unwrap();
+        assert_eq!(Config::parse(Path::new("x"), &whole).unwrap(), config);
+        for address in ["v.example:7400", "192.0.2.7:1", "[2001:db8::7]:65535"] {
+            Config::parse(Path::new("x"), &whole.replace("127.0.0.1:7401", address)).unwrap();
+        }
+        let check = |from: &str, to: &str, key: &str, remedy: &str| {
+            let error = Config::parse(Path::new("lonja.toml"), &whole.replacen(from, to, 1)).unwrap_err();
+            let said = format!("{error} -- {}", error.remedy());
+            assert!(said.contains("lonja.toml") && said.contains(key) && said.contains(remedy), "{said}");
+        };
+        for address in ["v.example", "v.example:0", "v.example:70000", ":7400", "a b:1", "::1:7400", "http://v:7400"] {
+            check("127.0.0.1:7401", address, "peers.addresses.validator-1", "host and port");
+        }
+        check("127.0.0.1:7400", "127.0.0.1:7200", "peers.listen", "a port of their own");
+        check("addresses", "adresses", "peers.adresses", "`peers.addresses`");
     }
 
     #[test]

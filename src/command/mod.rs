@@ -52,7 +52,7 @@ pub async fn run(cli: Cli) -> Result<(), Problem> {
 pub async fn run_in(context: &Context, command: Command) -> Result<(), Problem> {
     match command {
         Command::Up(command) => command.run(context).await,
-        Command::Network(command) => command.run(context),
+        Command::Network(command) => command.run(context).await,
         Command::Node(command) => command.run(context).await,
         Command::Market(command) => command.run(context).await,
         Command::Explorer(command) => command.run(context).await,

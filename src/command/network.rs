@@ -1,22 +1,28 @@
-//! `lonja network`: lay out a new network, or show what a directory holds.
+//! `lonja network`: lay out a new network, show what a directory holds, or run a trial of several
+//! validators.
+
+mod up;
 
 use crate::{context::Context, output, problem::Problem};
 use clap::{Args, Subcommand};
 use contracts::party::Country;
 use genesis::{
     SignedDocument,
-    config::{EXPLORER_PORT, MARKET_PORT, NODE_PORT, Ports},
+    config::{EXPLORER_PORT, MARKET_PORT, NODE_PORT, PEERS_PORT, Ports},
     layout::Spec,
 };
 use serde::Serialize;
 
-/// Create or inspect a network.
+/// Create, inspect or try a network.
 #[derive(Subcommand)]
 pub enum Network {
     /// Lay out a new network: founding document, trust anchor, keys, configuration
     Create(Create),
     /// Verify the founding document of a directory and show it
     Inspect,
+    /// Run a network of several validators on this machine, each in a process of its own, with
+    /// marketplace and explorer
+    Up,
 }
 
 /// Ports of the services.
@@ -34,6 +40,17 @@ pub struct PortArgs {
     pub explorer_port: Option<u16>,
 }
 
+/// Where a new network's nodes reach each other.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Several {
+    /// How many validators order and sign. Two thirds of them and one must be up
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    validators: usize,
+    /// The first of the ports on which they reach each other; those of the nodes follow --node-port
+    #[arg(long, value_name = "N", default_value_t = PEERS_PORT)]
+    peers_port: u16,
+}
+
 impl PortArgs {
     /// With the usual ones where none is given.
     pub fn or_usual(self) -> Ports {
@@ -41,6 +58,7 @@ impl PortArgs {
             node: self.node_port.unwrap_or(NODE_PORT),
             market: self.market_port.unwrap_or(MARKET_PORT),
             explorer: self.explorer_port.unwrap_or(EXPLORER_PORT),
+            peers: PEERS_PORT,
         }
     }
 }
@@ -58,15 +76,18 @@ pub struct Create {
     #[arg(long)]
     keep_passphrase: bool,
     #[command(flatten)]
+    several: Several,
+    #[command(flatten)]
     ports: PortArgs,
 }
 
 impl Network {
     /// Runs it.
-    pub fn run(self, context: &Context) -> Result<(), Problem> {
+    pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let document = match self {
             Self::Create(create) => create.run(context)?,
             Self::Inspect => context.layout().document()?,
+            Self::Up => return up::run(context).await,
         };
         show(context, &document)
     }
@@ -75,8 +96,17 @@ impl Network {
 impl Create {
     fn run(self, context: &Context) -> Result<SignedDocument, Problem> {
         let passphrase = if self.keep_passphrase { random_passphrase()? } else { context.new_passphrase()? };
-        let spec = spec(&self.name, self.country, self.ports.or_usual());
-        Ok(context.layout().create(&spec, &passphrase, self.keep_passphrase)?)
+        let Several { validators, peers_port } = self.several;
+        let ports = Ports { peers: peers_port, ..self.ports.or_usual() };
+        let spec = Spec { validators, ..spec(&self.name, self.country, ports) };
+        let signed = context.layout().create(&spec, &passphrase, self.keep_passphrase)?;
+        if validators > 1 {
+            eprintln!(
+                "One hand made all keys, on one machine: this is a trial. Validators that need not trust each other \
+                 each make their own."
+            );
+        }
+        Ok(signed)
     }
 }
 

@@ -24,6 +24,11 @@ pub struct Up {
 }
 
 impl Up {
+    /// On a network that is there, without a demonstration.
+    pub fn new(ports: PortArgs) -> Self {
+        Self { demo: false, ports }
+    }
+
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         self.found(context)?;

@@ -30,6 +30,26 @@ fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
+/// Arguments with ports of their own for `validators` of a trial.
+pub fn four_times(validators: usize) -> Vec<String> {
+    let first = usize::from(free_ports(4 * validators));
+    let flags = ["--node-port", "--market-port", "--explorer-port", "--peers-port"];
+    let port = |(number, flag): (usize, &str)| [flag.to_owned(), (first + number * validators).to_string()];
+    flags.into_iter().enumerate().flat_map(port).collect()
+}
+
+/// The first of `count` ports in a row that were free a moment ago.
+fn free_ports(count: usize) -> u16 {
+    let free = |first: u16| (0..count as u16).all(|above| TcpListener::bind(("127.0.0.1", first + above)).is_ok());
+    loop {
+        // Below the ports that the system hands out by itself, so that nobody takes one in between.
+        let first = 10_000 + free_port() % 20_000;
+        if free(first) {
+            return first;
+        }
+    }
+}
+
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lonja"));
     for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_LOG"] {
@@ -61,6 +81,16 @@ impl Net {
             "--explorer-port",
             explorer,
         ]);
+        net
+    }
+
+    /// A trial of `validators`, with a passphrase beside the keys of each.
+    pub fn among(validators: usize) -> Self {
+        let net = Self::new();
+        let (count, ports) = (validators.to_string(), four_times(validators));
+        let mut create = vec!["network", "create", "--keep-passphrase", "--validators", &count];
+        create.extend(ports.iter().map(String::as_str));
+        net.ok(&create);
         net
     }
 

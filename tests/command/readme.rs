@@ -13,7 +13,8 @@ fn walk_through() -> Vec<Vec<String>> {
     lines.map(words).collect()
 }
 
-fn words(line: &str) -> Vec<String> {
+/// The words of a command line; those between quotes are one.
+pub fn words(line: &str) -> Vec<String> {
     let quoted = line.split('"').enumerate();
     quoted
         .flat_map(|(at, part)| match at % 2 {

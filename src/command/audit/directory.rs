@@ -7,7 +7,7 @@ use crate::{
     progress,
 };
 use contracts::id::Digest;
-use genesis::{Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
+use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
 use ledger::audit::{self, Findings, Replayed, Report};
 use marketplace::{audit::Contents, keys::MasterKey};
 use serde::Serialize;
@@ -64,6 +64,7 @@ pub async fn audit(
     let (ring, keys_path) = (layout.keyring(), layout.keys_path());
     let (keys, keys_digest) = key_files(&ring, &keys_path, &mut findings);
     let master = match context.passphrase_at_hand() {
+        Ok(_) if runs_no_marketplace(&ring, &places.market) => None,
         Ok(passphrase) => passphrase.and_then(|passphrase| master(&ring, &passphrase, &mut findings)),
         Err(problem) => {
             findings.find("passphrase", problem.to_string());
@@ -170,9 +171,19 @@ fn key_files(ring: &Keyring, folder: &Path, findings: &mut Findings) -> (u64, Di
     (whole, Digest::of(&[b"lonja/key-files/v0\0", shown.concat().as_bytes()]))
 }
 
+fn vault_key() -> KeyName {
+    "market.vault".parse().expect("a fixed name is a key's name")
+}
+
+/// Is this a directory of a node alone, which has neither what a marketplace keeps nor its key?
+fn runs_no_marketplace(ring: &Keyring, folder: &Path) -> bool {
+    let empty = std::fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    empty && !ring.path(&vault_key()).exists()
+}
+
 /// The key that opens what the marketplace keeps sealed.
 fn master(ring: &Keyring, passphrase: &Passphrase, findings: &mut Findings) -> Option<MasterKey> {
-    let name = "market.vault".parse().expect("a fixed name is a key's name");
+    let name = vault_key();
     match ring.open(&name, passphrase) {
         Ok(key) => Some(MasterKey::new(*key.derive("marketplace"))),
         Err(error) => {
