@@ -123,7 +123,7 @@ pub fn connect(
         peers: others.collect::<Result<_, Problem>>()?,
         times: peers::Times::default(),
     };
-    let links = Peers::start(listener, config, Arc::new(handle.clone()))
+    let links = Peers::start(listener, config, handle.inbox())
         .map_err(|error| Problem::new("the links to other validators do not start").because(error.to_string()))?;
     let links = Arc::new(links);
     handle.connect(links.clone());

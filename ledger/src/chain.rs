@@ -12,6 +12,7 @@ use crate::{
     store::{Commit, HistoryPointer, Place, Store, StoreError, StoredResult, Tip},
     time,
     tree::{self, MemoryNodes, TreeError},
+    verified::Verified,
 };
 use contracts::{
     execute::{self, Context, ExecuteError, Executed, Inadmissible, Selected},
@@ -26,6 +27,7 @@ use contracts::{
     validators::ValidatorSet,
 };
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// The chain of one network, on one store.
 pub struct Chain {
@@ -35,6 +37,7 @@ pub struct Chain {
     /// The newest version whose stale nodes were deleted. Without it each block would walk over the
     /// marks of all deletions before it, which RocksDB keeps until it compacts.
     pruned: u64,
+    verified: Arc<Verified>,
 }
 
 /// A block that was executed and can be committed as soon as it is ordered.
@@ -167,7 +170,7 @@ impl Chain {
         };
         check_tip(&store, &tip)?;
         let replay = read_replay(&store, tip.height)?;
-        Ok(Self { store, tip, replay, pruned: 0 })
+        Ok(Self { store, tip, replay, pruned: 0, verified: Arc::default() })
     }
 
     /// Where the chain stands.
@@ -222,7 +225,8 @@ impl Chain {
             return Err(BlockError::Time { found: said.time_ms, parent: self.tip.time_ms });
         }
         let decode = |(index, bytes): (usize, &Vec<u8>)| {
-            let checked = Transaction::decode(bytes).and_then(|transaction| transaction.check(&self.tip.network));
+            let checked =
+                Transaction::decode(bytes).and_then(|transaction| self.verified.check(transaction, &self.tip.network));
             checked.map_err(|source| BlockError::Transaction { index, source })
         };
         // Mostly signatures, each on its own: the order of work does not show in the result.
@@ -287,6 +291,11 @@ impl Chain {
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;
         Ok(Committed { header, results, hashes, log_before, log: self.tip.log.clone(), keys })
+    }
+
+    /// Signatures that were verified a short while ago, for whoever verifies some before they are in a block.
+    pub fn verified(&self) -> &Arc<Verified> {
+        &self.verified
     }
 
     /// Is `id` in one of the last blocks?

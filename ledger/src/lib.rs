@@ -18,6 +18,7 @@ pub mod replay;
 pub mod submission;
 pub mod time;
 pub mod tree;
+pub mod verified;
 
 pub mod highwater;
 pub mod ordering;

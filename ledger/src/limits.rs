@@ -72,6 +72,9 @@ pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
 pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
+/// After so many heights it is forgotten who let turns pass; who starts reads no more blocks than that for
+/// it, in some tens of milliseconds.
+pub const TURNS_EPOCH_HEIGHTS: u64 = 4_096;
 /// Heights above the one at work whose messages are kept until it comes; who is further behind is
 /// given blocks.
 pub const ORDERING_AHEAD_HEIGHTS_MAX: usize = 4;
@@ -91,6 +94,8 @@ pub const EXECUTED_BLOCKS_MAX: usize = 4;
 pub const CLOCK_AHEAD_MS_MAX: u64 = 2_000;
 /// Bytes of one frame between validators: a block, and what says which.
 pub const PEER_FRAME_BYTES_MAX: usize = contracts::limits::BLOCK_BYTES_MAX + 256 * 1024;
+/// Transactions whose verified signature is remembered: several of the largest blocks. 32 bytes each.
+pub const VERIFIED_MAX: usize = 64 * 1024;
 /// Frames that wait to be sent to one validator: what is written while it is slow for a moment.
 pub const PEER_QUEUE_FRAMES_MAX: usize = 4_096;
 /// Bytes of the same: a few blocks, and submissions.

@@ -146,6 +146,11 @@ impl Mempool {
         out
     }
 
+    /// Does it wait here?
+    pub fn holds(&self, id: &TransactionId) -> bool {
+        self.ids.contains(id)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.ids.len()

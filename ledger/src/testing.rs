@@ -53,6 +53,43 @@ pub fn document() -> SignedDocument {
     document_of(ValidatorSet { validators: vec![validator] }, &[&TestSigner::of(1)])
 }
 
+/// The keys of the one validator of the test network.
+pub fn solo_keys() -> ValidatorKeys {
+    let signer = |seed| Arc::new(TestSigner::of(seed)) as Arc<dyn Signer>;
+    ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) }
+}
+
+/// Consensus key of validator `number` of a test network of several.
+pub fn consensus_signer(number: u16) -> TestSigner {
+    TestSigner::of(500 + 3 * number)
+}
+
+/// All keys of validator `number` of a test network of several.
+pub fn validator_keys(number: u16) -> ValidatorKeys {
+    let signer = |key: u16| Arc::new(TestSigner::of(500 + 3 * number + key)) as Arc<dyn Signer>;
+    ValidatorKeys { consensus: signer(0), log: signer(1), cosigner: signer(2) }
+}
+
+/// The validators of a test network of several.
+pub fn validators(count: u16) -> ValidatorSet {
+    let validator = |number: u16| {
+        let keys = validator_keys(number);
+        let (consensus, log, cosigner) = (keys.consensus.public(), keys.log.public(), keys.cosigner.public());
+        Validator { name: format!("validator-{number}"), consensus, log, cosigner }
+    };
+    ValidatorSet { validators: (0..count).map(validator).collect() }
+}
+
+/// The founding document of a test network of several validators.
+///
+/// # Panics
+/// When a network cannot have so many.
+pub fn document_among(count: u16) -> SignedDocument {
+    let signers: Vec<TestSigner> = (0..count).map(consensus_signer).collect();
+    let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
+    document_of(validators(count), &signers)
+}
+
 /// The same with other validators, signed by their consensus keys.
 ///
 /// # Panics
@@ -116,13 +153,7 @@ pub fn custodian() -> Identity {
 /// # Errors
 /// [`crate::node::NodeError`].
 pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
-    let signer = |seed| Arc::new(TestSigner::of(seed)) as Arc<dyn Signer>;
-    Node::start(Config {
-        folder: folder.to_path_buf(),
-        document: document(),
-        keys: ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) },
-        confirm_time: false,
-    })
+    Node::start(Config { folder: folder.to_path_buf(), document: document(), keys: solo_keys(), confirm_time: false })
 }
 
 /// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.

@@ -203,7 +203,7 @@ impl Handle {
         submission.check_side()?;
         let many = self.shared.set.validators.len() > 1;
         let forward = many.then(|| Frame::Submission(Box::new(submission.clone())));
-        let checked = submission.transaction.check(&self.shared.network)?;
+        let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
         let id = checked.id();
         let reader = self.shared.store.reader();
         if reader.place(&id)?.is_some() {
@@ -239,10 +239,12 @@ impl Handle {
     pub(super) fn take_forwarded(&self, submission: Submission) {
         let reader = self.shared.store.reader();
         let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
-            let checked = submission.transaction.check(&self.shared.network)?;
-            if reader.place(&checked.id())?.is_some() {
+            // It may have come from several.
+            let id = submission.transaction.id();
+            if self.shared.queue.lock().mempool.holds(&id) || reader.place(&id)?.is_some() {
                 return Ok(());
             }
+            let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
             self.check_admissible(&reader, &checked)?;
             if let Some(side) = &submission.side {
                 self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
@@ -261,7 +263,13 @@ impl Handle {
     }
 
     /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
+    /// Blocks for a signature's verification where that spares the node's thread one.
     pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
+        if let Some(submission) = Frame::bare_submission(&frame) {
+            self.take_forwarded(submission);
+            self.shared.wake.notify_one();
+            return true;
+        }
         let taken = self.shared.queue.lock().inbox.put(from, frame);
         self.shared.wake.notify_one();
         taken

@@ -1,12 +1,23 @@
 //! A node's two ends of its links to other validators.
 
-use super::{Handle, member::Links};
+use super::{Handle, Shared, member::Links};
 use crate::peers::{Inbox, PeerStatus, Peers};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-impl Inbox for Handle {
+/// Where frames of other validators come in, for as long as the node is there: the links belong to it, so
+/// they must not keep it.
+struct Door(Weak<Shared>);
+
+impl Inbox for Door {
     fn receive(&self, from: u16, frame: Vec<u8>) -> bool {
-        self.deliver(from, frame)
+        self.0.upgrade().is_some_and(|shared| Handle::new(shared).deliver(from, frame))
+    }
+}
+
+impl Handle {
+    /// Where its links put what arrives.
+    pub fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(Door(Arc::downgrade(&self.shared)))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     ordering::solo::Solo,
     sides::{Sides, SidesError},
     store::{Reader, Store, Tip},
+    verified::Verified,
 };
 use contracts::{
     id::{Height, NetworkId, TransactionId},
@@ -86,6 +87,7 @@ pub(crate) struct Shared {
     pub links: OnceLock<Arc<dyn Links>>,
     pub store: Store,
     pub sides: Sides,
+    pub verified: Arc<Verified>,
     /// Owned by whoever holds the lock; `wake` tells the node's thread that something waits.
     pub queue: Mutex<Queue>,
     pub wake: Condvar,
@@ -149,6 +151,7 @@ impl Node {
             links: OnceLock::new(),
             store: chain.store().clone(),
             sides,
+            verified: chain.verified().clone(),
             queue: Mutex::default(),
             wake: Condvar::new(),
             tip,

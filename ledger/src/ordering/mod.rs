@@ -14,11 +14,13 @@
 //! - After a restart it begins the height above its newest block with the records of that height.
 
 mod certificate;
+mod turns;
 
 pub mod bft;
 pub mod solo;
 
 pub use certificate::{Certificate, CertificateError};
+pub use turns::{Turn, Turns};
 
 use contracts::{
     id::{Digest, Height},
@@ -31,12 +33,20 @@ use std::time::Duration;
 pub trait Ordering: Send {
     /// Starts work on `height`, which `set` decides. What was going on at another height ends.
     ///
+    /// `turns` are the validators in the order in which they propose, round after round ([`Turns::order`]).
+    ///
     /// `records` are the bytes of [`Output::Record`] that this validator kept for exactly this height
     /// before it stopped, in order; none where it begins anew.
     ///
     /// # Errors
     /// [`OrderingError`]; whoever owns the chain stops then.
-    fn begin(&mut self, height: Height, set: &ValidatorSet, records: &[Vec<u8>]) -> Result<Vec<Output>, OrderingError>;
+    fn begin(
+        &mut self,
+        height: Height,
+        set: &ValidatorSet,
+        turns: &[Turn],
+        records: &[Vec<u8>],
+    ) -> Result<Vec<Output>, OrderingError>;
 
     /// Tells it what happened.
     ///

@@ -1,6 +1,6 @@
 //! Solo ordering: one validator, no sockets, what it proposes is final.
 
-use super::{Certificate, Input, Ordering, OrderingError, Output};
+use super::{Certificate, Input, Ordering, OrderingError, Output, Turn};
 use contracts::{
     id::{Digest, Height, NetworkId},
     key::{Domain, Signer},
@@ -37,7 +37,13 @@ impl Solo {
 }
 
 impl Ordering for Solo {
-    fn begin(&mut self, height: Height, set: &ValidatorSet, _: &[Vec<u8>]) -> Result<Vec<Output>, OrderingError> {
+    fn begin(
+        &mut self,
+        height: Height,
+        set: &ValidatorSet,
+        _: &[Turn],
+        _: &[Vec<u8>],
+    ) -> Result<Vec<Output>, OrderingError> {
         let key = self.signer.public();
         match set.validators.as_slice() {
             [only] if only.consensus == key => {}

@@ -5,7 +5,10 @@ use super::{
     solo::Solo,
     *,
 };
-use crate::sim::{Plan, World, validators};
+use crate::{
+    sim::{Plan, World},
+    testing::validators,
+};
 use contracts::{
     id::NetworkId,
     key::{Signer, TestSigner},
@@ -50,6 +53,13 @@ fn validator(count: u16) -> Box<dyn Ordering> {
     }
 }
 
+/// Whose turn it is at `height`, where every block before was made in the first round.
+fn turns(count: u16, height: Height) -> Vec<Turn> {
+    let mut turns = Turns::new(usize::from(count), height - 1);
+    Turns::heights(height - 1).for_each(|_| turns.committed(0));
+    turns.order()
+}
+
 #[test]
 fn a_stranger_does_not_order() {
     for count in NETWORKS {
@@ -57,7 +67,7 @@ fn a_stranger_does_not_order() {
             1 => Box::new(Solo::new(NETWORK, Arc::new(TestSigner::of(7)))),
             _ => Box::new(Bft::new(NETWORK, Arc::new(TestSigner::of(7)), Patience::default())),
         };
-        let error = stranger.begin(1, &validators(count), &[]).unwrap_err();
+        let error = stranger.begin(1, &validators(count), &turns(count, 1), &[]).unwrap_err();
         assert!(matches!(error, OrderingError::NotAValidator(_, 1)), "{count}: {error}");
     }
 }
@@ -67,7 +77,7 @@ fn what_is_no_message_is_blamed_on_its_sender_and_changes_nothing() {
     for count in NETWORKS {
         let mut ordering = validator(count);
         let height = 4;
-        let begun = ordering.begin(height, &validators(count), &[]).unwrap();
+        let begun = ordering.begin(height, &validators(count), &turns(count, height), &[]).unwrap();
         assert!(begun.contains(&Output::Propose { round: 0 }), "it is the turn of validator 0: {begun:?}");
         for bytes in [vec![], vec![9], vec![0; 100], vec![1; 9_000]] {
             let error = ordering.handle(Input::Received(bytes)).unwrap_err();
@@ -81,7 +91,7 @@ fn what_is_no_message_is_blamed_on_its_sender_and_changes_nothing() {
 
 /// The messages that validator 0 of four sends when it proposes block `block` at height 4.
 fn proposing(ordering: &mut dyn Ordering, records: &[Vec<u8>], block: Digest) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let mut outputs = ordering.begin(4, &validators(4), records).unwrap();
+    let mut outputs = ordering.begin(4, &validators(4), &turns(4, 4), records).unwrap();
     if outputs.contains(&Output::Propose { round: 0 }) {
         outputs.extend(ordering.handle(Input::Proposed { round: 0, block }).unwrap());
     }
@@ -114,7 +124,7 @@ fn records_keep_a_validator_from_saying_something_else() {
     }
     let mut damaged = records.clone();
     damaged[1].truncate(20);
-    let error = validator(4).begin(4, &validators(4), &damaged).unwrap_err();
+    let error = validator(4).begin(4, &validators(4), &turns(4, 4), &damaged).unwrap_err();
     assert!(matches!(error, OrderingError::Record { height: 4, number: 1, .. }), "{error}");
 }
 
@@ -143,7 +153,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), tags in (0u8..3, 0u8..4)) {
         let mut ordering = validator(4);
-        ordering.begin(1, &validators(4), &[]).unwrap();
+        ordering.begin(1, &validators(4), &turns(4, 1), &[]).unwrap();
         let tagged = [&[tags.0, tags.1], bytes.as_slice()].concat();
         for bytes in [bytes, tagged] {
             if let Err(error) = ordering.handle(Input::Received(bytes)) {
@@ -156,7 +166,7 @@ proptest! {
     #[test]
     fn no_changed_bit_makes_it_panic(kind in 0u8..3, at in any::<prop::sample::Index>(), bit in 0u8..8) {
         let mut ordering = validator(4);
-        ordering.begin(1, &validators(4), &[]).unwrap();
+        ordering.begin(1, &validators(4), &turns(4, 1), &[]).unwrap();
         let signer = TestSigner::of(503);
         let said = forge::Said { who: signer.public(), kind, height: 1, round: 0 };
         let mut bytes = forge::message(&NETWORK, &signer, &said, Some(Digest([1; 32])));

@@ -5,7 +5,7 @@ use crate::{
     block::Block,
     chain::{BlockError, Chain, Committed, Prepared},
     limits::{CLOCK_AHEAD_MS_MAX, EXECUTED_BLOCKS_MAX},
-    ordering::Certificate,
+    ordering::{Certificate, Turn, Turns},
 };
 use contracts::{
     execute::Inadmissible,
@@ -36,6 +36,7 @@ pub struct Chained {
     /// Newest last. One that is pushed out is executed again if it is decided.
     executed: VecDeque<Prepared>,
     committed: VecDeque<Committed>,
+    turns: Turns,
 }
 
 /// Why a block could not be made or committed.
@@ -54,8 +55,12 @@ pub enum ChainedError {
 
 impl Chained {
     /// A replica's ledger. `clock` tells the time, in milliseconds since 1970.
-    pub fn new(chain: Chain, clock: Box<dyn Fn() -> TimeMs + Send>) -> Self {
-        Self { chain, clock, executed: VecDeque::new(), committed: VecDeque::new() }
+    ///
+    /// # Errors
+    /// [`ChainedError`].
+    pub fn new(chain: Chain, clock: Box<dyn Fn() -> TimeMs + Send>) -> Result<Self, ChainedError> {
+        let turns = turns(&chain)?;
+        Ok(Self { chain, clock, executed: VecDeque::new(), committed: VecDeque::new(), turns })
     }
 
     /// The chain.
@@ -107,6 +112,19 @@ impl Chained {
     }
 }
 
+/// Whose turn it is, by the newest blocks.
+fn turns(chain: &Chain) -> Result<Turns, ChainedError> {
+    let (newest, reader) = (chain.tip().height, chain.store().reader());
+    let set: Option<ValidatorSet> = reader.value(&ValidatorSet::key()).map_err(BlockError::from)?;
+    let mut turns = Turns::new(set.ok_or(ChainedError::NoSet)?.validators.len(), newest);
+    for height in Turns::heights(newest) {
+        let header = reader.header(height).map_err(BlockError::from)?;
+        let header = header.ok_or(BlockError::Header("one of the newest is missing in the store"))?;
+        turns.committed(header.entry.round);
+    }
+    Ok(turns)
+}
+
 impl Ledger for Chained {
     type Block = Block;
 
@@ -119,9 +137,16 @@ impl Ledger for Chained {
         Ok(set.ok_or(ChainedError::NoSet)?)
     }
 
+    fn turns(&self) -> Vec<Turn> {
+        self.turns.order()
+    }
+
     /// A block that makes execution panic is not valid: validators vote against it, and whoever proposed
     /// it looks for the transaction that did it.
-    fn judge(&mut self, block: &Block) -> Result<bool, Failure> {
+    fn judge(&mut self, block: &Block, round: u32) -> Result<bool, Failure> {
+        if block.header.entry.round > round {
+            return Ok(false);
+        }
         if self.executed.iter().any(|prepared| prepared.header == block.header) {
             return Ok(true);
         }
@@ -148,6 +173,7 @@ impl Ledger for Chained {
         };
         self.executed.clear();
         self.committed.push_back(self.chain.commit(prepared, certificate.clone())?);
+        self.turns.committed(block.header.entry.round);
         Ok(())
     }
 

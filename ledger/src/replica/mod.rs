@@ -225,7 +225,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 self.tell(Input::Received(bytes), acts)
             }
             Packet::Status(theirs) => self.help(from, theirs, acts),
-            Packet::Decided(block, certificate) => self.catch_up(block, certificate, acts),
+            Packet::Decided(block, certificate) => self.catch_up(from, block, certificate, acts),
             Packet::Proposed { round, proposer, block } if block.height() == next => {
                 self.wake(acts)?;
                 let judged = self.judge(round, proposer, &block)?;
@@ -251,9 +251,10 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         Ok(())
     }
 
-    /// Commits the next block if its certificate says so.
+    /// Commits the next block if its certificate says so, and asks for more when the helper has run out.
     fn catch_up(
         &mut self,
+        from: u16,
         block: L::Block,
         certificate: Certificate,
         acts: &mut Vec<Act<L::Block>>,
@@ -264,12 +265,16 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             return Ok(());
         }
         let outputs = self.commit(block, certificate, acts)?;
+        // Answers end at such a height, but for the first.
+        if next.is_multiple_of(REPLICA_HELP_BLOCKS) {
+            acts.push(Act::Answer(from, Packet::Status(next)));
+        }
         self.carry_out(outputs, acts)
     }
 
     /// What ordering is to be told of a block for the height at work, once it is kept.
     fn judge(&mut self, round: u32, proposer: u16, block: &L::Block) -> Result<Option<Input>, ReplicaError> {
-        let (id, valid) = (block.id(), self.ledger.judge(block)?);
+        let (id, valid) = (block.id(), self.ledger.judge(block, round)?);
         if valid && !self.keep(block)? {
             return Ok(None);
         }
@@ -294,7 +299,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.resting = false;
         let height = self.ledger.height() + 1;
         self.memory.begin(height)?;
-        Ok(self.ordering.begin(height, &self.ledger.set()?, records)?)
+        Ok(self.ordering.begin(height, &self.ledger.set()?, &self.ledger.turns(), records)?)
     }
 
     /// Commits a block that was decided. Returns what ordering wants at the next height.

@@ -1,7 +1,7 @@
 //! What a replica stands on: a ledger, and a memory of the height at work.
 
 use crate::{
-    ordering::Certificate,
+    ordering::{Certificate, Turn},
     voting::{Voting, VotingError},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -36,11 +36,15 @@ pub trait Ledger {
     /// [`Failure`].
     fn set(&self) -> Result<ValidatorSet, Failure>;
 
-    /// Would `block`, which is for the next height, be committed as it stands?
+    /// In which order validators propose at the next height ([`crate::ordering::Turns`]).
+    fn turns(&self) -> Vec<Turn>;
+
+    /// Would `block`, which is for the next height and was sent for `round`, be committed as it stands? One
+    /// that says that it was made in a later round blames validators who had no turn yet.
     ///
     /// # Errors
     /// [`Failure`], never because of the block.
-    fn judge(&mut self, block: &Self::Block) -> Result<bool, Failure>;
+    fn judge(&mut self, block: &Self::Block, round: u32) -> Result<bool, Failure>;
 
     /// Commits a block that was decided. Durable when this returns.
     ///

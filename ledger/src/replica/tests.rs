@@ -11,7 +11,7 @@ use crate::{
     ordering::bft::{Bft, Patience},
     receipt::{Seal, Vote},
     sides::Sides,
-    sim::{self, Chance},
+    sim::Chance,
     store::Store,
     testing,
     voting::Voting,
@@ -49,8 +49,7 @@ fn signer(number: u16, key: u16) -> TestSigner {
 
 impl Four {
     fn new() -> Self {
-        let document =
-            testing::document_of(sim::validators(COUNT), &[&signer(0, 0), &signer(1, 0), &signer(2, 0), &signer(3, 0)]);
+        let document = testing::document_among(COUNT);
         let folder = tempfile::tempdir().unwrap();
         let (packets, timers, resting, waiting) = (VecDeque::new(), VecDeque::new(), VecDeque::new(), Vec::new());
         let mut four = Self { document, folder, replicas: Vec::new(), packets, timers, resting, waiting };
@@ -71,7 +70,7 @@ impl Four {
         let path = self.path(number);
         let (network, founding) = (self.document.network, &self.document.document.founding);
         let chain = Chain::open(Store::open(&path.join("db")).unwrap(), network, founding).unwrap();
-        let chained = Chained::new(chain, Box::new(|| NOW));
+        let chained = Chained::new(chain, Box::new(|| NOW)).unwrap();
         let voting = Voting::open(&path.join("voting"), network).unwrap();
         let ordering = Bft::new(network, Arc::new(signer(number, 0)), Patience::default());
         let mut replica = Replica::new(number, network, Box::new(ordering), chained, voting);
@@ -137,9 +136,13 @@ impl Four {
 
     /// Lets everything happen until `who` are at `height`.
     fn until(&mut self, height: Height, who: &[u16]) {
-        for _ in 0..100_000 {
+        for step in 0..100_000 {
             if who.iter().all(|number| self.height(*number) >= height) {
                 return;
+            }
+            // As a node does twice a second.
+            if step % 500 == 0 {
+                (0..COUNT).for_each(|number| self.status(number));
             }
             self.step();
         }
@@ -150,7 +153,7 @@ impl Four {
     fn audit(mut self) -> Vec<audit::Report> {
         self.replicas.iter_mut().for_each(|replica| drop(replica.take()));
         let network = self.document.network;
-        let set = sim::validators(COUNT);
+        let set = testing::validators(COUNT);
         let report = |number: u16| {
             let path = self.path(number);
             let store = Store::open(&path.join("db")).unwrap();

@@ -17,7 +17,7 @@ mod world;
 
 pub use chance::Chance;
 pub use plan::{Plan, Report};
-pub use world::{World, validators};
+pub use world::World;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use crate::{
-    ordering::Certificate,
+    ordering::{Certificate, Turn, Turns},
     replica::{Failure, Ledger, Memory, Orderable},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -122,9 +122,17 @@ impl Ledger for Toy {
         Ok(self.set.clone())
     }
 
-    fn judge(&mut self, block: &Block) -> Result<bool, Failure> {
+    fn turns(&self) -> Vec<Turn> {
+        let newest = self.height();
+        let mut turns = Turns::new(self.set.validators.len(), newest);
+        Turns::heights(newest).for_each(|height| turns.committed(self.chain[height as usize - 1].0.round));
+        turns.order()
+    }
+
+    fn judge(&mut self, block: &Block, round: u32) -> Result<bool, Failure> {
         let ascending = block.content.windows(2).all(|pair| pair[0] < pair[1]);
-        let fits = block.parent == self.tip() && ascending && block.content.len() <= CONTENT_MAX;
+        let fits =
+            block.parent == self.tip() && block.round <= round && ascending && block.content.len() <= CONTENT_MAX;
         Ok(fits && !block.content.iter().any(|number| self.known.contains(number)))
     }
 

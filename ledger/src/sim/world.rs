@@ -13,11 +13,12 @@ use crate::{
         solo::Solo,
     },
     replica::{self, Ledger, Orderable, Replica, ReplicaError},
+    testing::{self, consensus_signer as signer},
 };
 use contracts::{
     id::{Digest, Height, NetworkId},
-    key::{Signer, TestSigner},
-    validators::{Validator, ValidatorSet},
+    key::Signer,
+    validators::ValidatorSet,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -89,26 +90,10 @@ pub struct World {
     report: Report,
 }
 
-fn signer(number: u16) -> TestSigner {
-    TestSigner::of(500 + 3 * number)
-}
-
-/// The validator set of a simulated network.
-pub fn validators(count: u16) -> ValidatorSet {
-    let key = |seed| TestSigner::of(seed).public();
-    let validator = |number: u16| Validator {
-        name: format!("validator-{number}"),
-        consensus: signer(number).public(),
-        log: key(501 + 3 * number),
-        cosigner: key(502 + 3 * number),
-    };
-    ValidatorSet { validators: (0..count).map(validator).collect() }
-}
-
 impl World {
     /// A network as `plan` says, before anything happened.
     pub fn new(plan: Plan) -> Self {
-        let (network, set) = (NetworkId([9; 32]), validators(plan.validators));
+        let (network, set) = (NetworkId([9; 32]), testing::validators(plan.validators));
         let host = |number: u16| {
             let power = Power::of(plan.seed ^ (u64::from(number) << 32));
             let mut notes = Notes::new(power.clone());

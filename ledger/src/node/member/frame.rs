@@ -58,6 +58,18 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// The submission that `bytes` are, if they are one without a side body: it can be taken in without
+    /// waiting for a disk.
+    pub fn bare_submission(bytes: &[u8]) -> Option<Submission> {
+        const TAG: u8 = 6;
+        match bytes.first().filter(|tag| **tag == TAG).map(|_| Self::decode(bytes)) {
+            Some(Ok(Self::Submission(submission))) if submission.side.is_none() => Some(*submission),
+            _ => None,
+        }
+    }
+}
+
 impl From<Packet<Block>> for Frame {
     fn from(packet: Packet<Block>) -> Self {
         match packet {

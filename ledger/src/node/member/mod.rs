@@ -95,7 +95,7 @@ impl Member {
         let voting = Voting::open(&folder.join("voting"), shared.network)?;
         let signer = shared.keys.consensus.clone();
         let ordering = Bft::new(shared.network, signer, Patience::default());
-        let chained = Chained::new(chain, Box::new(now_ms));
+        let chained = Chained::new(chain, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
         let replica = Replica::new(shared.number, shared.network, Box::new(ordering), chained, voting);
         let now = Instant::now();
         Ok(Self {

@@ -4,18 +4,11 @@ use super::*;
 use crate::submission::Submission;
 use crate::{
     audit,
-    node::{Config, Handle, Node, Refused, ValidatorKeys},
+    node::{Config, Handle, Node, Refused},
     receipt::Trust,
-    sim, testing,
+    testing,
 };
-use contracts::{
-    action::Action,
-    id::BankReference,
-    key::{Signer, TestSigner},
-    money::Amount,
-    settlement::Mint,
-    transaction::Body,
-};
+use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
 use genesis::SignedDocument;
 use parking_lot::RwLock;
 
@@ -49,15 +42,9 @@ struct Four {
     nodes: Vec<Option<Node>>,
 }
 
-fn signer(number: u16, key: u16) -> Arc<dyn Signer> {
-    Arc::new(TestSigner::of(500 + 3 * number + key))
-}
-
 impl Four {
     fn start() -> Self {
-        let signers = [0, 1, 2, 3].map(|number| signer(number, 0));
-        let signers: Vec<&dyn Signer> = signers.iter().map(|signer| &**signer).collect();
-        let document = testing::document_of(sim::validators(COUNT), &signers);
+        let document = testing::document_among(COUNT);
         let folder = tempfile::tempdir().unwrap();
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
         let mut four = Self { document, folder, handles, nodes: (0..COUNT).map(|_| None).collect() };
@@ -70,7 +57,7 @@ impl Four {
     }
 
     fn up(&mut self, number: u16) {
-        let keys = ValidatorKeys { consensus: signer(number, 0), log: signer(number, 1), cosigner: signer(number, 2) };
+        let keys = testing::validator_keys(number);
         let (folder, document) = (self.path(number), self.document.clone());
         let node = Node::start(Config { folder, document, keys, confirm_time: false }).unwrap();
         node.handle().connect(Arc::new(Wires { from: number, handles: self.handles.clone() }));
@@ -116,7 +103,7 @@ impl Four {
         let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
         let Fate::Committed(decided, place) = fate else { panic!("{number} was not committed") };
         let receipt = decided.receipt(place).unwrap();
-        let trust = Trust::new(self.document.network, sim::validators(COUNT)).unwrap();
+        let trust = Trust::new(self.document.network, testing::validators(COUNT)).unwrap();
         receipt.verify(&trust).unwrap();
         assert_eq!(receipt.seal.cosignatures.len(), 3, "a quorum and not one more");
         decided.header.entry.height

@@ -1,5 +1,6 @@
 //! What the engine is generic over: our heights, blocks, votes and validators.
 
+use crate::ordering::Turn;
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, Height},
@@ -113,48 +114,51 @@ impl engine::Validator<Bft> for Voter {
     }
 }
 
-/// The validators of a height, in the order of their numbers.
+/// The validators of a height, in the order of their numbers, and whose turn it is in which round.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Voters(Arc<[Voter]>);
+pub struct Voters {
+    voters: Arc<[Voter]>,
+    turns: Arc<[Turn]>,
+}
 
 impl Voters {
-    /// Those of `set`.
-    pub fn of(set: &ValidatorSet) -> Self {
-        Self(set.validators.iter().map(|validator| Voter { address: Address(validator.consensus) }).collect())
+    /// Those of `set`, who propose in the order of `turns`.
+    pub fn of(set: &ValidatorSet, turns: &[Turn]) -> Self {
+        let voters = set.validators.iter().map(|validator| Voter { address: Address(validator.consensus) });
+        Self { voters: voters.collect(), turns: turns.into() }
     }
 
     /// Number of the validator at `address`.
     pub fn number(&self, address: &Address) -> Option<u16> {
-        self.0.iter().position(|voter| voter.address == *address).map(|number| number as u16)
+        self.voters.iter().position(|voter| voter.address == *address).map(|number| number as u16)
     }
 
     /// Address of validator `number`.
     pub fn address(&self, number: u16) -> Option<Address> {
-        self.0.get(usize::from(number)).map(|voter| voter.address)
+        self.voters.get(usize::from(number)).map(|voter| voter.address)
     }
 
-    /// Number of the validator whose turn it is: each height begins with the next one, and so does each
-    /// round.
-    pub fn turn(&self, height: Height, round: u32) -> usize {
-        (height.wrapping_add(u64::from(round)) % self.0.len() as u64) as usize
+    /// Whose turn it is. They go round.
+    pub fn turn(&self, round: u32) -> Turn {
+        self.turns[round as usize % self.turns.len()]
     }
 }
 
 impl engine::ValidatorSet<Bft> for Voters {
     fn count(&self) -> usize {
-        self.0.len()
+        self.voters.len()
     }
 
     fn total_voting_power(&self) -> u64 {
-        self.0.len() as u64
+        self.voters.len() as u64
     }
 
     fn get_by_address(&self, address: &Address) -> Option<&Voter> {
-        self.0.iter().find(|voter| voter.address == *address)
+        self.voters.iter().find(|voter| voter.address == *address)
     }
 
     fn get_by_index(&self, index: usize) -> Option<&Voter> {
-        self.0.get(index)
+        self.voters.get(index)
     }
 }
 
@@ -295,8 +299,8 @@ impl Context for Bft {
     type Extension = bytes::Bytes;
     type SigningScheme = Keys;
 
-    fn select_proposer<'a>(&self, voters: &'a Voters, height: At, round: Round) -> &'a Voter {
-        &voters.0[voters.turn(height.0, round.as_u32().unwrap_or(0))]
+    fn select_proposer<'a>(&self, voters: &'a Voters, _: At, round: Round) -> &'a Voter {
+        &voters.voters[usize::from(voters.turn(round.as_u32().unwrap_or(0)).number)]
     }
 
     fn new_proposal(&self, height: At, round: Round, block: BlockId, pol_round: Round, proposer: Address) -> Proposal {

@@ -16,7 +16,11 @@ use malachite_consensus::{
     SignedConsensusMsg, VoteExtensionError,
 };
 use malachite_types::{CommitCertificate, LinearTimeouts, Round, SignedMessage, Timeout, TimeoutKind, VoteType};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Who let its last turn pass is waited for this part of the usual time: a quarter of a second of two, in
+/// which one that is back has made itself heard.
+const DOUBTFUL_PATIENCE: u32 = 8;
 
 /// What is signed at most once for a height and round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +63,7 @@ impl Desk {
             signer,
             timeouts,
             height: 0,
-            voters: Voters::of(&contracts::validators::ValidatorSet { validators: Vec::new() }),
+            voters: Voters::of(&contracts::validators::ValidatorSet { validators: Vec::new() }, &[]),
             signed: BTreeMap::new(),
             replaying: false,
             outputs: Vec::new(),
@@ -169,7 +173,7 @@ impl Desk {
             Effect::CancelAllTimeouts(_) => self.outputs.push(Output::StopAll),
             Effect::CancelTimeout(timeout, _) => self.outputs.extend(timer(timeout).map(Output::Stop)),
             Effect::ScheduleTimeout(timeout, _) => {
-                let after = self.timeouts.duration_for(timeout);
+                let after = self.patience(timeout);
                 self.outputs.extend(timer(timeout).map(|timer| Output::Start(timer, after)));
             }
             Effect::PublishConsensusMsg(message, _) => self.send(&wire::Message::Consensus(message)),
@@ -196,6 +200,16 @@ impl Desk {
             | Effect::CertVerifiedSyncValue(..)
             | Effect::CertRejectedSyncValue(..) => {}
             answered => unreachable!("{answered:?} is answered at once"),
+        }
+    }
+
+    /// How long a timeout is. Who let its last turn pass is not waited for as long as others.
+    fn patience(&self, timeout: Timeout) -> Duration {
+        let usual = self.timeouts.duration_for(timeout);
+        let doubtful = || self.voters.turn(verify::number(timeout.round)).doubtful;
+        match timeout.kind {
+            TimeoutKind::Propose if doubtful() => usual / DOUBTFUL_PATIENCE,
+            _ => usual,
         }
     }
 

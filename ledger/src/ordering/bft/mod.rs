@@ -20,7 +20,7 @@ mod record;
 mod verify;
 mod wire;
 
-use super::{Input, Ordering, OrderingError, Output, Timer};
+use super::{Input, Ordering, OrderingError, Output, Timer, Turn};
 use crate::limits::{ORDERING_AHEAD_HEIGHTS_MAX, ORDERING_AHEAD_MESSAGES_MAX};
 use context::{At, Bft as Ctx, BlockId, Voters};
 use contracts::{
@@ -147,8 +147,14 @@ impl Bft {
 }
 
 impl Ordering for Bft {
-    fn begin(&mut self, height: Height, set: &ValidatorSet, records: &[Vec<u8>]) -> Result<Vec<Output>, OrderingError> {
-        let voters = Voters::of(set);
+    fn begin(
+        &mut self,
+        height: Height,
+        set: &ValidatorSet,
+        turns: &[Turn],
+        records: &[Vec<u8>],
+    ) -> Result<Vec<Output>, OrderingError> {
+        let voters = Voters::of(set, turns);
         self.open(height, &voters)?;
         let again = false;
         self.step(EngineInput::StartHeight(At(height), voters, again, None, VoteExtensionPolicy::Disabled))?;
