@@ -27,6 +27,9 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         folder: folder.path().to_path_buf(),
         base_keys: number("LONJA_BENCH_KEYS", 1_000),
         signers: 30,
+        validators: 1,
+        away: 0,
+        rate: None,
         loads: LOADS.to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
@@ -42,6 +45,27 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         assert_eq!(load.failed, 0, "{load:?}");
         assert!(load.per_second > 0.0 && load.keys_per_transaction > 0.0, "{load:?}");
     }
+}
+
+#[test]
+fn a_short_bench_of_four_validators_commits_everything_and_audits_clean_four_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan {
+        folder: folder.path().to_path_buf(),
+        base_keys: 1_000,
+        signers: 30,
+        validators: 4,
+        away: 1,
+        rate: None,
+        loads: LOADS[..1].to_vec(),
+        duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
+        audit: true,
+    };
+    let outcome = run(&plan, &Seen::default()).unwrap();
+    println!("{}", serde_json::to_string_pretty(&outcome).unwrap());
+    assert_eq!(outcome.audit_clean, Some(true), "{:?}", outcome.findings);
+    assert!(outcome.loads[0].failed == 0 && outcome.loads[0].per_second > 0.0, "{:?}", outcome.loads);
+    assert!((1..4).all(|number| folder.path().join(format!("node-{number}/db")).is_dir()));
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {

@@ -21,6 +21,15 @@ pub struct Bench {
     /// Parties that sign
     #[arg(long, default_value_t = 300, value_name = "N")]
     signers: u16,
+    /// Validators that order, all on this machine
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    validators: u16,
+    /// How many of the validators are stopped before the loads
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    away: u16,
+    /// Send so many transactions a second, spread evenly, instead of as many as go through
+    #[arg(long, value_name = "N")]
+    rate: Option<u64>,
     /// How long each load runs, in seconds
     #[arg(long, default_value_t = 60, value_name = "N")]
     seconds: u64,
@@ -51,11 +60,17 @@ impl Bench {
 
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
+        if self.away >= self.validators {
+            return Err(Problem::usage("nobody would be left", "fewer validators are away than there are"));
+        }
         let scratch = Scratch::new(self.folder.as_deref(), "bench")?;
         let plan = Plan {
             folder: scratch.path().to_path_buf(),
             base_keys: self.base_keys,
             signers: self.signers,
+            validators: self.validators,
+            away: self.away,
+            rate: self.rate,
             loads: bench::LOADS.into_iter().filter(|load| self.runs(load)).collect(),
             duration: Duration::from_secs(self.seconds),
             audit: !self.no_audit,

@@ -1,6 +1,6 @@
 //! One load: tasks that sign and send without pause, counted minute by minute.
 
-use super::{BenchError, Mix, Plan, cpu, setup::World};
+use super::{BenchError, Mix, Plan, cluster::Cluster, cpu, setup::World};
 use crate::{
     api::{Answer, client::Client},
     node::Node,
@@ -105,13 +105,13 @@ impl Latencies {
 
 pub(super) fn run(
     runtime: &tokio::runtime::Runtime,
-    client: &Client,
-    node: &Node,
+    cluster: &Cluster,
     world: &World,
     plan: &Plan,
     mix: Mix,
     batch: usize,
 ) -> Result<Measured, BenchError> {
+    let (node, clients) = (&cluster.nodes[0], &cluster.clients);
     let tasks = TASKS.iter().find(|(size, _)| *size == batch).map_or(32, |(_, tasks)| *tasks);
     let counters = Arc::new(Counters {
         committed: AtomicU64::new(0),
@@ -126,7 +126,11 @@ pub(super) fn run(
     let until = begun + plan.duration;
     let fifths = runtime.block_on(async {
         let workers: Vec<_> = (0..tasks)
-            .map(|task| tokio::spawn(work(client.clone(), actions(world, mix, task), counters.clone(), batch, until)))
+            .map(|task| {
+                let pause = plan.rate.map(|rate| Duration::from_secs_f64((tasks * batch) as f64 / rate.max(1) as f64));
+                let client = clients[task % clients.len()].clone();
+                tokio::spawn(work(client, actions(world, mix, task), counters.clone(), batch, (task, pause), until))
+            })
             .collect();
         let mut fifths = Vec::new();
         let mut last = 0;
@@ -233,9 +237,16 @@ async fn work(
     mut next: impl FnMut() -> (crate::api::client::Identity, Action),
     counters: Arc<Counters>,
     batch: usize,
+    (task, pause): (usize, Option<Duration>),
     until: Instant,
 ) {
+    // Tasks do not begin together, or they would all send at once for ever.
+    let mut next_at = Instant::now() + pause.map_or(Duration::ZERO, |pause| pause.mul_f64(task as f64 / 24.0 % 1.0));
     while Instant::now() < until {
+        if let Some(pause) = pause {
+            tokio::time::sleep_until(next_at.into()).await;
+            next_at += pause;
+        }
         let height: Height = counters.height.load(Ordering::Relaxed);
         let sign = |(who, action)| client.sign(&who, action, None, height);
         let Ok(part) = (0..batch).map(|_| sign(next())).collect::<Result<Vec<Submission>, _>>() else { return };

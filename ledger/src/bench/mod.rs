@@ -1,25 +1,22 @@
 //! The bench: committed signed transactions per second of a real node over its real API, beside the
 //! limits of the machine measured in the same run, so that results are ratios.
 //!
-//! A solo node with its keys, files and fsyncs serves on the loopback in threads of its own; the
-//! load generator signs and sends from others, on the same machine, and verifies no receipt (a
-//! client would; it is not the node's cost). What is measured ends with an audit.
+//! A node with its keys, files and fsyncs serves on the loopback in threads of its own; the load
+//! generator signs and sends from others, on the same machine, and verifies no receipt (a client would;
+//! it is not the node's cost). With several validators, all their nodes run in the process, linked over
+//! TLS as anywhere, and each gets its share of what is sent. What is measured ends with an audit.
 
+mod cluster;
 mod cpu;
 mod load;
 mod machine;
 mod setup;
 
-use crate::{
-    api::{client::Client, server},
-    audit,
-    node::{Config, Node, ValidatorKeys},
-    testing,
-};
-use contracts::key::{Signer, TestSigner};
+use crate::audit;
+use cluster::Cluster;
 pub use load::Measured;
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -30,6 +27,12 @@ pub struct Plan {
     pub base_keys: u64,
     /// Parties that sign.
     pub signers: u16,
+    /// Validators that order; one is a solo network.
+    pub validators: u16,
+    /// How many of them are stopped before the loads.
+    pub away: u16,
+    /// Transactions a second that are sent, spread evenly; as many as go through where it is none.
+    pub rate: Option<u64>,
     /// Which loads run, as in [`LOADS`].
     pub loads: Vec<(Mix, usize)>,
     /// How long each of them runs.
@@ -112,41 +115,30 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
             .map_err(|error| BenchError::new("start threads", error))
     };
     let (serving, loading) = (runtime("node-http", 2)?, runtime("bench-load", 2)?);
-    let signer = |seed| Arc::new(TestSigner::of(seed)) as Arc<dyn Signer>;
-    let document = testing::document();
-    let node = Node::start(Config {
-        folder: plan.folder.join("node"),
-        document: document.clone(),
-        keys: ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) },
-        confirm_time: true,
-    })
-    .map_err(|error| BenchError::new("start a node", error))?;
-    let listener = serving
-        .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
-        .map_err(|error| BenchError::new("bind a port", error))?;
-    let url = format!("http://{}", listener.local_addr().map_err(|error| BenchError::new("bind a port", error))?);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = serving.spawn(server::serve(listener, node.handle(), async move { drop(stopped.await) }));
-    let client = Client::new(&url, document.anchor()).map_err(|error| BenchError::new("make a client", error))?;
+    let mut cluster = Cluster::start(&serving, &plan.folder, plan.validators)?;
 
     let begun = std::time::Instant::now();
-    let world = loading.block_on(setup::world(&client, plan, progress))?;
+    let world = loading.block_on(setup::world(&cluster.clients[0], plan, progress))?;
     let base_seconds = begun.elapsed().as_secs_f64();
+    cluster.stop_some(&serving, plan.away);
     let mut loads = Vec::new();
     for &(mix, batch) in &plan.loads {
         progress(format!("{mix:?} load in posts of {batch} for {} s", plan.duration.as_secs()));
-        let load = load::run(&loading, &client, &node, &world, plan, mix, batch)?;
+        let load = load::run(&loading, &cluster, &world, plan, mix, batch)?;
         watch.measured(&load);
         loads.push(load);
     }
-    drop(stop);
-    let transactions = client_transactions(&node);
-    drop(serving.block_on(async { tokio::time::timeout(Duration::from_secs(10), server).await }));
-    node.stop();
+    let transactions = cluster.transactions();
+    let document = cluster.stop(&serving)?;
     let (audit_clean, findings) = if plan.audit { audited(plan, &document, progress)? } else { (None, Vec::new()) };
     let setting = format!(
-        "one machine of {} cores; node, HTTP server and load generator in one process, in threads of their own",
-        std::thread::available_parallelism().map_or(0, usize::from)
+        "one machine of {} cores; {} with HTTP server, and load generator in one process, in threads of their own",
+        std::thread::available_parallelism().map_or(0, usize::from),
+        match (plan.validators, plan.away) {
+            (1, _) => "a node".into(),
+            (count, 0) => format!("{count} validators, each"),
+            (count, away) => format!("{count} validators of which {away} are away, each"),
+        }
     );
     Ok(Outcome {
         setting,
@@ -160,20 +152,18 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
     })
 }
 
-fn client_transactions(node: &Node) -> u64 {
-    let status = node.handle().status();
-    status.log_size - status.height
-}
-
 fn audited(
     plan: &Plan,
     document: &genesis::SignedDocument,
     progress: &(dyn Fn(String) + Sync),
 ) -> Result<(Option<bool>, Vec<String>), BenchError> {
-    let scratch = plan.folder.join("audit");
     let told = |height, tip| progress(format!("auditing the ledger: block {height} of {tip}"));
-    let report = audit::folder(&plan.folder.join("node"), document, &document.anchor(), &scratch, &told)
-        .map_err(|error| BenchError::new("audit", error))?;
-    let findings = report.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)).collect();
-    Ok((Some(report.is_clean()), findings))
+    let mut findings = Vec::new();
+    for number in 0..plan.validators {
+        let (folder, scratch) = (cluster::folder(&plan.folder, number), plan.folder.join(format!("audit-{number}")));
+        let report = audit::folder(&folder, document, &document.anchor(), &scratch, &told)
+            .map_err(|error| BenchError::new("audit", error))?;
+        findings.extend(report.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)));
+    }
+    Ok((Some(findings.is_empty()), findings))
 }

@@ -1,0 +1,147 @@
+//! The nodes that are measured: one, or several validators that are linked.
+
+use super::BenchError;
+use crate::{
+    api::{client::Client, server},
+    node::{Config, Node},
+    peers::{self, Peer, Peers, Times},
+    testing,
+};
+use genesis::SignedDocument;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
+
+/// How long validators may take to be linked and to make their first block.
+const FIRST_BLOCK_MAX: Duration = Duration::from_secs(60);
+
+/// Nodes that run, each with its server.
+pub struct Cluster {
+    /// One for each node.
+    pub clients: Vec<Client>,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    document: SignedDocument,
+    links: Vec<Arc<Peers>>,
+    stops: Vec<oneshot::Sender<()>>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
+}
+
+/// The folder of node `number`.
+pub fn folder(folder: &Path, number: u16) -> PathBuf {
+    if number == 0 { folder.join("node") } else { folder.join(format!("node-{number}")) }
+}
+
+impl Cluster {
+    /// Starts `count` nodes below `place`.
+    pub fn start(runtime: &Runtime, place: &Path, count: u16) -> Result<Self, BenchError> {
+        let document = if count == 1 { testing::document() } else { testing::document_among(count) };
+        let (clients, nodes, links, stops, servers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut cluster = Self { clients, nodes, document, links, stops, servers };
+        for number in 0..count {
+            cluster.start_node(runtime, folder(place, number), number, count)?;
+        }
+        if count > 1 {
+            cluster.link(runtime)?;
+        }
+        Ok(cluster)
+    }
+
+    fn start_node(&mut self, runtime: &Runtime, folder: PathBuf, number: u16, count: u16) -> Result<(), BenchError> {
+        let document = self.document.clone();
+        let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
+        let node = Node::start(Config { folder, document, keys, confirm_time: true })
+            .map_err(|error| BenchError::new("start a node", error))?;
+        let (listener, address) = listen(runtime)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = server::serve(listener, node.handle(), async move { drop(stopped.await) });
+        self.servers.push(runtime.spawn(serving));
+        self.stops.push(stop);
+        let client = Client::new(&format!("http://{address}"), self.document.anchor());
+        self.clients.push(client.map_err(|error| BenchError::new("make a client", error))?);
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Links all nodes, and waits until each knows a block.
+    fn link(&mut self, runtime: &Runtime) -> Result<(), BenchError> {
+        let listeners = self.nodes.iter().map(|_| listen(runtime)).collect::<Result<Vec<_>, _>>()?;
+        let peer = |(number, (_, address)): (u16, &(TcpListener, SocketAddr))| Peer {
+            number,
+            key: testing::validator_keys(number).consensus.public(),
+            address: address.to_string(),
+        };
+        let all: Vec<_> = (0..).zip(&listeners).map(peer).collect();
+        for ((number, node), (listener, _)) in (0..).zip(&self.nodes).zip(listeners) {
+            let config = peers::Config {
+                network: self.document.network,
+                number,
+                signer: testing::validator_keys(number).consensus,
+                peers: all.iter().filter(|peer| peer.number != number).cloned().collect(),
+                times: Times::default(),
+            };
+            let _inside = runtime.enter();
+            let links = Peers::start(listener, config, node.handle().inbox());
+            let links = Arc::new(links.map_err(|error| BenchError::new("link the nodes", error))?);
+            node.handle().connect(links.clone());
+            self.links.push(links);
+        }
+        let begun = Instant::now();
+        while self.nodes.iter().any(|node| node.handle().status().height == 0) {
+            if begun.elapsed() > FIRST_BLOCK_MAX {
+                return Err(BenchError::new("link the nodes", "no first block came about"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Stops the last `count` nodes, as if their machines were gone.
+    pub fn stop_some(&mut self, runtime: &Runtime, count: u16) {
+        for _ in 0..count {
+            drop((self.clients.pop(), self.stops.pop(), self.servers.pop()));
+            if let Some(links) = self.links.pop() {
+                runtime.block_on(links.stop());
+            }
+            if let Some(node) = self.nodes.pop() {
+                node.stop();
+            }
+        }
+    }
+
+    /// Transactions in the ledger.
+    pub fn transactions(&self) -> u64 {
+        let status = self.nodes[0].handle().status();
+        status.log_size - status.height
+    }
+
+    /// Stops all nodes. Returns what they were founded on.
+    pub fn stop(self, runtime: &Runtime) -> Result<SignedDocument, BenchError> {
+        let Self { clients, nodes, document, links, stops, servers } = self;
+        // All are to have what one has, or the last blocks would be audited at some of them alone.
+        let newest = nodes.iter().map(|node| node.handle().status().height).max().unwrap_or(0);
+        let begun = Instant::now();
+        while nodes.iter().any(|node| node.handle().status().height < newest) && begun.elapsed() < FIRST_BLOCK_MAX {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop((clients, stops));
+        for server in servers {
+            drop(runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), server).await }));
+        }
+        nodes.into_iter().for_each(Node::stop);
+        links.iter().for_each(|links| runtime.block_on(links.stop()));
+        Ok(document)
+    }
+}
+
+fn listen(runtime: &Runtime) -> Result<(TcpListener, SocketAddr), BenchError> {
+    let listener = runtime
+        .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .map_err(|error| BenchError::new("bind a port", error))?;
+    let address = listener.local_addr().map_err(|error| BenchError::new("bind a port", error))?;
+    Ok((listener, address))
+}
