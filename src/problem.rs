@@ -110,7 +110,9 @@ from_genesis!(
     genesis::keyfile::KeyFileError,
     genesis::passphrase::PassphraseError,
     genesis::config::ConfigError,
-    genesis::layout::LayoutError
+    genesis::layout::LayoutError,
+    genesis::member::MemberError,
+    genesis::proposal::ProposalError
 );
 
 /// Says what we were doing to which file.

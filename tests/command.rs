@@ -17,6 +17,8 @@ mod desk;
 mod erasure;
 #[path = "command/flips.rs"]
 mod flips;
+#[path = "command/founding.rs"]
+mod founding;
 #[path = "command/full_disk.rs"]
 mod full_disk;
 #[path = "command/full_market.rs"]

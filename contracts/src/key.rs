@@ -17,6 +17,8 @@ pub enum Domain {
     Transaction,
     /// A price quote, by a key that the provider registered for pricing.
     Quote,
+    /// What an organisation shows before a network is founded, by each of its keys.
+    Member,
     /// The founding document, by each of its validators.
     Network,
     /// A solo certificate over a block, or a precommit for one: the vote that certificates are made of.
@@ -35,6 +37,7 @@ impl Domain {
         match self {
             Self::Transaction => b"lonja/sign/transaction/v0\0",
             Self::Quote => b"lonja/sign/quote/v0\0",
+            Self::Member => b"lonja/sign/member/v0\0",
             Self::Network => b"lonja/sign/network/v0\0",
             Self::Block => b"lonja/sign/block/v0\0",
             Self::Vote => b"lonja/sign/vote/v0\0",

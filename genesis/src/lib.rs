@@ -5,10 +5,12 @@
 //! the layout of a data directory. It never opens a socket or a ledger: it is done before the first
 //! block, and knows nothing of what comes after.
 //!
-//! Read in this order: [`document`], [`anchor`], [`keyfile`], [`keyring`], [`config`], [`layout`].
+//! Read in this order: [`document`], [`anchor`], [`member`], [`proposal`], [`keyfile`], [`keyring`], [`config`], [`layout`].
 
 pub mod anchor;
 pub mod document;
+pub mod member;
+pub mod proposal;
 
 pub mod keyfile;
 pub mod keyring;
@@ -27,5 +29,7 @@ pub use document::{NetworkDocument, SignedDocument};
 pub use keyfile::{Cost, FileSigner};
 pub use keyring::{KeyName, Keyring};
 pub use layout::Layout;
+pub use member::{Member, SignedMember};
 pub use passphrase::Passphrase;
+pub use proposal::{Proposal, SignedBy};
 pub use suggest::nearest;

@@ -2,6 +2,10 @@
 
 /// A founding document, in bytes: 64 founders with 16 keys each and 16 validators fit twice.
 pub const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
+/// What a member shows before the founding, in bytes: 64 parties with 16 keys each.
+pub const MEMBER_BYTES_MAX: u64 = 1 << 20;
+/// A signature under a proposal, in bytes. Ours have about 400.
+pub const SIGNATURE_BYTES_MAX: u64 = 4 * 1024;
 /// A trust anchor, in bytes: 16 validators of three keys.
 pub const ANCHOR_BYTES_MAX: u64 = 64 * 1024;
 /// A key file, in bytes. Ours have about 700.

@@ -1,5 +1,7 @@
 //! `lonja key`: sealed key files, and which keys a party has on the ledger.
 
+mod validator;
+
 use crate::{
     context::{Context, Done},
     output, parse,
@@ -30,6 +32,8 @@ pub enum Key {
         /// The party that a further key is of, when its name does not say so
         #[arg(long)]
         party: Option<String>,
+        #[command(flatten)]
+        founding: validator::Founding,
     },
     /// List the key files of the directory
     List,
@@ -72,7 +76,11 @@ impl Key {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         match self {
-            Self::New { name, purpose, party } => new(context, &name, purpose, party.as_deref()),
+            Self::New { name, founding, .. } if founding.validator.is_some() => {
+                let address = founding.validator.clone().unwrap_or_default();
+                validator::new(context, &name, &founding, &address)
+            }
+            Self::New { name, purpose, party, .. } => new(context, &name, purpose, party.as_deref()),
             Self::List => list(context),
             Self::Show { name } => show(context, &name.parse::<KeyName>()?),
             Self::Passphrase { name, new } => {
@@ -107,7 +115,7 @@ fn new(context: &Context, name: &str, purpose: Purpose, party: Option<&str>) -> 
         (None, None) => None,
     };
     if !matches!(purpose, Purpose::Sign | Purpose::Price) {
-        let help = "a validator's keys are made with its network, by `lonja network create`";
+        let help = "a validator's keys are made together: `lonja key new NAME --validator HOST:PORT`";
         return Err(Problem::usage("a party's key is for `sign` or `price`", help));
     }
     if purpose == Purpose::Price && party.is_none() {

@@ -1,6 +1,7 @@
 //! `lonja network`: lay out a new network, show what a directory holds, or run a trial of several
 //! validators.
 
+mod found;
 mod up;
 
 use crate::{context::Context, output, problem::Problem};
@@ -20,6 +21,12 @@ pub enum Network {
     Create(Create),
     /// Verify the founding document of a directory and show it
     Inspect,
+    /// Put the files of members together into a proposal of a network
+    Propose(found::Propose),
+    /// Sign a proposal as the validator whose keys the directory holds
+    Sign(found::Sign),
+    /// Make the directory one of the network, once all have signed
+    Seal(found::Seal),
     /// Run a network of several validators on this machine, each in a process of its own, with
     /// marketplace and explorer
     Up,
@@ -87,6 +94,9 @@ impl Network {
         let document = match self {
             Self::Create(create) => create.run(context)?,
             Self::Inspect => context.layout().document()?,
+            Self::Propose(propose) => return propose.run(context),
+            Self::Sign(sign) => return sign.run(context),
+            Self::Seal(seal) => seal.run(context)?,
             Self::Up => return up::run(context).await,
         };
         show(context, &document)

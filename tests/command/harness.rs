@@ -170,9 +170,14 @@ impl Net {
 
 /// Starts a service on the directory `dir`; what it logs is added to the file `log`.
 pub fn start(dir: &Path, log: &Path, arguments: &[&str]) -> Service {
-    let logs = std::fs::File::options().create(true).append(true).open(log).unwrap();
     let mut command = command();
     command.arg("--dir").arg(dir).arg("--json").args(arguments);
+    start_as(command, log)
+}
+
+/// Starts the service that `command` is.
+pub fn start_as(mut command: Command, log: &Path) -> Service {
+    let logs = std::fs::File::options().create(true).append(true).open(log).unwrap();
     let child = command.stdout(Stdio::piped()).stderr(logs).spawn().unwrap();
     // From here on whatever fails drops the service, which ends its process.
     let mut service = Service { child, urls: serde_json::Value::Null };
@@ -189,8 +194,8 @@ pub fn start(dir: &Path, log: &Path, arguments: &[&str]) -> Service {
             return service;
         }
         let said = || std::fs::read_to_string(log).unwrap_or_default();
-        assert!(read > 0, "lonja {arguments:?} ended: {}", said());
-        assert!(begun.elapsed() < START_MAX, "lonja {arguments:?} does not start: {}", said());
+        assert!(read > 0, "{command:?} ended: {}", said());
+        assert!(begun.elapsed() < START_MAX, "{command:?} does not start: {}", said());
     }
 }
 

@@ -30,23 +30,28 @@ impl Peers {
         Self { listen: local(port), addresses }
     }
 
-    /// Checks what the types do not: the first name whose address is none, and why.
+    /// Checks what the types do not: the key of the first address that is none, why, and a remedy.
     pub(super) fn check(&self) -> Result<(), (String, &'static str, &'static str)> {
         const REMEDY: &str = "write host and port, as validator.example.org:7400, 192.0.2.7:7400 or [2001:db8::7]:7400";
-        for (name, address) in &self.addresses {
-            let key = format!("peers.addresses.{name}");
-            let Some((host, port)) = address.rsplit_once(':') else { return Err((key, "has no port", REMEDY)) };
-            if port.parse::<u16>().map_or(true, |port| port == 0) {
-                return Err((key, "has no port from 1 to 65535", REMEDY));
-            }
-            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            let number = bare.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
-            let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-            let named = !host.is_empty() && host.len() <= 253 && host.bytes().all(letter);
-            if !number && !named {
-                return Err((key, "names no host", REMEDY));
-            }
+        let wrong = |name: &str, reason| (format!("peers.addresses.{name}"), reason, REMEDY);
+        self.addresses
+            .iter()
+            .try_for_each(|(name, address)| Self::check_address(address).map_err(|reason| wrong(name, reason)))
+    }
+
+    /// Is `address` a host and a port?
+    ///
+    /// # Errors
+    /// What it is not.
+    pub fn check_address(address: &str) -> Result<(), &'static str> {
+        let (host, port) = address.rsplit_once(':').ok_or("has no port")?;
+        if port.parse::<u16>().map_or(true, |port| port == 0) {
+            return Err("has no port from 1 to 65535");
         }
-        Ok(())
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let number = bare.is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+        let named = !host.is_empty() && host.len() <= 253 && host.bytes().all(letter);
+        if number || named { Ok(()) } else { Err("names no host") }
     }
 }

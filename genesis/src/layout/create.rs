@@ -4,7 +4,7 @@ use super::{Layout, LayoutError};
 use crate::{
     config::{Config, Peers, Ports},
     document::{NetworkDocument, PROTOCOL, SignedDocument},
-    files::{self, FileError},
+    files::{self, Access, FileError},
     keyfile::{FileSigner, Purpose},
     keyring::{KeyName, Keyring, KeyringError},
     passphrase::Passphrase,
@@ -195,6 +195,29 @@ impl Layout {
         }
         files::sync_directory(&self.root)?;
         Ok(signed)
+    }
+
+    /// Makes a directory that holds keys into one of the network of `signed`. The founding document comes
+    /// last: after a crash there is no network, and this can be done again.
+    ///
+    /// # Errors
+    /// [`LayoutError`]; also when there is a network already.
+    pub fn join(&self, signed: &SignedDocument, config: &Config) -> Result<(), LayoutError> {
+        if self.exists() {
+            return Err(LayoutError::NotEmpty { path: self.root.clone() });
+        }
+        let anchor = signed.anchor();
+        files::replace(&self.anchor_path(), &anchor.to_json(), Access::Public)?;
+        drop(fs::remove_file(self.config_path()));
+        config.write(&self.config_path())?;
+        for service in [&config.node, &config.market, &config.explorer] {
+            let folder = self.data_path(&service.data);
+            if !folder.is_dir() {
+                files::create_directory(&folder)?;
+            }
+        }
+        signed.write(&self.document_path())?;
+        Ok(files::sync_directory(&self.root)?)
     }
 
     /// Where validator `number` of a new network has its directory: the first has the network's own.
