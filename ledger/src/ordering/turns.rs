@@ -2,9 +2,9 @@
 //!
 //! Each height begins with the next validator, and each round after the first goes on to the one behind.
 //! A block says in which round it was made: whoever had the rounds before let them pass. Such a validator
-//! is passed over for as long as its number of turns doubles with each one that it misses, and is waited
-//! for a shorter time when it is tried again; with the first block that it makes it is back. So one that is
-//! away costs ever less, and one that comes back is found out without a vote.
+//! is passed over for four of its turns, then sixteen, and so on, and is waited for a shorter time when it
+//! is tried again; with the first block that it makes it is back. So one that is away costs ever less, and
+//! one that comes back is found out without a vote, after at most three times as long as it was away.
 //!
 //! All is forgotten every [`TURNS_EPOCH_HEIGHTS`] heights: whoever starts anew reads no more blocks than
 //! that.
@@ -12,8 +12,8 @@
 use crate::limits::TURNS_EPOCH_HEIGHTS;
 use contracts::id::Height;
 
-/// Doublings at most: a thousand turns.
-const DOUBLINGS_MAX: u32 = 10;
+/// Quadruplings at most: a thousand turns.
+const QUADRUPLINGS_MAX: u32 = 5;
 
 /// A validator's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Turns {
         for turn in order.iter().take(round as usize) {
             let seen = &mut self.seen[usize::from(turn.number)];
             seen.missed += 1;
-            seen.back_at = height + (count << seen.missed.min(DOUBLINGS_MAX));
+            seen.back_at = height + (count << (2 * seen.missed.min(QUADRUPLINGS_MAX)));
         }
         let made = order[round as usize % order.len()];
         self.seen[usize::from(made.number)] = Seen::default();
@@ -119,8 +119,8 @@ mod tests {
         let failed =
             |from: usize, to: usize, rounds: &[u32]| rounds[from..to].iter().filter(|round| **round > 0).count();
         let rounds = rounds(4, 2_000, |number, _| number == 2);
-        assert!(failed(0, 100, &rounds) <= 5, "{}", failed(0, 100, &rounds));
-        assert!(failed(100, 2_000, &rounds) <= 5, "{}", failed(100, 2_000, &rounds));
+        assert!(failed(0, 100, &rounds) <= 3, "{}", failed(0, 100, &rounds));
+        assert!(failed(100, 2_000, &rounds) <= 2, "{}", failed(100, 2_000, &rounds));
         assert!(rounds.iter().all(|round| *round <= 1));
         // Where every third may be away, two of seven are.
         let rounds = self::rounds(7, 2_000, |number, _| number == 2 || number == 3);

@@ -203,12 +203,15 @@ impl Desk {
         }
     }
 
-    /// How long a timeout is. Who let its last turn pass is not waited for as long as others.
+    /// How long a timeout is. Who let its last turn pass is not waited for as long as others, and the round
+    /// that fails with it is over sooner.
     fn patience(&self, timeout: Timeout) -> Duration {
         let usual = self.timeouts.duration_for(timeout);
         let doubtful = || self.voters.turn(verify::number(timeout.round)).doubtful;
         match timeout.kind {
-            TimeoutKind::Propose if doubtful() => usual / DOUBTFUL_PATIENCE,
+            TimeoutKind::Propose | TimeoutKind::Prevote | TimeoutKind::Precommit if doubtful() => {
+                usual / DOUBTFUL_PATIENCE
+            }
             _ => usual,
         }
     }
