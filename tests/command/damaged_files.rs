@@ -114,7 +114,7 @@ fn damaged_and_foreign_files_are_named_with_a_remedy_and_change_nothing() {
         check(&net, key, &bytes, node, &[remedy]);
         check(&net, "keys/operator.key", &bytes, &["key", "show", "operator"], &[remedy]);
     }
-    check(&net, key, &foreign(key), node, &["is not the one that the founding document gives", "right key file"]);
+    check(&net, key, &foreign(key), node, &["is none that the founding document gives", "right key file"]);
 
     // With everything back in its place, it starts.
     net.node().stop();
