@@ -72,8 +72,8 @@ pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
 pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
 pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
-/// After so many heights it is forgotten who let turns pass; who starts reads no more blocks than that for
-/// it, in some tens of milliseconds.
+/// After so many heights it is forgotten who let turns pass; who starts reads no more headers than that for
+/// it.
 pub const TURNS_EPOCH_HEIGHTS: u64 = 4_096;
 /// Heights above the one at work whose messages are kept until it comes; who is further behind is
 /// given blocks.
