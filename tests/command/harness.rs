@@ -205,6 +205,23 @@ impl Service {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
     }
 
+    /// Stops every thread of it, and returns when none runs any more: the signal alone is taken by one
+    /// thread when that is scheduled next, and until then the others go on answering.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+        let threads = format!("/proc/{}/task", self.child.id());
+        let begun = Instant::now();
+        // The state is the first field after the name, which is in parentheses (proc(5)).
+        while !std::fs::read_dir(&threads).unwrap().all(|thread| {
+            // A thread that ended meanwhile has no file, and does not run either.
+            let stat = std::fs::read_to_string(thread.unwrap().path().join("stat"));
+            stat.map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('T'))
+        }) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// As by Ctrl-C: it must end by itself, without an error.
     pub fn stop(mut self) {
         self.signal("-INT");

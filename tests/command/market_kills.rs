@@ -175,7 +175,7 @@ fn a_node_that_does_not_answer_stops_the_next_byte() {
             assert_eq!(buyer.read(&delivery, path).await.0, 200);
         }
         // It holds its connections open and says nothing: not "gone", which is noticed at once.
-        node.signal("-STOP");
+        node.freeze();
         for path in ["content", "slice?start=0&length=100"] {
             let begun = std::time::Instant::now();
             let (status, said) = buyer.read(&delivery, path).await;
