@@ -83,8 +83,15 @@ pub const ORDERING_AHEAD_MESSAGES_MAX: usize = 512;
 /// Bytes that a validator keeps of one height, in a file that is begun anew with each: blocks of many
 /// rounds that failed.
 pub const VOTING_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// Proposals for later heights that a replica holds in memory; it would be sent them again.
-pub const REPLICA_EARLY_BLOCKS_MAX: usize = 8;
+/// Proposals of one validator for later heights that a replica holds in memory, some megabyte each: of one
+/// that is a step ahead comes one, and a second after a round that failed.
+pub const REPLICA_EARLY_BLOCKS_MAX: usize = 2;
+/// Blocks for one round that a replica executes. An honest validator proposes one; a second shows that it
+/// is not, and may be the one that the others saw.
+pub const REPLICA_PROPOSALS_PER_ROUND_MAX: usize = 2;
+/// Rounds above the one at work whose blocks are executed: two turns of each of four validators. Who is
+/// further behind hears of the round by votes first.
+pub const REPLICA_ROUNDS_AHEAD_MAX: u32 = 8;
 /// Blocks in one answer to a replica that is behind. It says again where it is when it has them.
 pub const REPLICA_HELP_BLOCKS: u64 = 16;
 /// Blocks that were executed at the height at work and are not decided, with what they would write.

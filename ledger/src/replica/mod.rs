@@ -21,15 +21,17 @@
 
 mod chained;
 mod parts;
+mod proposals;
 
 pub use chained::{Chained, ChainedError};
 pub use parts::{Failure, Ledger, Memory, Orderable};
 
 use crate::{
-    limits::{ORDERING_AHEAD_HEIGHTS_MAX, REPLICA_EARLY_BLOCKS_MAX, REPLICA_HELP_BLOCKS},
+    limits::REPLICA_HELP_BLOCKS,
     ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer},
 };
 use contracts::id::{Digest, Height, NetworkId};
+use proposals::{Proposal, Proposals};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What replicas send each other.
@@ -37,12 +39,10 @@ use std::{collections::BTreeMap, time::Duration};
 pub enum Packet<B> {
     /// A message of ordering at a height.
     Message(Height, Vec<u8>),
-    /// A block that somebody proposed.
+    /// A block that the sender proposes.
     Proposed {
         /// In this round.
         round: u32,
-        /// Number of the validator.
-        proposer: u16,
         /// The block.
         block: B,
     },
@@ -91,7 +91,6 @@ impl From<Failure> for ReplicaError {
 
 /// One validator's chain.
 pub struct Replica<L: Ledger, M> {
-    number: u16,
     network: NetworkId,
     ledger: L,
     memory: M,
@@ -99,18 +98,17 @@ pub struct Replica<L: Ledger, M> {
     /// For each timer that runs, the number of its start: an older start that runs out means nothing.
     timers: BTreeMap<Timer, u64>,
     starts: u64,
-    /// Proposals for heights above the one at work.
-    early: Vec<(u32, u16, L::Block)>,
+    proposals: Proposals<L::Block>,
     /// The height above the newest block is not begun.
     resting: bool,
 }
 
 impl<L: Ledger, M: Memory> Replica<L, M> {
-    /// Validator `number` of `network`, with what it had when it stopped. Nothing happens before
+    /// A validator of `network`, with what it had when it stopped. Nothing happens before
     /// [`Replica::start`].
-    pub fn new(number: u16, network: NetworkId, ordering: Box<dyn Ordering>, ledger: L, memory: M) -> Self {
-        let (timers, starts, early, resting) = (BTreeMap::new(), 0, Vec::new(), true);
-        Self { number, network, ledger, memory, ordering, timers, starts, early, resting }
+    pub fn new(network: NetworkId, ordering: Box<dyn Ordering>, ledger: L, memory: M) -> Self {
+        let (timers, starts, proposals, resting) = (BTreeMap::new(), 0, Proposals::new(), true);
+        Self { network, ledger, memory, ordering, timers, starts, proposals, resting }
     }
 
     /// The chain.
@@ -199,8 +197,8 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 block
             }
         };
-        let (proposer, id) = (self.number, block.id());
-        acts.push(Act::Broadcast(Packet::Proposed { round, proposer, block }));
+        let id = block.id();
+        acts.push(Act::Broadcast(Packet::Proposed { round, block }));
         self.tell(Input::Proposed { round, block: id }, acts)
     }
 
@@ -226,19 +224,23 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             }
             Packet::Status(theirs) => self.help(from, theirs, acts),
             Packet::Decided(block, certificate) => self.catch_up(from, block, certificate, acts),
-            Packet::Proposed { round, proposer, block } if block.height() == next => {
-                self.wake(acts)?;
-                let judged = self.judge(round, proposer, &block)?;
-                judged.map_or(Ok(()), |input| self.tell(input, acts))
-            }
-            Packet::Proposed { round, proposer, block } => {
-                let soon = block.height() > next && block.height() - next <= ORDERING_AHEAD_HEIGHTS_MAX as u64;
-                if soon && self.early.len() < REPLICA_EARLY_BLOCKS_MAX {
-                    self.early.push((round, proposer, block));
-                }
-                Ok(())
-            }
+            Packet::Proposed { round, block } => self.take_proposal(Proposal { from, round, block }, next, acts),
         }
+    }
+
+    fn take_proposal(
+        &mut self,
+        proposal: Proposal<L::Block>,
+        next: Height,
+        acts: &mut Vec<Act<L::Block>>,
+    ) -> Result<(), ReplicaError> {
+        if proposal.block.height() != next {
+            self.proposals.hold(proposal, next);
+            return Ok(());
+        }
+        self.wake(acts)?;
+        let judged = self.judge(&proposal)?;
+        judged.map_or(Ok(()), |input| self.tell(input, acts))
     }
 
     /// Blocks for somebody who is behind.
@@ -273,12 +275,16 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     }
 
     /// What ordering is to be told of a block for the height at work, once it is kept.
-    fn judge(&mut self, round: u32, proposer: u16, block: &L::Block) -> Result<Option<Input>, ReplicaError> {
-        let (id, valid) = (block.id(), self.ledger.judge(block, round)?);
+    fn judge(&mut self, proposal: &Proposal<L::Block>) -> Result<Option<Input>, ReplicaError> {
+        if !self.proposals.admit(proposal, &self.ledger.turns()) {
+            return Ok(None);
+        }
+        let Proposal { from, round, block } = proposal;
+        let (id, valid) = (block.id(), self.ledger.judge(block, *round)?);
         if valid && !self.keep(block)? {
             return Ok(None);
         }
-        Ok(Some(Input::Judged { round, proposer, block: id, valid }))
+        Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, valid }))
     }
 
     fn keep(&mut self, block: &L::Block) -> Result<bool, ReplicaError> {
@@ -314,18 +320,14 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.timers.clear();
         self.resting = true;
         let next = self.ledger.height() + 1;
-        let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.early)
-            .into_iter()
-            .filter(|(.., block)| block.height() >= next)
-            .partition(|(.., block)| block.height() == next);
-        self.early = later;
+        let now = self.proposals.advance(next);
         if now.is_empty() {
             acts.push(Act::Rest);
             return Ok(Vec::new());
         }
         let mut outputs = self.begin(&[])?;
-        for (round, proposer, block) in now {
-            if let Some(input) = self.judge(round, proposer, &block)? {
+        for proposal in now {
+            if let Some(input) = self.judge(&proposal)? {
                 outputs.extend(self.ordering.handle(input)?);
             }
         }
@@ -345,11 +347,11 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 Output::Propose { round } => acts.push(Act::Propose(self.ledger.height() + 1, round)),
                 Output::Resend { round, block } => {
                     if let Some(block) = self.kept(&block) {
-                        let proposer = self.number;
-                        acts.push(Act::Broadcast(Packet::Proposed { round, proposer, block }));
+                        acts.push(Act::Broadcast(Packet::Proposed { round, block }));
                     }
                 }
                 Output::Start(timer, after) => {
+                    self.proposals.reached(timer.round);
                     self.starts += 1;
                     self.timers.insert(timer, self.starts);
                     acts.push(Act::Start(timer, self.starts, after));

@@ -73,7 +73,7 @@ impl Four {
         let chained = Chained::new(chain, Box::new(|| NOW)).unwrap();
         let voting = Voting::open(&path.join("voting"), network).unwrap();
         let ordering = Bft::new(network, Arc::new(signer(number, 0)), Patience::default());
-        let mut replica = Replica::new(number, network, Box::new(ordering), chained, voting);
+        let mut replica = Replica::new(network, Box::new(ordering), chained, voting);
         let mut acts = Vec::new();
         replica.start(&mut acts).unwrap();
         self.replicas[usize::from(number)] = Some(replica);
@@ -274,4 +274,28 @@ fn who_was_away_gets_the_blocks_that_it_missed() {
     four.packets.push_back((3, 0, Packet::Status(behind)));
     four.until(12, &[0, 1, 2, 3]);
     assert_alike(&four.audit(), 12);
+}
+
+/// A validator that lies sends many blocks, for rounds that are not its own, in the name of nobody.
+#[test]
+fn what_a_liar_proposes_costs_so_many_executions() {
+    let mut four = Four::new();
+    let mut made = |number: u8| {
+        let candidates = vec![mint(&four.document, number)];
+        let maker = four.replicas[1].as_mut().unwrap();
+        maker.ledger_mut().make(candidates, 0).unwrap().0
+    };
+    let blocks: Vec<_> = (1..=8).map(&mut made).collect();
+    let mut replica = four.replicas[0].take().unwrap();
+    let mut propose = |from, round, block: &Block| {
+        let packet = Packet::Proposed { round, block: block.clone() };
+        replica.receive(from, packet, &mut Vec::new()).unwrap();
+    };
+    // Block 1 is validator 1's in round 0, validator 2's in round 1.
+    propose(2, 0, &blocks[0]);
+    propose(3, 4_000, &blocks[1]);
+    blocks.iter().skip(2).for_each(|block| propose(1, 0, block));
+    let kept = |block: &&Block| replica.kept(&block.id()).is_some();
+    let kept: Vec<_> = blocks.iter().filter(kept).map(Block::id).collect();
+    assert_eq!(kept, [blocks[2].id(), blocks[3].id()], "two of the one whose turn it is");
 }

@@ -62,10 +62,10 @@ impl Liar {
     /// The same statement about another block.
     fn replace(&mut self, packet: &Packet<Block>, other: fn(&Block) -> Block) -> Packet<Block> {
         match packet {
-            Packet::Proposed { round, proposer, block } => {
+            Packet::Proposed { round, block } => {
                 let changed = other(block);
                 self.others.insert(block.id(), changed.id());
-                Packet::Proposed { round: *round, proposer: *proposer, block: changed }
+                Packet::Proposed { round: *round, block: changed }
             }
             Packet::Message(height, bytes) => match forge::said(bytes) {
                 Some((said, Some(block))) => {

@@ -241,7 +241,7 @@ impl World {
             notes.forget();
         }
         host.starts += 1;
-        host.up = Some(Replica::new(number, self.network, ordering, toy, notes));
+        host.up = Some(Replica::new(self.network, ordering, toy, notes));
         self.turn(number, Replica::start)
     }
 

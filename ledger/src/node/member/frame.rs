@@ -14,12 +14,10 @@ use contracts::id::Height;
 pub enum Frame {
     /// A message of ordering at a height.
     Message(Height, Vec<u8>) = 0,
-    /// A proposed block.
+    /// A block that the sender proposes.
     Proposed {
         /// In this round.
         round: u32,
-        /// Of this validator.
-        proposer: u16,
         /// The block.
         block: Block,
     } = 1,
@@ -74,7 +72,7 @@ impl From<Packet<Block>> for Frame {
     fn from(packet: Packet<Block>) -> Self {
         match packet {
             Packet::Message(height, bytes) => Self::Message(height, bytes),
-            Packet::Proposed { round, proposer, block } => Self::Proposed { round, proposer, block },
+            Packet::Proposed { round, block } => Self::Proposed { round, block },
             Packet::Status(height) => Self::Status(height),
             Packet::Decided(block, certificate) => Self::Decided(block, certificate),
         }

@@ -96,7 +96,7 @@ impl Member {
         let signer = shared.keys.consensus.clone();
         let ordering = Bft::new(shared.network, signer, Patience::default());
         let chained = Chained::new(chain, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
-        let replica = Replica::new(shared.number, shared.network, Box::new(ordering), chained, voting);
+        let replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
         let now = Instant::now();
         Ok(Self {
             shared,
@@ -295,7 +295,7 @@ impl Member {
                 return Ok(());
             }
             Ok(Frame::Message(height, bytes)) => Packet::Message(height, bytes),
-            Ok(Frame::Proposed { round, proposer, block }) => Packet::Proposed { round, proposer, block },
+            Ok(Frame::Proposed { round, block }) => Packet::Proposed { round, block },
             Ok(Frame::Status(height)) => Packet::Status(height),
             Ok(Frame::Decided(block, certificate)) => Packet::Decided(block, certificate),
             Ok(Frame::Want(height)) => return self.answer_want(from, height),
