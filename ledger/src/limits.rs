@@ -133,6 +133,11 @@ pub const INBOX_FRAMES_PER_PEER_MAX: usize = 4_096;
 pub const INBOX_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
 /// Heights above our own of which signatures are kept that came early.
 pub const VOTES_AHEAD_HEIGHTS_MAX: u64 = 64;
+/// The newest signatures of each validator that the others remember, for one that comes back without them:
+/// some may be of heights that we have not committed yet.
+pub const REMEMBERED_SIGNATURES_MAX: usize = 4;
+/// Seals that are read for the same when a node starts; of each some validators are left out.
+pub const REMEMBERED_SEALS: u64 = 64;
 /// How often validators say how far they are.
 pub const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// How long a height may be at work, or its signatures be missing, until a validator says that it makes no

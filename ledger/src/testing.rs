@@ -198,3 +198,20 @@ impl Network {
         drop(tokio::task::spawn_blocking(move || node.map(Node::stop)).await);
     }
 }
+
+/// Copies a folder with all that is in it, as a backup does.
+///
+/// # Panics
+/// When that fails.
+pub fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("it can be made");
+    for entry in std::fs::read_dir(from).expect("it can be read") {
+        let entry = entry.expect("it can be read");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copied(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("it can be copied");
+        }
+    }
+}

@@ -9,7 +9,10 @@
 //! height left behind can never follow one of this. The first frame names network and height. Reading ends
 //! at the first frame that is not whole: what a crash cut short was not synced, and so never sent.
 
-use crate::{limits::VOTING_BYTES_MAX, whole::Failed};
+use crate::{
+    limits::VOTING_BYTES_MAX,
+    whole::{Failed, sync_folder},
+};
 use contracts::id::{Digest, Height, NetworkId};
 use std::{
     collections::BTreeMap,
@@ -81,6 +84,8 @@ pub struct Voting {
     records: Vec<Vec<u8>>,
     blocks: BTreeMap<Digest, Vec<u8>>,
     ours: BTreeMap<u32, Digest>,
+    /// There was no file.
+    new: bool,
 }
 
 impl Voting {
@@ -89,12 +94,16 @@ impl Voting {
     /// # Errors
     /// [`VotingError`].
     pub fn open(path: &Path, network: NetworkId) -> Result<Self, VotingError> {
+        let new = !path.try_exists().map_err(Failed::to("look at", path))?;
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = opened.map_err(Failed::to("open", path))?;
+        if new {
+            sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+        }
         let bytes = std::fs::read(path).map_err(Failed::to("read", path))?;
         let (path, height, synced) = (path.to_path_buf(), 0, true);
         let (records, blocks, ours) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        let mut voting = Self { file, path, network, height, end: 0, sum: [0; 8], synced, records, blocks, ours };
+        let mut voting = Self { file, path, network, height, end: 0, sum: [0; 8], synced, records, blocks, ours, new };
         voting.read(&bytes)?;
         Ok(voting)
     }
@@ -102,6 +111,12 @@ impl Voting {
     /// The height at work when it was last written; 0 in a new file.
     pub fn height(&self) -> Height {
         self.height
+    }
+
+    /// Was there no file when it was opened? An empty one is what a crash may leave of a height at which
+    /// nothing was said yet; one that is gone was taken away, or never was.
+    pub fn is_new(&self) -> bool {
+        self.new
     }
 
     /// What was kept for [`crate::ordering::Ordering::begin`], in order.

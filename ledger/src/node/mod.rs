@@ -140,7 +140,7 @@ impl Node {
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
         let chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
-        check_mark(&chain, highwater.mark(), &db)?;
+        check_mark(&chain, highwater.mark(), &db, set.validators.len() > 1)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
         sides.clear_unfinished()?;
         let (tip, _) = watch::channel(newest_sealed(&chain)?);
@@ -267,11 +267,15 @@ impl Shared {
     }
 }
 
-/// Refuses a store that is behind, or beside, what was signed.
-fn check_mark(chain: &Chain, mark: Mark, path: &Path) -> Result<(), NodeError> {
+/// Refuses a store that is beside what was signed, or behind it and without others who have the rest.
+fn check_mark(chain: &Chain, mark: Mark, path: &Path, has_others: bool) -> Result<(), NodeError> {
     let tip = chain.tip();
     let path = path.to_path_buf();
     if tip.height < mark.height {
+        if has_others {
+            tracing::warn!(height = tip.height, signed = mark.height, "the store is behind what was signed");
+            return Ok(());
+        }
         return Err(NodeError::RolledBack { path, found: tip.height, signed: mark.height });
     }
     if tip.log.count() < mark.size || log::root(&chain.store().reader(), mark.size)? != mark.root {

@@ -46,7 +46,7 @@ pub mod seal;
 pub mod trust;
 
 pub use evidence::{EvidenceError, HeightProof, HistoryEvidence, HistoryLeaf, StateEvidence};
-pub use seal::{Seal, SealError, Vote};
+pub use seal::{Cosignature, Seal, SealError, Vote};
 pub use trust::{SetChange, Trust, TrustError};
 
 /// What a transaction's receipt may take with sixteen validators and a path of 30 hashes, in bytes:

@@ -128,6 +128,11 @@ impl Vote {
         })
     }
 
+    /// The part of it that stands in seals.
+    pub fn cosigned(&self) -> Cosignature {
+        Cosignature { validator: self.validator, time_s: self.time_s, signature: self.cosignature }
+    }
+
     /// Checks both signatures.
     ///
     /// # Errors
@@ -135,11 +140,17 @@ impl Vote {
     pub fn verify(&self, network: &NetworkId, set: &ValidatorSet, head: &TreeHead) -> Result<(), SealError> {
         let body = checkpoint::body(network, head);
         verify_log(set, self.validator, &body, &self.log)?;
-        verify_cosignature(
-            set,
-            &Cosignature { validator: self.validator, time_s: self.time_s, signature: self.cosignature },
-            &body,
-        )
+        verify_cosignature(set, &self.cosigned(), &body)
+    }
+}
+
+impl Cosignature {
+    /// Checks it.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn verify(&self, network: &NetworkId, set: &ValidatorSet, head: &TreeHead) -> Result<(), SealError> {
+        verify_cosignature(set, self, &checkpoint::body(network, head))
     }
 }
 
@@ -166,14 +177,23 @@ impl Seal {
     pub fn verify(&self, trust: &Trust, head: &TreeHead) -> Result<(), SealError> {
         let set = trust.era(head.size);
         self.check(set)?;
-        let body = checkpoint::body(&trust.network(), head);
         for cosignature in &self.cosignatures {
             let validator = &set.validators[usize::from(cosignature.validator)];
             if let Some(key) = [validator.cosigner, validator.log].into_iter().find(|key| trust.is_compromised(key)) {
                 return Err(SealError::Compromised(key));
             }
-            verify_cosignature(set, cosignature, &body)?;
         }
+        self.verify_by(&trust.network(), set, head)
+    }
+
+    /// Checks the seal over `head` against `set` alone, as validators of the set do.
+    ///
+    /// # Errors
+    /// [`SealError`], which names what does not hold.
+    pub fn verify_by(&self, network: &NetworkId, set: &ValidatorSet, head: &TreeHead) -> Result<(), SealError> {
+        self.check(set)?;
+        let body = checkpoint::body(network, head);
+        self.cosignatures.iter().try_for_each(|cosignature| verify_cosignature(set, cosignature, &body))?;
         verify_log(set, self.cosignatures[0].validator, &body, &self.log)
     }
 

@@ -15,6 +15,11 @@
 //! nobody meant to make. It begins the next height when its owner has something to put into a block, or
 //! when another validator has begun it.
 //!
+//! # After a backup
+//! A replica whose chain is behind what it voted for, or what it signed, observes: it takes decided blocks
+//! and does nothing else, until it is where it was. What it voted for last is still in its memory, and is
+//! begun with that.
+//!
 //! # Catching up
 //! Replicas say how far they are. Who is further sends blocks with their certificates; the one who is
 //! behind checks the certificate and commits, whatever round it was in.
@@ -101,6 +106,10 @@ pub struct Replica<L: Ledger, M> {
     proposals: Proposals<L::Block>,
     /// The height above the newest block is not begun.
     resting: bool,
+    /// It votes at no height up to this one.
+    observes_to: Height,
+    /// It votes at no height until its owner lets it.
+    held: bool,
 }
 
 impl<L: Ledger, M: Memory> Replica<L, M> {
@@ -108,7 +117,36 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// [`Replica::start`].
     pub fn new(network: NetworkId, ordering: Box<dyn Ordering>, ledger: L, memory: M) -> Self {
         let (timers, starts, proposals, resting) = (BTreeMap::new(), 0, Proposals::new(), true);
-        Self { network, ledger, memory, ordering, timers, starts, proposals, resting }
+        let observes_to = memory.height().saturating_sub(1);
+        Self { network, ledger, memory, ordering, timers, starts, proposals, resting, observes_to, held: false }
+    }
+
+    /// Lets it vote at no height up to `height`.
+    pub fn observe(&mut self, height: Height) {
+        self.observes_to = self.observes_to.max(height);
+    }
+
+    /// Lets it vote at no height until [`Replica::release`]. Before [`Replica::start`].
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Lets it take part, and goes on with what was at work.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn release(&mut self, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+        self.held = false;
+        self.start(acts)
+    }
+
+    fn takes_part(&self) -> bool {
+        !self.held && self.observes_to().is_none()
+    }
+
+    /// The height that must be committed before it takes part, while that is not.
+    pub fn observes_to(&self) -> Option<Height> {
+        Some(self.observes_to).filter(|height| *height > self.ledger.height())
     }
 
     /// The chain.
@@ -137,9 +175,8 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// [`ReplicaError`], as of all that follows: the replica must not be used any more, and what it
     /// would do next shows when its parts are opened anew.
     pub fn start(&mut self, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
-        if self.memory.height() == self.ledger.height() + 1 && !self.memory.records().is_empty() {
-            let records = self.memory.records().to_vec();
-            let outputs = self.begin(&records)?;
+        if self.is_under_way() {
+            let outputs = self.begin()?;
             return self.carry_out(outputs, acts);
         }
         acts.push(Act::Rest);
@@ -151,10 +188,10 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// # Errors
     /// [`ReplicaError`].
     pub fn wake(&mut self, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
-        if !self.resting {
+        if !self.resting || !self.takes_part() {
             return Ok(());
         }
-        let outputs = self.begin(&[])?;
+        let outputs = self.begin()?;
         self.carry_out(outputs, acts)
     }
 
@@ -220,7 +257,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 if height == next {
                     self.wake(acts)?;
                 }
-                self.tell(Input::Received(bytes), acts)
+                if self.takes_part() { self.tell(Input::Received(bytes), acts) } else { Ok(()) }
             }
             Packet::Status(theirs) => self.help(from, theirs, acts),
             Packet::Decided(block, certificate) => self.catch_up(from, block, certificate, acts),
@@ -239,6 +276,9 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             return Ok(());
         }
         self.wake(acts)?;
+        if self.resting {
+            return Ok(());
+        }
         let judged = self.judge(&proposal)?;
         judged.map_or(Ok(()), |input| self.tell(input, acts))
     }
@@ -301,11 +341,18 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.carry_out(outputs, acts)
     }
 
-    fn begin(&mut self, records: &[Vec<u8>]) -> Result<Vec<Output>, ReplicaError> {
+    /// Did we say something at the height above the newest block before we stopped?
+    fn is_under_way(&self) -> bool {
+        let next = self.ledger.height() + 1;
+        self.memory.height() == next && !self.memory.records().is_empty() && self.takes_part()
+    }
+
+    /// Begins the height above the newest block, with what is remembered of it.
+    fn begin(&mut self) -> Result<Vec<Output>, ReplicaError> {
         self.resting = false;
         let height = self.ledger.height() + 1;
         self.memory.begin(height)?;
-        Ok(self.ordering.begin(height, &self.ledger.set()?, &self.ledger.turns(), records)?)
+        Ok(self.ordering.begin(height, &self.ledger.set()?, &self.ledger.turns(), self.memory.records())?)
     }
 
     /// Commits a block that was decided. Returns what ordering wants at the next height.
@@ -321,11 +368,11 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.resting = true;
         let next = self.ledger.height() + 1;
         let now = self.proposals.advance(next);
-        if now.is_empty() {
+        if !self.takes_part() || (now.is_empty() && !self.is_under_way()) {
             acts.push(Act::Rest);
             return Ok(Vec::new());
         }
-        let mut outputs = self.begin(&[])?;
+        let mut outputs = self.begin()?;
         for proposal in now {
             if let Some(input) = self.judge(&proposal)? {
                 outputs.extend(self.ordering.handle(input)?);

@@ -299,3 +299,49 @@ fn what_a_liar_proposes_costs_so_many_executions() {
     let kept: Vec<_> = blocks.iter().filter(kept).map(Block::id).collect();
     assert_eq!(kept, [blocks[2].id(), blocks[3].id()], "two of the one whose turn it is");
 }
+
+/// Yesterday's chain under today's memory: voting on would sign a second history.
+#[test]
+fn a_chain_from_a_backup_observes_until_it_is_where_it_was() {
+    let mut four = Four::new();
+    four.until(2, &[0, 1, 2, 3]);
+    four.replicas[3] = None;
+    let (db, backup) = (four.path(3).join("db"), four.path(3).join("backup"));
+    testing::copied(&db, &backup);
+    four.start(3);
+    four.until(9, &[0, 1, 2, 3]);
+    four.replicas[3] = None;
+    let voted = Voting::open(&four.path(3).join("voting"), four.document.network).unwrap().height();
+    assert!(voted >= 9, "{voted}");
+    std::fs::remove_dir_all(&db).unwrap();
+    std::fs::rename(&backup, &db).unwrap();
+    four.packets.clear();
+    four.start(3);
+    let restored = four.replicas[3].as_mut().unwrap();
+    let before = restored.ledger().height();
+    assert!(before < 9 && restored.observes_to() == Some(voted - 1), "{before}");
+    let mut acts = Vec::new();
+    restored.wake(&mut acts).unwrap();
+    assert!(acts.is_empty() && restored.is_resting(), "{acts:?}");
+    // It says nothing at any height at which it may have voted.
+    let said = |packets: &VecDeque<(u16, u16, Packet<Block>)>| {
+        packets
+            .iter()
+            .any(|(from, _, packet)| *from == 3 && matches!(packet, Packet::Message(height, _) if *height < voted))
+    };
+    for step in 0.. {
+        assert!(step < 100_000, "it stays at {}", four.height(3));
+        assert!(!said(&four.packets));
+        if step % 500 == 0 {
+            four.status(3);
+        }
+        if four.height(3) > voted {
+            break;
+        }
+        four.step();
+    }
+    assert_eq!(four.replicas[3].as_ref().unwrap().observes_to(), None);
+    let all = four.height(3) + 3;
+    four.until(all, &[0, 1, 2, 3]);
+    assert_alike(&four.audit(), all);
+}

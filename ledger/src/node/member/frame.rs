@@ -1,7 +1,12 @@
 //! Frames: what validators send each other, as bytes.
 
+use super::gate::Signed;
 use crate::{
-    block::Block, limits::PEER_FRAME_BYTES_MAX, ordering::Certificate, receipt::Vote, replica::Packet,
+    block::Block,
+    limits::PEER_FRAME_BYTES_MAX,
+    ordering::Certificate,
+    receipt::{Seal, Vote},
+    replica::Packet,
     submission::Submission,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -31,6 +36,12 @@ pub enum Frame {
     Want(Height) = 5,
     /// A transaction that was handed in to the sender.
     Submission(Box<Submission>) = 6,
+    /// The seal of a height, for one who is behind.
+    Sealed(Height, Seal) = 7,
+    /// Asks what the sender itself signed last.
+    AskSigned = 8,
+    /// The answer: the newest signature of the receiver that the sender has.
+    Signed(Option<Signed>) = 9,
 }
 
 impl Frame {

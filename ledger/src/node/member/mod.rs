@@ -4,45 +4,46 @@
 //! step; and carries out what that asks. A block becomes known in this order: durable, then the
 //! high-water mark, then our signatures to the others, then (when a quorum's are there) the seal, and
 //! then, in the order of heights, the tip and the answers to whoever waits.
+//!
+//! A store that was restored from a backup is behind the mark, which never is. Until it has passed the
+//! mark, and its log there is the one that was signed, the node takes blocks of others with their seals
+//! and signs nothing. A mark that was restored with it is found out by the others ([`gate`]).
 
 mod frame;
+mod gate;
+mod known;
+mod others;
 mod seals;
 
 pub use frame::Frame;
 
-use super::{
-    NodeError, Shared,
-    fate::{Decided, Fate},
-    run::{now_ms, reachable},
-    tip_at,
-};
+use super::{NodeError, Shared, fate::Fate, run::now_ms, tip_at};
 use crate::{
     block::Block,
     chain::{Chain, Committed},
-    highwater::{HighWater, Mark},
-    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
-    log::proof::TreeHead,
+    highwater::HighWater,
+    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
     ordering::{
         OrderingError, Timer,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
-    receipt::{Seal, Vote},
-    replica::{Act, Chained, ChainedError, Ledger, Packet, Replica, ReplicaError},
+    receipt::Seal,
+    replica::{Act, Chained, ChainedError, Ledger, Replica, ReplicaError},
     store::Tip,
     voting::Voting,
 };
 use contracts::{
-    event::Event,
     execute::Inadmissible,
     id::{Height, TransactionId},
     limits::BLOCK_BYTES_MAX,
     transaction::Checked,
 };
+use gate::{Gate, Remembered};
 use seals::Seals;
 use std::{
     collections::{BTreeMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -61,7 +62,12 @@ pub(super) struct Member {
     shared: Arc<Shared>,
     replica: Replica<Chained, Voting>,
     highwater: HighWater,
+    folder: PathBuf,
     seals: Seals,
+    remembered: Remembered,
+    gate: Gate,
+    /// Size of a log that we signed and do not have; 0 if there is none.
+    lost: u64,
     /// Committed blocks that are not known yet, since their seal or one before it is missing.
     unknown: BTreeMap<Height, Unknown>,
     timers: BTreeMap<(Instant, u64), Timer>,
@@ -96,13 +102,24 @@ impl Member {
         let signer = shared.keys.consensus.clone();
         let ordering = Bft::new(shared.network, signer, Patience::default());
         let chained = Chained::new(chain, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
-        let replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
+        let mark = highwater.mark().height;
+        // Without what was voted for, it may be that we voted at the height above the mark.
+        let observes_to = if voting.is_new() && mark > 0 { mark + 1 } else { mark };
+        let mut replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
+        replica.observe(observes_to);
+        replica.hold();
+        let remembered = Remembered::from_seals(&shared.store.reader(), shared.tip.borrow().height)?;
+        let gate = Gate::new(shared.set.quorum());
         let now = Instant::now();
         Ok(Self {
             shared,
             replica,
             highwater,
+            folder: folder.to_path_buf(),
             seals: Seals::default(),
+            remembered,
+            gate,
+            lost: 0,
             unknown: BTreeMap::new(),
             timers: BTreeMap::new(),
             resting: false,
@@ -132,6 +149,7 @@ impl Member {
     /// Runs until somebody asks to stop, or until the node must.
     pub fn run(&mut self) -> Result<(), NodeError> {
         self.turn_of(Replica::start)?;
+        self.pass()?;
         loop {
             match self.wait()? {
                 Work::Stop => return Ok(()),
@@ -199,7 +217,7 @@ impl Member {
     fn carry_out(&mut self, act: Act<Block>) -> Result<(), NodeError> {
         match act {
             Act::Broadcast(packet) => self.broadcast(&packet.into()),
-            Act::Answer(to, packet) => self.send(to, &packet.into()),
+            Act::Answer(to, packet) => self.answer(to, packet)?,
             Act::Start(timer, start, after) => drop(self.timers.insert((Instant::now() + after, start), timer)),
             Act::Propose(height, round) => {
                 let queue = self.shared.queue.lock();
@@ -233,97 +251,6 @@ impl Member {
         Ok(())
     }
 
-    /// A block is durable: raise the mark, sign, tell the others.
-    fn committed(&mut self, committed: Committed, tip: Tip) -> Result<(), NodeError> {
-        let (network, height) = (self.shared.network, tip.height);
-        let head = TreeHead { size: committed.header.log_size, root: committed.header.log_root };
-        if height > self.highwater.mark().height {
-            self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
-        }
-        let vote = self.sign(&head, tip.time_ms)?;
-        self.broadcast(&Frame::Vote(height, vote.clone()));
-        self.take_down(committed.results.iter().flat_map(|result| &result.events))?;
-        let gone: HashSet<TransactionId> = committed.results.iter().map(|result| result.entry.transaction).collect();
-        let mut queue = self.shared.queue.lock();
-        queue.mempool.remove(&gone);
-        let expired = queue.mempool.expire(height + 1);
-        drop(queue);
-        self.shared.tell(expired.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect());
-        self.unknown.insert(height, Unknown { committed, tip, seal: None, since: Instant::now() });
-        self.last_block = Instant::now();
-        let seal = self.seals.committed(&network, height, head, self.shared.set.clone(), vote)?;
-        self.sealed(height, seal)
-    }
-
-    fn sign(&self, head: &TreeHead, time_ms: u64) -> Result<Vote, NodeError> {
-        let (keys, number) = (&self.shared.keys, self.shared.number as u8);
-        Ok(Vote::sign(&self.shared.network, head, number, time_ms / 1_000, &*keys.log, &*keys.cosigner)?)
-    }
-
-    /// Keeps a seal for ever, and makes known what is known up to there without a gap.
-    fn sealed(&mut self, height: Height, seal: Option<Seal>) -> Result<(), NodeError> {
-        let Some(seal) = seal else { return Ok(()) };
-        self.shared.store.keep_seal(height, borsh::to_vec(&seal).expect("writing to memory does not fail"))?;
-        if let Some(unknown) = self.unknown.get_mut(&height) {
-            unknown.seal = Some(seal);
-        }
-        while let Some(first) = self.unknown.first_entry() {
-            if first.get().seal.is_none() {
-                break;
-            }
-            let Unknown { committed, tip, seal, since } = first.remove();
-            let seal = seal.expect("it was just seen");
-            self.idle_at = Instant::now();
-            *self.shared.stopped.lock() = None;
-            self.shared.metrics.committed(&committed, since.elapsed());
-            let Committed { header, results, hashes, log_before, .. } = committed;
-            let hashes = reachable(&hashes, &log_before);
-            let decided = Arc::new(Decided { network: self.shared.network, header, results, seal, hashes });
-            self.shared.tip.send_replace(tip);
-            let fates = decided.results.iter().zip(0..);
-            let fates =
-                fates.map(|(result, place)| (result.entry.transaction, Fate::Committed(decided.clone(), place)));
-            self.shared.tell(fates.collect());
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, from: u16, bytes: &[u8]) -> Result<(), NodeError> {
-        let packet = match Frame::decode(bytes) {
-            Err(reason) => {
-                tracing::warn!(from, reason, "a frame of a validator cannot be read");
-                return Ok(());
-            }
-            Ok(Frame::Message(height, bytes)) => Packet::Message(height, bytes),
-            Ok(Frame::Proposed { round, block }) => Packet::Proposed { round, block },
-            Ok(Frame::Status(height)) => Packet::Status(height),
-            Ok(Frame::Decided(block, certificate)) => Packet::Decided(block, certificate),
-            Ok(Frame::Want(height)) => return self.answer_want(from, height),
-            Ok(Frame::Vote(_, vote)) if u16::from(vote.validator) != from => return Ok(()),
-            Ok(Frame::Vote(height, vote)) => {
-                let tip = self.replica.ledger().height();
-                let seal = self.seals.voted(&self.shared.network, tip, height, vote)?;
-                return self.sealed(height, seal);
-            }
-            Ok(Frame::Submission(submission)) => {
-                super::Handle::new(self.shared.clone()).take_forwarded(*submission);
-                return Ok(());
-            }
-        };
-        self.turn_of(|replica, acts| replica.receive(from, packet, acts))
-    }
-
-    /// Somebody misses our signatures of a height: we sign again what we signed.
-    fn answer_want(&self, from: u16, height: Height) -> Result<(), NodeError> {
-        if height > self.highwater.mark().height {
-            return Ok(());
-        }
-        let Some(header) = self.shared.store.reader().header(height)? else { return Ok(()) };
-        let head = TreeHead { size: header.log_size, root: header.log_root };
-        self.send(from, &Frame::Vote(height, self.sign(&head, header.entry.time_ms)?));
-        Ok(())
-    }
-
     /// Makes a block and proposes it. A panic is the fault of a candidate: it is found by halving.
     fn propose(&mut self, height: Height, round: u32, mut candidates: Vec<Checked>) -> Result<(), NodeError> {
         let mut out: Vec<(TransactionId, Fate)> = Vec::new();
@@ -352,44 +279,12 @@ impl Member {
         proposed
     }
 
-    /// Says how far we are, and asks for the signatures that are missing.
-    fn status(&mut self) {
-        self.status_at = Instant::now() + STATUS_EVERY;
-        self.notice_standstill();
-        self.broadcast(&Frame::Status(self.replica.ledger().height()));
-        let wanted: Vec<Height> = self.seals.waiting().take(WANTED_SEALS_MAX).collect();
-        wanted.into_iter().for_each(|height| self.broadcast(&Frame::Want(height)));
-    }
-
-    /// Says that we make no blocks where too few validators take part: whoever asks whether something may
-    /// be delivered must not be told what held when we last heard of the others.
-    fn notice_standstill(&mut self) {
-        if self.replica.is_resting() && self.unknown.is_empty() {
-            self.idle_at = Instant::now();
-        } else if self.idle_at.elapsed() > STALLED_AFTER {
-            let (seconds, set) = (self.idle_at.elapsed().as_secs(), &self.shared.set);
-            let (quorum, count) = (set.quorum(), set.validators.len());
-            let reason = format!("no block for {seconds} s: {quorum} of {count} validators must be up and reached");
-            tracing::warn!(height = self.replica.ledger().height() + 1, "{reason}");
-            *self.shared.stopped.lock() = Some(reason);
-        }
-    }
-
     fn broadcast(&self, frame: &Frame) {
         self.shared.send_others(frame);
     }
 
     fn send(&self, to: u16, frame: &Frame) {
         self.shared.send(std::iter::once(to), frame);
-    }
-
-    fn take_down<'e>(&self, events: impl Iterator<Item = &'e Event>) -> Result<(), NodeError> {
-        for event in events {
-            if let Event::SideTakenDown { side, .. } = event {
-                self.shared.sides.delete(side)?;
-            }
-        }
-        Ok(())
     }
 }
 

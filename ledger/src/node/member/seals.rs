@@ -5,12 +5,24 @@ use crate::{
     limits::VOTES_AHEAD_HEIGHTS_MAX,
     log::proof::TreeHead,
     receipt::{Seal, SealError, Vote},
+    store::{Reader, StoreError},
 };
 use contracts::{
     id::{Height, NetworkId},
     validators::ValidatorSet,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
+
+/// The seal of `height`, if it is kept.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn kept(reader: &Reader, height: Height) -> Result<Option<Seal>, StoreError> {
+    let decoded = reader.seal(height)?.map(|bytes| borsh::from_slice(&bytes)).transpose();
+    let damaged =
+        |error: io::Error| StoreError::Damaged { what: "seal", at: height.to_string(), reason: error.to_string() };
+    decoded.map_err(damaged)
+}
 
 /// A committed height that has no seal yet.
 struct Open {
@@ -28,8 +40,8 @@ pub struct Seals {
 }
 
 impl Seals {
-    /// Height `height` is committed and durable, and `ours` are our signatures. Returns the seal where
-    /// there are enough with those that came early.
+    /// Height `height` is committed and durable, and `ours` are our signatures, if we give them. Returns the
+    /// seal where there are enough with those that came early.
     ///
     /// # Errors
     /// [`SealError`], which only broken code can make.
@@ -39,9 +51,9 @@ impl Seals {
         height: Height,
         head: TreeHead,
         set: ValidatorSet,
-        ours: Vote,
+        ours: Option<Vote>,
     ) -> Result<Option<Seal>, SealError> {
-        let votes = BTreeMap::from([(ours.validator, ours)]);
+        let votes = ours.into_iter().map(|vote| (vote.validator, vote)).collect();
         self.open.insert(height, Open { head, set, votes });
         let early = self.early.remove(&height).unwrap_or_default();
         self.early = self.early.split_off(&height);
@@ -76,6 +88,14 @@ impl Seals {
         }
         open.votes.insert(vote.validator, vote);
         self.count(height)
+    }
+
+    /// Somebody sent the seal of `height`. Returns it if we wait for it and it holds.
+    pub fn sealed(&mut self, network: &NetworkId, height: Height, seal: Seal) -> Option<Seal> {
+        let open = self.open.get(&height)?;
+        seal.verify_by(network, &open.set, &open.head).ok()?;
+        self.open.remove(&height);
+        Some(seal)
     }
 
     /// Heights that wait for signatures, lowest first.

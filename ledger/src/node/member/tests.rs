@@ -189,3 +189,116 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     assert!((0..COUNT).all(|number| four.handle(number).status().healthy));
     four.audit();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_from_a_backup_signs_nothing_until_it_has_passed_what_was_signed() {
+    let mut four = Four::start();
+    let first = four.commit(3, 1).await;
+    four.all_at(first).await;
+    four.down(3);
+    let (db, backup) = (four.path(3).join("db"), four.folder.path().join("backup"));
+    testing::copied(&db, &backup);
+    four.up(3);
+    let mut newest = first;
+    for number in 2..=6 {
+        newest = four.commit(3, number).await;
+    }
+    four.all_at(newest).await;
+    let restore = |four: &mut Four| {
+        four.down(3);
+        std::fs::remove_dir_all(&db).unwrap();
+        testing::copied(&backup, &db);
+    };
+    restore(&mut four);
+    (0..3).for_each(|number| four.down(number));
+    // Alone it says why it takes no part, and takes nothing in.
+    four.up(3);
+    let begun = Instant::now();
+    while four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it looks healthy and is behind what it signed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let status = four.handle(3).status();
+    let reason = status.reason.unwrap();
+    assert!(status.height < newest && reason.contains("it observes") && reason.contains("backup"), "{reason}");
+    assert!(matches!(four.handle(3).take(four.mint(7, first)), Err(Refused::Stopped(_))));
+    (0..3).for_each(|number| four.up(number));
+    four.all_at(newest).await;
+    four.all_at(four.commit(1, 8).await).await;
+    // It is one of a quorum again.
+    four.down(0);
+    let last = four.commit(3, 9).await;
+    // What was voted for is gone as well: one height more is left to the others.
+    restore(&mut four);
+    std::fs::remove_file(four.path(3).join("voting")).unwrap();
+    four.up(0);
+    let newest = four.commit(1, 10).await.max(last);
+    four.up(3);
+    four.all_at(newest).await;
+    four.all_at(four.commit(0, 11).await).await;
+    four.all_at(four.commit(3, 12).await).await;
+    four.audit();
+}
+
+/// The store of another history, which the mark gives away before anything of it is signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_beside_what_was_signed_stops_the_node() {
+    let mut four = Four::start();
+    let mut newest = 0;
+    for number in 1..=4 {
+        newest = four.commit(3, number).await;
+    }
+    four.all_at(newest).await;
+    four.down(3);
+    let path = four.path(3);
+    std::fs::remove_dir_all(path.join("db")).unwrap();
+    std::fs::remove_file(path.join("highwater")).unwrap();
+    let mut file = HighWater::create(&path.join("highwater")).unwrap();
+    file.raise(crate::highwater::Mark { height: 2, size: 9, root: contracts::id::Digest([5; 32]) }).unwrap();
+    drop(file);
+    four.up(3);
+    let begun = Instant::now();
+    while four.handle(3).status().reason.is_none_or(|reason| !reason.contains("another history")) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", four.handle(3).status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(four.handle(3).status().height < 2);
+}
+
+/// The image of a whole disk: store, mark and what was voted for are all of yesterday, and agree.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_folder_from_a_backup_is_found_out_by_the_others() {
+    let mut four = Four::start();
+    let first = four.commit(3, 1).await;
+    four.all_at(first).await;
+    four.down(3);
+    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
+    testing::copied(&folder, &backup);
+    four.up(3);
+    let mut newest = first;
+    for number in 2..=6 {
+        newest = four.commit(3, number).await;
+    }
+    four.all_at(newest).await;
+    four.down(3);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::rename(&backup, &folder).unwrap();
+    four.up(3);
+    let begun = Instant::now();
+    let observes = |four: &Four| four.handle(3).status().reason.is_some_and(|reason| reason.contains("it observes"));
+    while !(observes(&four) && four.handle(3).status().height >= newest) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", four.handle(3).status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Three go on; with each height of theirs it comes nearer to taking part.
+    for number in 7..=9 {
+        newest = four.commit(u16::from(number) % 3, number).await;
+    }
+    four.all_at(newest).await;
+    // Without it there is no quorum now.
+    four.down(0);
+    four.commit(3, 10).await;
+    assert!(four.handle(3).status().healthy);
+    four.up(0);
+    four.audit();
+}

@@ -1,0 +1,102 @@
+//! How a committed block becomes known: its mark, our signatures, its seal, and then the tip and the answers.
+
+use super::{Frame, Member, Unknown};
+use crate::{
+    chain::Committed,
+    highwater::Mark,
+    log::proof::TreeHead,
+    node::{
+        NodeError,
+        fate::{Decided, Fate},
+        run::reachable,
+    },
+    receipt::{Seal, Vote},
+    store::Tip,
+};
+use contracts::{
+    event::Event,
+    id::{Height, TransactionId},
+};
+use std::{collections::HashSet, sync::Arc, time::Instant};
+
+impl Member {
+    /// A block is durable: raise the mark, sign, tell the others.
+    pub(super) fn committed(&mut self, committed: Committed, tip: Tip) -> Result<(), NodeError> {
+        let (network, height) = (self.shared.network, tip.height);
+        let head = TreeHead { size: committed.header.log_size, root: committed.header.log_root };
+        let vote = self.signed(&head, &tip)?;
+        if let Some(vote) = &vote {
+            self.broadcast(&Frame::Vote(height, vote.clone()));
+        }
+        self.take_down(committed.results.iter().flat_map(|result| &result.events))?;
+        let gone: HashSet<TransactionId> = committed.results.iter().map(|result| result.entry.transaction).collect();
+        let mut queue = self.shared.queue.lock();
+        queue.mempool.remove(&gone);
+        let expired = queue.mempool.expire(height + 1);
+        drop(queue);
+        self.shared.tell(expired.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect());
+        self.unknown.insert(height, Unknown { committed, tip, seal: None, since: Instant::now() });
+        self.last_block = Instant::now();
+        let seal = self.seals.committed(&network, height, head, self.shared.set.clone(), vote)?;
+        self.sealed(height, seal)?;
+        if self.lost > 0 {
+            self.find_lost();
+            self.pass()?;
+        }
+        Ok(())
+    }
+
+    /// Our signatures of the newest height, once the mark says that we gave them; none below the mark, where
+    /// we cannot tell yet whether this is what we signed.
+    fn signed(&mut self, head: &TreeHead, tip: &Tip) -> Result<Option<Vote>, NodeError> {
+        let (mark, height) = (self.highwater.mark(), tip.height);
+        if height > mark.height {
+            self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
+        } else if height == mark.height && (head.size, head.root) != (mark.size, mark.root) {
+            return Err(NodeError::OtherHistory { path: self.folder.join("db"), signed: height });
+        }
+        if height < self.highwater.mark().height { Ok(None) } else { self.sign(head, tip.time_ms).map(Some) }
+    }
+
+    pub(super) fn sign(&self, head: &TreeHead, time_ms: u64) -> Result<Vote, NodeError> {
+        let (keys, number) = (&self.shared.keys, self.shared.number as u8);
+        Ok(Vote::sign(&self.shared.network, head, number, time_ms / 1_000, &*keys.log, &*keys.cosigner)?)
+    }
+
+    /// Keeps a seal for ever, and makes known what is known up to there without a gap.
+    pub(super) fn sealed(&mut self, height: Height, seal: Option<Seal>) -> Result<(), NodeError> {
+        let Some(seal) = seal else { return Ok(()) };
+        self.shared.store.keep_seal(height, borsh::to_vec(&seal).expect("writing to memory does not fail"))?;
+        if let Some(unknown) = self.unknown.get_mut(&height) {
+            unknown.seal = Some(seal);
+        }
+        while let Some(first) = self.unknown.first_entry() {
+            if first.get().seal.is_none() {
+                break;
+            }
+            let Unknown { committed, tip, seal, since } = first.remove();
+            let seal = seal.expect("it was just seen");
+            self.idle_at = Instant::now();
+            *self.shared.stopped.lock() = self.behind();
+            self.shared.metrics.committed(&committed, since.elapsed());
+            let Committed { header, results, hashes, log_before, .. } = committed;
+            let hashes = reachable(&hashes, &log_before);
+            let decided = Arc::new(Decided { network: self.shared.network, header, results, seal, hashes });
+            self.shared.tip.send_replace(tip);
+            let fates = decided.results.iter().zip(0..);
+            let fates =
+                fates.map(|(result, place)| (result.entry.transaction, Fate::Committed(decided.clone(), place)));
+            self.shared.tell(fates.collect());
+        }
+        Ok(())
+    }
+
+    fn take_down<'e>(&self, events: impl Iterator<Item = &'e Event>) -> Result<(), NodeError> {
+        for event in events {
+            if let Event::SideTakenDown { side, .. } = event {
+                self.shared.sides.delete(side)?;
+            }
+        }
+        Ok(())
+    }
+}
