@@ -21,6 +21,72 @@ fn sealed(reader: &Reader, height: u64) -> bool {
     reader.seal(height).unwrap().is_some()
 }
 
+/// A transaction that gives the buyer a cent.
+fn minted(network: NetworkId, nonce: u8) -> Submission {
+    let mint = Mint {
+        party: testing::buyer().party,
+        amount: Amount::new(1).unwrap(),
+        currency: "EUR".parse().unwrap(),
+        reference: BankReference([nonce; 32]),
+    };
+    let agent = testing::settlement();
+    let body = Body {
+        network,
+        sender: agent.party,
+        key: agent.signer.public(),
+        nonce: [nonce; 16],
+        last_valid: 100,
+        action: Action::Mint(mint),
+    };
+    Submission { transaction: body.sign(&*agent.signer).unwrap(), side: None }
+}
+
+/// Starts the node of `folder`, commits transaction `nonce`, and stops.
+async fn commits(folder: &Path, nonce: u8) -> Tip {
+    let node = Node::start(config(folder)).unwrap();
+    let handle = node.handle();
+    let (id, receiver) = handle.take(minted(handle.network(), nonce)).unwrap();
+    assert!(matches!(handle.fate(id, receiver.unwrap(), soon()).await, Ok(Fate::Committed(..))));
+    let tip = handle.watch().borrow().clone();
+    drop(handle);
+    node.stop();
+    tip
+}
+
+/// Nobody else has the rest, and signing anew what was signed would be a second history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_solo_store_that_was_rolled_back_by_hand_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, backup) = (place.path().join("node"), place.path().join("backup"));
+    let db = folder.join("db");
+    let before = commits(&folder, 1).await;
+    testing::copied(&db, &backup);
+    let after = commits(&folder, 2).await;
+    std::fs::rename(&db, place.path().join("newest")).unwrap();
+    testing::copied(&backup, &db);
+    let refused = Node::start(config(&folder)).err().unwrap();
+    let expected = |error: &NodeError| match error {
+        NodeError::RolledBack { found, signed, .. } => (*found, *signed) == (before.height, after.height),
+        _ => false,
+    };
+    assert!(expected(&refused), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("was rolled back") && said.contains("Restore the newest copy of the store"), "{said}");
+    // As high as what was signed, and another history.
+    let other = place.path().join("other");
+    for nonce in 3..=9 {
+        commits(&other, nonce).await;
+    }
+    std::fs::remove_dir_all(&db).unwrap();
+    testing::copied(&other.join("db"), &db);
+    let refused = Node::start(config(&folder)).err().unwrap();
+    assert!(matches!(refused, NodeError::OtherHistory { .. }), "{refused}");
+    // Nothing of it changed anything: the newest store is taken.
+    std::fs::remove_dir_all(&db).unwrap();
+    std::fs::rename(place.path().join("newest"), &db).unwrap();
+    assert!(commits(&folder, 10).await.height > after.height);
+}
+
 #[tokio::test]
 async fn a_mark_that_finds_no_room_stops_the_node_before_anything_is_signed() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,24 +117,7 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     let mut tip = handle.watch();
     tip.wait_for(|tip| tip.height > 0).await.unwrap();
     let network = handle.network();
-    let submission = |nonce: u8| {
-        let mint = Mint {
-            party: testing::buyer().party,
-            amount: Amount::new(1).unwrap(),
-            currency: "EUR".parse().unwrap(),
-            reference: BankReference([nonce; 32]),
-        };
-        let agent = testing::settlement();
-        let body = Body {
-            network,
-            sender: agent.party,
-            key: agent.signer.public(),
-            nonce: [nonce; 16],
-            last_valid: 100,
-            action: Action::Mint(mint),
-        };
-        Submission { transaction: body.sign(&*agent.signer).unwrap(), side: None }
-    };
+    let submission = |nonce| minted(network, nonce);
     // Whoever takes a submission in found the disk full: the node stops with what waits.
     handle.shared.queue.lock().halt = Some(SidesError::DiskFull { path: folder.path().join("sides") });
     let (id, receiver) = handle.take(submission(1)).unwrap();
