@@ -1,7 +1,7 @@
 //! The table of everything a transaction can do. A new kind of action is one line here and one file.
 
 use crate::{
-    agreement, basis, consent, dataset, delivery, group,
+    agreement, basis, consent, dataset, delivery, governance, group,
     id::{Height, NetworkId, PartyId, SideId, TimeMs, TransactionId},
     key::PublicKey,
     offer, party, provenance,
@@ -134,6 +134,12 @@ actions! {
     Mint(settlement::Mint) = 60, "settlement.mint";
     /// Takes money off the ledger.
     Burn(settlement::Burn) = 61, "settlement.burn";
+    /// Proposes what a quorum of the validators decides.
+    Propose(governance::Propose) = 70, "governance.propose";
+    /// Approves a proposal.
+    Approve(governance::Approve) = 71, "governance.approve";
+    /// Says that a validator of a new set is ready.
+    Ready(governance::Ready) = 72, "governance.ready";
 }
 
 impl Action {

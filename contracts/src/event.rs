@@ -9,16 +9,19 @@ use crate::{
     consent::{Consent, ConsentState},
     dataset::{Dataset, Listing, ListingReason},
     delivery::Delivery,
+    founding::Parameters,
+    governance::{Governance, Proposal},
     group::Group,
     id::*,
     key::PublicKey,
     money::{Amount, Currency},
     offer::{Offer, Price},
-    party::{KeyUse, Party, Roles, SuspensionReason},
+    party::{KeyUse, Party, Roles, Standing, SuspensionReason},
     provenance::Activity,
     rejection::Rejection,
     settlement::{Account, Booking, Supply},
     state::Key,
+    validators::ValidatorSet,
     version::Version,
     vocabulary::Purpose,
 };
@@ -108,6 +111,20 @@ pub enum Event {
     Burned { party: PartyId, amount: Amount, currency: Currency, reference: BankReference } = 61,
     /// Money moved.
     Paid { from: PartyId, to: PartyId, amount: Amount, currency: Currency } = 62,
+    /// A validator proposed something, and so approved it.
+    Proposed { proposal: ProposalId, validator: u8, until_ms: TimeMs } = 70,
+    /// A validator approved a proposal.
+    Approved { proposal: ProposalId, validator: u8 } = 71,
+    /// A quorum approved a new validator set.
+    SetPassed { proposal: ProposalId, set: Digest, validators: u8 } = 72,
+    /// A validator of the new set is ready.
+    SetReady { proposal: ProposalId, validator: u8, height: Height } = 73,
+    /// The new set decides from the next height on.
+    SetChanged { proposal: ProposalId, number: u32, set: Digest } = 74,
+    /// A quorum changed the parameters.
+    ParametersChanged { proposal: ProposalId } = 75,
+    /// A quorum decided where a party stands.
+    PartyDecided { proposal: ProposalId, party: PartyId, standing: Standing, roles: Roles } = 76,
 }
 
 impl Event {
@@ -148,6 +165,14 @@ impl Event {
             }
             Self::Paid { from, to, currency, .. } if from == to => vec![Account::key(from, *currency)],
             Self::Paid { from, to, currency, .. } => vec![Account::key(from, *currency), Account::key(to, *currency)],
+            // So that all proposals there ever were are the history of one record.
+            Self::Proposed { proposal, .. } => vec![Proposal::key(proposal), Governance::key()],
+            Self::Approved { proposal, .. } | Self::SetPassed { proposal, .. } | Self::SetReady { proposal, .. } => {
+                vec![Proposal::key(proposal)]
+            }
+            Self::SetChanged { proposal, .. } => vec![Proposal::key(proposal), ValidatorSet::key()],
+            Self::ParametersChanged { proposal } => vec![Proposal::key(proposal), Parameters::key()],
+            Self::PartyDecided { proposal, party, .. } => vec![Proposal::key(proposal), Party::key(party)],
         }
     }
 

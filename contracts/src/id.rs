@@ -86,6 +86,8 @@ ids! {
     GroupId, 32, "a group id";
     /// The blinded commitment to a side body (see [`crate::side`]).
     SideId, 32, "a side body commitment";
+    /// A proposal of governance: the digest of all that ballots approve.
+    ProposalId, 32, "a proposal id";
     /// A bank reference's digest: one payment at the bank, one mint here.
     BankReference, 32, "a bank reference digest";
 }

@@ -29,6 +29,10 @@ pub enum Domain {
     Proposal,
     /// A record of the trust chain: the next set, by the set before it.
     Trust,
+    /// A validator's approval of a proposal of governance.
+    Ballot,
+    /// The word of a validator of a new set that it is ready.
+    Ready,
 }
 
 impl Domain {
@@ -43,6 +47,8 @@ impl Domain {
             Self::Vote => b"lonja/sign/vote/v0\0",
             Self::Proposal => b"lonja/sign/proposal/v0\0",
             Self::Trust => b"lonja/sign/trust/v0\0",
+            Self::Ballot => b"lonja/sign/ballot/v0\0",
+            Self::Ready => b"lonja/sign/ready/v0\0",
         }
     }
 

@@ -35,6 +35,7 @@ pub mod basis;
 pub mod consent;
 pub mod dataset;
 pub mod delivery;
+pub mod governance;
 pub mod group;
 pub mod jacket;
 pub mod offer;

@@ -58,6 +58,12 @@ pub const PERIODS_MAX: u32 = 120;
 pub const AMOUNT_MAX: u64 = 1_000_000_000_000_000;
 /// Validators of a network. Receipts carry a signature of a quorum of them.
 pub const VALIDATORS_MAX: usize = 16;
+/// How long a proposal of governance may wait for ballots and readiness, in milliseconds: 92 days, in which
+/// boards meet.
+pub const PROPOSAL_MS_MAX: u64 = 92 * 86_400_000;
+/// How many blocks old a validator's word may be that it is ready, in blocks: as long as a transaction can
+/// wait.
+pub const READY_BLOCKS_MAX: u64 = VALIDITY_BLOCKS_MAX;
 
 /// Fields of a side body; also the fixed number of leaves of its commitment.
 pub const SIDE_FIELDS: usize = 16;

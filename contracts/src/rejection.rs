@@ -4,6 +4,7 @@
 //! history. A [`Malformed`] transaction never reaches a block.
 
 use crate::{
+    governance::ProposalState,
     id::*,
     key::PublicKey,
     money::{Amount, Currency},
@@ -269,6 +270,32 @@ rejections! {
     // What any action may meet: 120 onwards.
     /// What happened would not fit into an outcome.
     OutcomeTooLarge { bytes: u32 } = 120, "the outcome would have {bytes} bytes, more than a log entry's outcome may have: do it in several steps";
+
+    // Governance: 140 to 159.
+    /// There is no such validator in the set that is asked.
+    NotAValidator { number: u8 } = 140, "there is no validator number {number} in the set that is asked";
+    /// The ballot is not signed by its validator, or for something else.
+    BallotWrong { number: u8 } = 141, "the ballot is not signed by the consensus key of validator number {number} for exactly this";
+    /// A validator has one ballot.
+    BallotTwice { number: u8 } = 142, "validator number {number} has said so already";
+    /// No such proposal.
+    ProposalUnknown { proposal: ProposalId } = 143, "proposal {proposal} is not known, or is none that this can be said of";
+    /// The same has been proposed before.
+    ProposalExists { proposal: ProposalId } = 144, "exactly this is proposed already: approve proposal {proposal}";
+    /// It was decided before, or is not decided yet.
+    ProposalMoved { now: ProposalState } = 145, "the proposal is {}", now.word();
+    /// The set of validators is another than the one that was asked.
+    ProposalOfAnotherSet = 146, "the validators in force are not those that are asked: propose it anew to them";
+    /// Its time is over.
+    ProposalExpired { until_ms: TimeMs } = 147, "the proposal's time was over at {until_ms} ms since 1970: propose it anew";
+    /// Its time would be over, or too long.
+    ProposalTime { most_ms: TimeMs } = 148, "a proposal's time ends after now and by {most_ms} ms since 1970";
+    /// It is so already.
+    NothingChanges = 149, "it is so already: nothing would change";
+    /// Another change of the set has passed and waits for readiness.
+    SetChangeUnderWay = 150, "another change of the validator set has passed: it comes into force first, or its time runs out";
+    /// The height is over or was long ago.
+    NotReadyNow { height: Height } = 151, "who is ready has replayed everything up to the newest blocks, which end at height {height}";
 }
 
 fn list(missing: &[Gap]) -> String {

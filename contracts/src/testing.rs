@@ -305,6 +305,9 @@ into_action! {
     StateBasis(crate::basis::StateBasis);
     Mint(Mint);
     Burn(crate::settlement::Burn);
+    Propose(crate::governance::Propose);
+    Approve(crate::governance::Approve);
+    Ready(crate::governance::Ready);
 }
 
 /// A complete classification of shared data for everybody.

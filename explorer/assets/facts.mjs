@@ -1,7 +1,7 @@
 // What can happen: refusals, events, outcomes, and what the log and a history hold of them.
 
 import { amount, boolean, octets, optional, sequence, struct, tagged, text, u16, u32, u64, u8 } from './borsh.mjs';
-import { activity, basisKind, consent, consentState, currency, gap, id, keyUse, listing, listingReason, price, purpose, revocationReason, role, roles, suspensionReason } from './words.mjs';
+import { activity, basisKind, consent, consentState, currency, gap, id, keyUse, listing, listingReason, price, proposalState, purpose, revocationReason, role, roles, standing, suspensionReason } from './words.mjs';
 
 const rejection = tagged('kind', {
   1: ['party-unknown', { party: id }],
@@ -62,6 +62,18 @@ const rejection = tagged('kind', {
   101: ['amount-overflow', {}],
   102: ['bank-reference-used', { reference: id }],
   120: ['outcome-too-large', { bytes: u32 }],
+  140: ['not-a-validator', { number: u8 }],
+  141: ['ballot-wrong', { number: u8 }],
+  142: ['ballot-twice', { number: u8 }],
+  143: ['proposal-unknown', { proposal: id }],
+  144: ['proposal-exists', { proposal: id }],
+  145: ['proposal-moved', { now: proposalState }],
+  146: ['proposal-of-another-set', {}],
+  147: ['proposal-expired', { until_ms: u64 }],
+  148: ['proposal-time', { most_ms: u64 }],
+  149: ['nothing-changes', {}],
+  150: ['set-change-under-way', {}],
+  151: ['not-ready-now', { height: u64 }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],
@@ -97,6 +109,13 @@ const event = tagged('event', {
   60: ['minted', { party: id, amount, currency, reference: id }],
   61: ['burned', { party: id, amount, currency, reference: id }],
   62: ['paid', { from: id, to: id, amount, currency }],
+  70: ['proposed', { proposal: id, validator: u8, until_ms: u64 }],
+  71: ['approved', { proposal: id, validator: u8 }],
+  72: ['set-passed', { proposal: id, set: id, validators: u8 }],
+  73: ['set-ready', { proposal: id, validator: u8, height: u64 }],
+  74: ['set-changed', { proposal: id, number: u32, set: id }],
+  75: ['parameters-changed', { proposal: id }],
+  76: ['party-decided', { proposal: id, party: id, standing, roles }],
 });
 const outcome = tagged('outcome', { 0: ['applied', {}], 1: ['refused', { code: u8 }] });
 /** An entry of the log. */

@@ -1,10 +1,12 @@
 // Records of the state tree, by the tag that their keys begin with.
 
-import { amount, boolean, optional, sequence, struct, text, u32, u64, words } from './borsh.mjs';
-import { basisKind, classification, consent, consentState, content, country, currency, id, keyUse, listing, onward, price, purpose, revocationReason, roles, stated, terms } from './words.mjs';
+import { amount, boolean, hexadecimal, optional, sequence, struct, tagged, text, u32, u64, u8, words } from './borsh.mjs';
+import { basisKind, classification, consent, consentState, content, country, currency, id, keyUse, listing, onward, price, proposalState, purpose, revocationReason, roles, standing, stated, terms } from './words.mjs';
 
 export const validator = struct({ name: text, consensus: id, log: id, cosigner: id });
 const validatorSet = struct({ validators: sequence(validator) });
+const ballot = struct({ validator: u8, signature: hexadecimal(64) });
+const parameters = struct({ quota: struct({ count_max: u64, bytes_max: u64, state_bytes_max: u64 }) });
 
 /** Tag of the key, word for the kind, value. */
 export const RECORDS = {
@@ -12,7 +14,7 @@ export const RECORDS = {
     name: text,
     kind: words('city third-sector business citizens academic other-city authority'),
     jurisdiction: country,
-    standing: words('applied active suspended'),
+    standing,
     roles,
     keys: sequence(struct({ key: id, usage: keyUse, since: u64, revoked: optional(u64) })),
     side: optional(id),
@@ -68,7 +70,16 @@ export const RECORDS = {
   17: ['supply', struct({ minted: amount, burned: amount })],
   18: ['bank booking', struct({ party: id, amount, currency, minted: boolean })],
   19: ['validator set', validatorSet],
-  20: ['parameters', struct({ quota: struct({ count_max: u64, bytes_max: u64, state_bytes_max: u64 }) })],
+  20: ['parameters', parameters],
   21: ['side body owner', struct({ owner: id })],
   22: ['anchored content', struct({ number: u32 })],
+  23: ['proposal', struct({
+    change: tagged('change', {
+      0: ['validators', { set: validatorSet, compromised: sequence(u8) }],
+      1: ['parameters', { parameters }],
+      2: ['party', { party: id, standing, roles }],
+    }),
+    base: id, until_ms: u64, state: proposalState, ballots: sequence(ballot), ready: sequence(ballot),
+  })],
+  24: ['governance', struct({ changes: u32, in_force: optional(id), pending: optional(id) })],
 };

@@ -22,6 +22,8 @@ export function roles(reader) {
 }
 
 export const onward = words('prohibited derived-only same-terms free');
+export const standing = words('applied active suspended');
+export const proposalState = words('open passed in-force');
 export const listing = words('listed suspended withdrawn');
 export const listingReason = words('ready quality legal ended');
 export const suspensionReason = words('own-request breach key-compromise dissolved');

@@ -163,7 +163,7 @@ def tagged(label, variants):
 
 digest = hexadecimal(32)
 party = dataset = version = offer = agreement = delivery = group = side = blake3 = bank = digest
-transaction = public_key = digest
+transaction = public_key = proposal = digest
 consent = hexadecimal(16)
 currency = letters(3)
 country = letters(2)
@@ -181,6 +181,8 @@ def roles(reader):
 
 onward = words("prohibited derived-only same-terms free")
 listing = words("listed suspended withdrawn")
+standing = words("applied active suspended")
+proposal_state = words("open passed in-force")
 listing_reason = words("ready quality legal ended")
 suspension_reason = words("own-request breach key-compromise dissolved")
 revocation_reason = words("by-buyer breach legal quality")
@@ -299,6 +301,18 @@ rejection = tagged("kind", {
     101: ("amount-overflow", {}),
     102: ("bank-reference-used", dict(reference=bank)),
     120: ("outcome-too-large", dict(bytes=u32)),
+    140: ("not-a-validator", dict(number=u8)),
+    141: ("ballot-wrong", dict(number=u8)),
+    142: ("ballot-twice", dict(number=u8)),
+    143: ("proposal-unknown", dict(proposal=proposal)),
+    144: ("proposal-exists", dict(proposal=proposal)),
+    145: ("proposal-moved", dict(now=proposal_state)),
+    146: ("proposal-of-another-set", {}),
+    147: ("proposal-expired", dict(until_ms=u64)),
+    148: ("proposal-time", dict(most_ms=u64)),
+    149: ("nothing-changes", {}),
+    150: ("set-change-under-way", {}),
+    151: ("not-ready-now", dict(height=u64)),
 })
 
 event = tagged("event", {
@@ -335,10 +349,19 @@ event = tagged("event", {
     60: ("minted", dict(party=party, amount=amount, currency=currency, reference=bank)),
     61: ("burned", dict(party=party, amount=amount, currency=currency, reference=bank)),
     62: ("paid", {"from": party, "to": party, "amount": amount, "currency": currency}),
+    70: ("proposed", dict(proposal=proposal, validator=u8, until_ms=u64)),
+    71: ("approved", dict(proposal=proposal, validator=u8)),
+    72: ("set-passed", dict(proposal=proposal, set=digest, validators=u8)),
+    73: ("set-ready", dict(proposal=proposal, validator=u8, height=u64)),
+    74: ("set-changed", dict(proposal=proposal, number=u32, set=digest)),
+    75: ("parameters-changed", dict(proposal=proposal)),
+    76: ("party-decided", dict(proposal=proposal, party=party, standing=standing, roles=roles)),
 })
 
 validator = struct(name=text, consensus=public_key, log=public_key, cosigner=public_key)
 validator_set = struct(validators=sequence(validator))
+ballot = struct(validator=u8, signature=hexadecimal(64))
+parameters = struct(quota=struct(count_max=u64, bytes_max=u64, state_bytes_max=u64))
 
 # Kinds of records: tag of the key, word, value.
 RECORDS = {
@@ -346,7 +369,7 @@ RECORDS = {
         name=text,
         kind=words("city third-sector business citizens academic other-city authority"),
         jurisdiction=country,
-        standing=words("applied active suspended"),
+        standing=standing,
         roles=roles,
         keys=sequence(struct(key=public_key, usage=key_use, since=u64, revoked=optional(u64))),
         side=optional(side),
@@ -402,9 +425,18 @@ RECORDS = {
     17: ("supply", struct(minted=amount, burned=amount)),
     18: ("bank booking", struct(party=party, amount=amount, currency=currency, minted=boolean)),
     19: ("validator set", validator_set),
-    20: ("parameters", struct(quota=struct(count_max=u64, bytes_max=u64, state_bytes_max=u64))),
+    20: ("parameters", parameters),
     21: ("side body owner", struct(owner=party)),
     22: ("anchored content", struct(number=u32)),
+    23: ("proposal", struct(
+        change=tagged("change", {
+            0: ("validators", dict(set=validator_set, compromised=sequence(u8))),
+            1: ("parameters", dict(parameters=parameters)),
+            2: ("party", dict(party=party, standing=standing, roles=roles)),
+        }),
+        base=digest, until_ms=u64, state=proposal_state, ballots=sequence(ballot), ready=sequence(ballot),
+    )),
+    24: ("governance", struct(changes=u32, in_force=optional(proposal), pending=optional(proposal))),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

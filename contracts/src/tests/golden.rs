@@ -1,9 +1,10 @@
 //! Golden bytes: what is signed, hashed and stored stays the same for ever. A changed line of
 //! `golden.txt` is a decision about formats, not a repair of a test.
 
-use super::samples::{DATASET, EachRecord, a_quote, actions, all_terms, each_record, entries, events};
+use super::samples::{DATASET, EachRecord, a_quote, actions, all_terms, changes, each_record, entries, events};
 use crate::{
     action::Action,
+    governance::Propose,
     id::*,
     key::TestSigner,
     merkle::Frontier,
@@ -59,6 +60,10 @@ fn formats_are_golden() {
         lines.bytes("terms-text", terms.render().as_bytes());
     }
     lines.whole("terms-text", format!("{:?}", all_terms()[0].render()));
+    for change in changes() {
+        lines.bytes("change", &borsh::to_vec(&change).unwrap());
+        lines.whole("proposal-id", Propose::id_of(&change, &Digest([1; 32]), 9));
+    }
     transactions(&mut lines);
     names(&mut lines);
     let golden = include_str!("golden.txt");
@@ -122,5 +127,5 @@ fn there_is_a_sample_of_everything() {
     }
     let mut records = Tags(vec![]);
     each_record(&mut records);
-    assert_eq!(records.0, (1..=22).collect::<Vec<_>>());
+    assert_eq!(records.0, (1..=24).collect::<Vec<_>>());
 }

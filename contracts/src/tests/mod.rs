@@ -5,6 +5,7 @@ mod codec;
 mod consents;
 mod determinism;
 mod golden;
+mod governance;
 mod histories;
 mod inadmissible;
 mod json;

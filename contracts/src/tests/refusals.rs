@@ -1,5 +1,6 @@
 //! One case for each refusal: who does what, and the word that comes back.
 
+use super::governance::GOVERNANCE;
 use crate::{
     agreement::{Buy, Renew, RevocationReason, Revoke},
     basis::{BasisKind, StateBasis},
@@ -24,7 +25,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-type Case = (&'static str, fn(&mut Market, Goods) -> Rejection);
+pub(super) type Case = (&'static str, fn(&mut Market, Goods) -> Rejection);
 
 /// Codes that no transaction can earn, each with the reason.
 const UNREACHABLE: &[(&str, &str)] = &[(
@@ -36,7 +37,9 @@ const UNREACHABLE: &[(&str, &str)] = &[(
 fn every_refusal_is_earned() {
     let (market, goods) = Market::trading();
     let mut earned = BTreeSet::new();
-    for (name, run) in PARTIES.iter().chain(DATASETS).chain(OFFERS).chain(AGREEMENTS).chain(CONSENTS).chain(MONEY) {
+    for (name, run) in
+        PARTIES.iter().chain(DATASETS).chain(OFFERS).chain(AGREEMENTS).chain(CONSENTS).chain(MONEY).chain(GOVERNANCE)
+    {
         let rejection = run(&mut market.clone(), goods);
         assert_eq!(Rejection::name_of(rejection.code()), Some(*name), "{rejection}");
         assert!(!rejection.to_string().is_empty());

@@ -10,6 +10,7 @@ use crate::{
     delivery::{Deliver, Delivery},
     event::Event,
     founding::Parameters,
+    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
     group::Group,
     id::*,
     jacket::{Access, Classification, Distribution, Jacket, Variable},
@@ -39,6 +40,8 @@ const OFFER: OfferId = OfferId([3; 32]);
 const AGREEMENT: AgreementId = AgreementId([4; 32]);
 const SIDE: SideId = SideId([5; 32]);
 const CONSENT: ConsentId = ConsentId([6; 16]);
+const PROPOSAL: ProposalId = ProposalId([10; 32]);
+const BALLOT: Ballot = Ballot { validator: 1, signature: Signature([9; 64]) };
 const GROUP: GroupId = GroupId([7; 32]);
 
 /// A jacket with something in every field.
@@ -139,6 +142,19 @@ pub(super) fn actions() -> Vec<Action> {
         basis(DATASET, false).into(),
         mint(BUYER, 100, 1).into(),
         Burn { party: party(BUYER), amount: amount(50), currency: eur(), reference: BankReference([8; 32]) }.into(),
+        Propose { change: changes().remove(0), base: Digest([1; 32]), until_ms: 1_700_000_000_000, ballot: BALLOT }
+            .into(),
+        Approve { proposal: PROPOSAL, ballot: BALLOT }.into(),
+        Ready { proposal: PROPOSAL, height: 7, ballot: BALLOT }.into(),
+    ]
+}
+
+/// One of each change that governance decides.
+pub(super) fn changes() -> Vec<Change> {
+    vec![
+        Change::Validators { set: founding().validators, compromised: vec![0, 2] },
+        Change::Parameters { parameters: Parameters::default() },
+        Change::Party { party: party(BUYER), standing: Standing::Active, roles: Roles::of(&[Role::Operator]) },
     ]
 }
 
@@ -214,6 +230,18 @@ pub(super) fn events() -> Vec<Event> {
         Event::Minted { party: sender, amount: amount(10), currency, reference },
         Event::Burned { party: sender, amount: amount(10), currency, reference },
         Event::Paid { from: sender, to: by, amount: amount(10), currency },
+        Event::Proposed { proposal: PROPOSAL, validator: 1, until_ms: 9 },
+        Event::Approved { proposal: PROPOSAL, validator: 2 },
+        Event::SetPassed { proposal: PROPOSAL, set: Digest([1; 32]), validators: 5 },
+        Event::SetReady { proposal: PROPOSAL, validator: 4, height: 9 },
+        Event::SetChanged { proposal: PROPOSAL, number: 1, set: Digest([1; 32]) },
+        Event::ParametersChanged { proposal: PROPOSAL },
+        Event::PartyDecided {
+            proposal: PROPOSAL,
+            party: sender,
+            standing: Standing::Suspended,
+            roles: Roles::of(&[Role::Buyer]),
+        },
     ]
 }
 
@@ -332,6 +360,15 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     seen.see(record(Parameters::default()));
     seen.see(record(SideOwner { owner: party(PROVIDER) }));
     seen.see(record(Anchored { number: 2 }));
+    seen.see(record(Proposal {
+        change: changes().remove(0),
+        base: Digest([1; 32]),
+        until_ms: 9,
+        state: ProposalState::Passed,
+        ballots: vec![BALLOT, BALLOT],
+        ready: vec![BALLOT],
+    }));
+    seen.see(record(Governance { changes: 1, in_force: Some(PROPOSAL), pending: Some(PROPOSAL) }));
 }
 
 /// A record after three events.

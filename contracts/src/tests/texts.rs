@@ -49,6 +49,9 @@ const CLOSED: &[&str] = &[
     "record",
     "state",
     "controller",
+    "change",
+    "base",
+    "proposal",
 ];
 
 /// Puts `text` at the end of free text number `at`, and says which field that is.
@@ -144,6 +147,7 @@ fn no_text_of_any_action_leaves_its_line_or_lies() {
         "dataset.revise/spatial",
         "dataset.revise/temporal",
         "dataset.revise/title",
+        "governance.propose/name",
         "group.set/name",
         "offer.make/attribution",
         "party.apply/name",

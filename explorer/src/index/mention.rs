@@ -14,6 +14,7 @@ use contracts::{
     dataset::Dataset,
     event::Event,
     founding::Founding,
+    governance::{Change, Propose},
     id::*,
     jacket::Jacket,
     offer::Offer,
@@ -299,6 +300,13 @@ fn things_of_event(after: &After, event: &Event, action: &Action) -> Result<BTre
             things.party(from);
             things.party(to);
         }
+        Event::PartyDecided { party, .. } => things.party(party),
+        Event::Proposed { .. }
+        | Event::Approved { .. }
+        | Event::SetPassed { .. }
+        | Event::SetReady { .. }
+        | Event::SetChanged { .. }
+        | Event::ParametersChanged { .. } => {}
     }
     Ok(things.found)
 }
@@ -386,6 +394,8 @@ impl Things<'_> {
             Action::StateBasis(action) => self.dataset(&action.dataset)?,
             Action::Mint(action) => self.party(&action.party),
             Action::Burn(action) => self.party(&action.party),
+            Action::Propose(Propose { change: Change::Party { party, .. }, .. }) => self.party(party),
+            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) => {}
         }
         Ok(())
     }

@@ -9,10 +9,11 @@ use contracts::{
     delivery::Delivery,
     event::Event,
     founding::Parameters,
+    governance::{Ballot, Change, Governance, Proposal, ProposalState},
     group::Group,
     id::*,
     jacket::{Access, Classification, Distribution, Jacket, Variable},
-    key::PublicKey,
+    key::{PublicKey, Signature},
     merkle::Frontier,
     money::{Amount, Currency},
     offer::{Offer, OfferRevision, Price},
@@ -125,6 +126,20 @@ fn zero<T: Subject>(name: u8) -> (Key, Vec<u8>) {
     let value: T =
         (0..400).find_map(|length| T::try_from_slice(&vec![0; length]).ok()).expect("all zero is a value of this kind");
     record(Key::new(T::TAG, &[&[name]]), value)
+}
+
+const PROPOSAL: ProposalId = ProposalId([6; 32]);
+
+fn proposal(change: Change) -> Proposal {
+    let ballot = |validator| Ballot { validator, signature: Signature([validator; 64]) };
+    Proposal {
+        change,
+        base: Digest([1; 32]),
+        until_ms: 1_800_000_000_000,
+        state: ProposalState::InForce,
+        ballots: vec![ballot(2), ballot(0)],
+        ready: vec![ballot(1)],
+    }
 }
 
 /// A record of every kind that bundles carry, with an empty history. The first is a dataset's.
@@ -256,6 +271,7 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
     let booking = Booking { party, amount: amount(7), currency: currency("EUR"), minted: true };
     let ends = vec![EndsOn { day: 7, count: 2 }];
     let scope = Scope { required: 1, outstanding: 1, pending: 1, clean_from: 2, ends };
+    let set = crate::receipt::tests::set(0, 4);
     vec![
         record(Dataset::key(&dataset), full),
         record(Party::key(&party), member),
@@ -285,5 +301,14 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Parameters>(9),
         zero::<SideOwner>(9),
         zero::<Anchored>(9),
+        zero::<Proposal>(9),
+        zero::<Governance>(9),
+        record(Key::new(Proposal::TAG, &[&[1]]), proposal(Change::Validators { set, compromised: vec![1, 3] })),
+        record(Key::new(Proposal::TAG, &[&[2]]), proposal(Change::Parameters { parameters: Parameters::default() })),
+        record(
+            Key::new(Proposal::TAG, &[&[3]]),
+            proposal(Change::Party { party, standing: Standing::Suspended, roles: Roles::of(&[Role::Operator]) }),
+        ),
+        record(Governance::key(), Governance { changes: 3, in_force: Some(PROPOSAL), pending: None }),
     ]
 }

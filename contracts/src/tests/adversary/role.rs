@@ -9,6 +9,7 @@ use crate::{
     party::{Admit, KeyUse, Party, Role, Roles, Standing},
     takedown::TakeDown,
     testing::*,
+    tests::governance::{approve, four, parameters, propose, proposed, ready, validators},
     tests::refusals::{
         apply, basis, burn, deliver, group, list, mint, renew, revise, revise_offer, revoke, revoke_key, step,
         subscribe, suspend,
@@ -29,6 +30,10 @@ struct Stand {
     subscription: AgreementId,
     consent: ConsentId,
     with_side: DatasetId,
+    /// A proposal that one validator of four has approved.
+    open: ProposalId,
+    /// A new set that waits for readiness.
+    passed: ProposalId,
 }
 
 fn stand() -> (Market, Stand) {
@@ -39,13 +44,16 @@ fn stand() -> (Market, Stand) {
     market.ok(PROVIDER, Publish { side: Some(SideId([6; 32])), ..publish("with side", open()) });
     market.ok(APPLICANT, apply());
     let with_side = DatasetId::of(&party(PROVIDER), "catalogue", "with side");
-    (market, Stand { goods, subscription, consent, with_side })
+    four(&mut market);
+    let open = proposed(&mut market, parameters(5_000), 1);
+    let passed = proposed(&mut market, validators(5), 3);
+    (market, Stand { goods, subscription, consent, with_side, open, passed })
 }
 
 type Make = fn(u16, &Stand) -> Action;
 
 /// Each action as it would succeed, and who may do it. Keys are anybody's own.
-const TABLE: [(Make, &[u16]); 24] = [
+const TABLE: [(Make, &[u16]); 27] = [
     (|_, _| apply().into(), &[STRANGER]),
     (|_, _| Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer]) }.into(), &[OPERATOR]),
     (|_, _| suspend(BUYER).into(), &[OPERATOR]),
@@ -70,6 +78,10 @@ const TABLE: [(Make, &[u16]); 24] = [
     (|_, s| basis(s.goods.personal, false).into(), &[PROVIDER]),
     (|_, _| mint(BUYER, 1, 99).into(), &[AGENT]),
     (|_, _| burn(BUYER, 1).into(), &[AGENT]),
+    // Whoever hands a ballot in, it is the validator's.
+    (|_, _| propose(3, parameters(7_000)).into(), FOUNDERS),
+    (|_, s| approve(2, s.open).into(), FOUNDERS),
+    (|_, s| ready(0, s.passed, 0).into(), FOUNDERS),
 ];
 
 /// Whether `seed` gets this through. Whoever is nobody may not even try.

@@ -8,7 +8,7 @@ use crate::{
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
 /// The words of all events.
-pub const EVENT_KINDS: [&str; 25] = [
+pub const EVENT_KINDS: [&str; 32] = [
     "refused",
     "party-applied",
     "party-admitted",
@@ -34,6 +34,13 @@ pub const EVENT_KINDS: [&str; 25] = [
     "minted",
     "burned",
     "paid",
+    "proposed",
+    "approved",
+    "set-passed",
+    "set-ready",
+    "set-changed",
+    "parameters-changed",
+    "party-decided",
 ];
 
 /// The word of an event in JSON, links and filters.
@@ -64,6 +71,13 @@ pub fn slug(event: &Event) -> &'static str {
         Event::Minted { .. } => "minted",
         Event::Burned { .. } => "burned",
         Event::Paid { .. } => "paid",
+        Event::Proposed { .. } => "proposed",
+        Event::Approved { .. } => "approved",
+        Event::SetPassed { .. } => "set-passed",
+        Event::SetReady { .. } => "set-ready",
+        Event::SetChanged { .. } => "set-changed",
+        Event::ParametersChanged { .. } => "parameters-changed",
+        Event::PartyDecided { .. } => "party-decided",
     }
 }
 
@@ -231,6 +245,43 @@ fn about_person(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
             let purpose = lower(purpose.label());
             let says = format!(" {} {} as legal basis for {purpose} on ", stated(*ended), word(kind).replace('-', " "));
             sentence![names.party(controller)?, says, names.dataset(dataset)?, "."]
+        }
+        _ => return about_governance(names, event),
+    })
+}
+
+fn about_governance(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+    let of = |proposal: &contracts::id::ProposalId| format!("proposal {}", &proposal.to_string()[..12]);
+    Ok(match event {
+        Event::Proposed { proposal, validator, until_ms } => {
+            let until = moment(*until_ms).text;
+            sentence![format!("Validator {validator} made {}, open until {until}.", of(proposal))]
+        }
+        Event::Approved { proposal, validator } => {
+            sentence![format!("Validator {validator} approved {}.", of(proposal))]
+        }
+        Event::SetPassed { proposal, validators, .. } => {
+            let many = crate::view::format::counted(u64::from(*validators), "validator", "validators");
+            sentence![format!("A quorum approved a set of {many} ({}); it waits for readiness.", of(proposal))]
+        }
+        Event::SetReady { proposal, validator, height } => {
+            let ready = format!("Validator {validator} of the new set is ready at height {height}");
+            sentence![format!("{ready} ({}).", of(proposal))]
+        }
+        Event::SetChanged { proposal, number, .. } => {
+            let from = "from the next block on the new validators decide";
+            sentence![format!("Change {number} of the validator set ({}): {from}.", of(proposal))]
+        }
+        Event::ParametersChanged { proposal } => {
+            sentence![format!("A quorum changed the parameters of the rules ({}).", of(proposal))]
+        }
+        Event::PartyDecided { proposal, party, standing, roles } => {
+            let roles = match roles.list() {
+                none if none.is_empty() => "without roles".to_string(),
+                some => format!("as {}", role_list(&some)),
+            };
+            let so = format!(" is {} {roles} ({}).", word(standing), of(proposal));
+            sentence!["A quorum decided that ", names.party(party)?, so]
         }
         // Every other event has been told above; a new one is told by its word until it has a sentence.
         other => sentence![slug(other)],

@@ -1,0 +1,321 @@
+//! Governance: what a quorum decides, what fewer do not, and how a set gives way to another.
+
+use super::refusals::Case;
+use crate::{
+    founding::Parameters,
+    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
+    id::*,
+    key::{Signer, TestSigner},
+    limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX},
+    party::{Party, Role, Roles, Standing},
+    quota::QuotaLimits,
+    rejection::Rejection,
+    state::Reading,
+    testing::*,
+    validators::{Validator, ValidatorSet},
+};
+
+/// The consensus key of validator `number`.
+fn consensus(number: u8) -> TestSigner {
+    TestSigner::of(600 + 3 * u16::from(number))
+}
+
+/// The first `count` of them.
+pub(super) fn set(count: u8) -> ValidatorSet {
+    let key = |number: u8, of: u16| TestSigner::of(600 + 3 * u16::from(number) + of).public();
+    let validator = |number: u8| Validator {
+        name: format!("v{number}"),
+        consensus: key(number, 0),
+        log: key(number, 1),
+        cosigner: key(number, 2),
+    };
+    ValidatorSet { validators: (0..count).map(validator).collect() }
+}
+
+/// Makes the market one of four validators.
+pub(super) fn four(market: &mut Market) {
+    market.set(&ValidatorSet::key(), |now: &mut ValidatorSet| *now = set(4));
+}
+
+/// A set of `count`.
+pub(super) fn validators(count: u8) -> Change {
+    Change::Validators { set: set(count), compromised: Vec::new() }
+}
+
+/// Another number of transactions in a window.
+pub(super) fn parameters(count_max: u64) -> Change {
+    Change::Parameters { parameters: Parameters { quota: QuotaLimits { count_max, ..QuotaLimits::default() } } }
+}
+
+/// Where the market's time is when a test begins, and some more.
+const UNTIL_MS: TimeMs = (TODAY as u64 + 30) * DAY_MS;
+
+fn id(change: &Change) -> ProposalId {
+    Propose::id_of(change, &set(4).digest(), UNTIL_MS)
+}
+
+fn ballot(number: u8, proposal: ProposalId) -> Ballot {
+    Ballot::approve(&NETWORK, &proposal, number, &consensus(number)).unwrap()
+}
+
+/// Validator `number` of four proposes.
+pub(super) fn propose(number: u8, change: Change) -> Propose {
+    let ballot = ballot(number, id(&change));
+    Propose { change, base: set(4).digest(), until_ms: UNTIL_MS, ballot }
+}
+
+/// Validator `number` approves.
+pub(super) fn approve(number: u8, proposal: ProposalId) -> Approve {
+    Approve { proposal, ballot: ballot(number, proposal) }
+}
+
+/// Validator `number` of the new set is ready.
+pub(super) fn ready(number: u8, proposal: ProposalId, height: Height) -> Ready {
+    let ballot = Ballot::ready(&NETWORK, &proposal, height, number, &consensus(number)).unwrap();
+    Ready { proposal, height, ballot }
+}
+
+/// A proposal with `ballots` of four.
+pub(super) fn proposed(market: &mut Market, change: Change, ballots: u8) -> ProposalId {
+    let proposal = id(&change);
+    market.ok(BUYER, propose(0, change));
+    for number in 1..ballots {
+        market.ok(BUYER, approve(number, proposal));
+    }
+    proposal
+}
+
+fn market() -> Market {
+    let (mut market, _) = Market::trading();
+    four(&mut market);
+    market
+}
+
+fn now<T: crate::state::Subject>(market: &Market, key: &crate::state::Key) -> T {
+    market.state.value(key).unwrap().unwrap()
+}
+
+fn state(market: &Market, proposal: ProposalId) -> ProposalState {
+    now::<Proposal>(market, &Proposal::key(&proposal)).state
+}
+
+#[test]
+fn a_quorum_decides_and_fewer_do_not() {
+    let mut market = market();
+    let proposal = proposed(&mut market, parameters(5_000), 2);
+    assert_eq!(state(&market, proposal), ProposalState::Open);
+    assert_eq!(now::<Parameters>(&market, &Parameters::key()), Parameters::default());
+    market.ok(PROVIDER, approve(3, proposal));
+    assert_eq!(state(&market, proposal), ProposalState::InForce);
+    assert_eq!(now::<Parameters>(&market, &Parameters::key()).quota.count_max, 5_000);
+    // What was decided can be verified from set, proposal and ballots alone.
+    let Proposal { change, base, until_ms, ballots, .. } = now(&market, &Proposal::key(&proposal));
+    assert_eq!((Propose::id_of(&change, &base, until_ms), base), (proposal, set(4).digest()));
+    assert_eq!(ballots.len(), set(4).quorum());
+    for ballot in ballots {
+        ballot.verify_approval(&NETWORK, &set(4), &proposal).unwrap();
+        let other = Ballot { validator: (ballot.validator + 1) % 4, ..ballot };
+        assert_eq!(
+            other.verify_approval(&NETWORK, &set(4), &proposal),
+            Err(Rejection::BallotWrong { number: other.validator })
+        );
+    }
+}
+
+#[test]
+fn no_operator_is_above_a_quorum() {
+    let mut market = market();
+    let roles = Roles::of(&[Role::Operator]);
+    let suspended = Change::Party { party: party(OPERATOR), standing: Standing::Suspended, roles };
+    proposed(&mut market, suspended, 3);
+    market.no(OPERATOR, super::refusals::suspend(BUYER));
+    let another = Change::Party { party: party(BUYER), standing: Standing::Active, roles };
+    proposed(&mut market, another, 3);
+    market.ok(BUYER, super::refusals::suspend(PROVIDER));
+    assert_eq!(now::<Party>(&market, &Party::key(&party(OPERATOR))).standing, Standing::Suspended);
+}
+
+#[test]
+fn a_new_set_decides_once_a_quorum_of_it_is_ready() {
+    let mut market = market();
+    let proposal = proposed(&mut market, validators(5), 3);
+    assert_eq!(state(&market, proposal), ProposalState::Passed);
+    let passed = Governance { pending: Some(proposal), ..Governance::default() };
+    assert_eq!(now::<Governance>(&market, &Governance::key()), passed);
+    let open = proposed(&mut market, parameters(5_000), 2);
+    // Four of five; the fifth is among them or not.
+    for number in [4, 0, 2] {
+        let height = market.context.height - 1;
+        market.ok(BUYER, ready(number, proposal, height));
+        assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(4), "{number}");
+    }
+    let height = market.context.height - 1;
+    market.ok(BUYER, ready(1, proposal, height));
+    assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(5));
+    let changed = Governance { changes: 1, in_force: Some(proposal), pending: None };
+    assert_eq!(now::<Governance>(&market, &Governance::key()), changed);
+    // What was asked of four is void.
+    assert_eq!(market.no(BUYER, approve(2, open)), Rejection::ProposalOfAnotherSet);
+}
+
+#[test]
+fn a_set_that_never_gets_ready_gives_way_when_its_time_is_over() {
+    let mut market = market();
+    let lost = proposed(&mut market, validators(5), 3);
+    assert_eq!(market.no(BUYER, propose(0, validators(6))), Rejection::SetChangeUnderWay);
+    market.wait_days(31);
+    let height = market.context.height - 1;
+    assert_eq!(market.no(BUYER, ready(0, lost, height)), Rejection::ProposalExpired { until_ms: UNTIL_MS });
+    let until_ms = market.context.time_ms + DAY_MS;
+    let (change, base) = (validators(6), set(4).digest());
+    let again = Propose::id_of(&change, &base, until_ms);
+    market.ok(BUYER, Propose { change, base, until_ms, ballot: ballot(0, again) });
+    market.ok(BUYER, approve(1, again));
+    market.ok(BUYER, approve(2, again));
+    assert_eq!(now::<Governance>(&market, &Governance::key()).pending, Some(again));
+}
+
+#[test]
+fn one_validator_alone_grows_by_its_own_word_and_that_of_the_new() {
+    let (mut market, _) = Market::trading();
+    market.set(&ValidatorSet::key(), |now: &mut ValidatorSet| *now = set(1));
+    let (change, base) = (validators(4), set(1).digest());
+    let proposal = Propose::id_of(&change, &base, UNTIL_MS);
+    market.ok(BUYER, Propose { change, base, until_ms: UNTIL_MS, ballot: ballot(0, proposal) });
+    assert_eq!(state(&market, proposal), ProposalState::Passed);
+    for number in 0..3 {
+        let height = market.context.height - 1;
+        market.ok(BUYER, ready(number, proposal, height));
+    }
+    assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(4));
+}
+
+#[test]
+fn parameters_leave_room_to_change_them_again() {
+    let mut market = market();
+    for count_max in [0, 999] {
+        let action = crate::action::Action::from(propose(0, parameters(count_max)));
+        assert_eq!(action.check().unwrap_err().field, "quota", "{count_max}");
+    }
+    market.ok(BUYER, propose(0, parameters(1_000)));
+}
+
+/// A case for each refusal of governance.
+pub(super) const GOVERNANCE: &[Case] = &[
+    ("NotAValidator", |m, _| in_four(m, |m| m.no(BUYER, propose(4, parameters(5_000))))),
+    ("NotAValidator", |m, _| {
+        in_four(m, |m| m.no(BUYER, propose(0, Change::Validators { set: set(5), compromised: vec![4] })))
+    }),
+    ("BallotWrong", |m, _| {
+        in_four(m, |m| {
+            let Propose { base, until_ms, ballot, .. } = propose(0, parameters(5_000));
+            m.no(BUYER, Propose { change: parameters(6_000), base, until_ms, ballot })
+        })
+    }),
+    ("BallotWrong", |m, _| {
+        in_four(m, |m| {
+            let open = proposed(m, parameters(5_000), 1);
+            let ballot = Ballot { validator: 2, ..ballot(1, open) };
+            m.no(BUYER, Approve { proposal: open, ballot })
+        })
+    }),
+    ("BallotWrong", |m, _| {
+        in_four(m, |m| {
+            let passed = proposed(m, validators(5), 3);
+            // An approval is no word of readiness, nor is one of another height.
+            m.no(BUYER, Ready { proposal: passed, height: m.context.height - 1, ballot: ballot(1, passed) });
+            let other = ready(1, passed, m.context.height - 2).ballot;
+            m.no(BUYER, Ready { proposal: passed, height: m.context.height - 1, ballot: other })
+        })
+    }),
+    ("BallotTwice", |m, _| {
+        in_four(m, |m| {
+            let open = proposed(m, parameters(5_000), 2);
+            m.no(PROVIDER, approve(1, open))
+        })
+    }),
+    ("BallotTwice", |m, _| {
+        in_four(m, |m| {
+            let passed = proposed(m, validators(5), 3);
+            m.ok(BUYER, ready(1, passed, 1));
+            m.no(BUYER, ready(1, passed, 2))
+        })
+    }),
+    ("ProposalUnknown", |m, _| in_four(m, |m| m.no(BUYER, approve(1, ProposalId([9; 32]))))),
+    ("ProposalExists", |m, _| {
+        in_four(m, |m| {
+            proposed(m, parameters(5_000), 1);
+            m.no(BUYER, propose(2, parameters(5_000)))
+        })
+    }),
+    ("ProposalMoved", |m, _| {
+        in_four(m, |m| {
+            let done = proposed(m, parameters(5_000), 3);
+            m.no(BUYER, approve(3, done))
+        })
+    }),
+    ("ProposalMoved", |m, _| {
+        in_four(m, |m| {
+            let open = proposed(m, validators(5), 2);
+            m.no(BUYER, ready(1, open, 1))
+        })
+    }),
+    // The founding's set is another.
+    ("ProposalOfAnotherSet", |m, _| m.no(BUYER, propose(0, parameters(5_000)))),
+    ("ProposalExpired", |m, _| {
+        in_four(m, |m| {
+            let open = proposed(m, parameters(5_000), 1);
+            m.wait_days(31);
+            m.no(BUYER, approve(1, open))
+        })
+    }),
+    ("ProposalTime", |m, _| {
+        in_four(m, |m| {
+            m.wait_days(31);
+            m.no(BUYER, propose(0, parameters(5_000)))
+        })
+    }),
+    ("ProposalTime", |m, _| {
+        in_four(m, |m| {
+            let until_ms = m.context.time_ms + PROPOSAL_MS_MAX + 2 * DAY_MS;
+            m.no(BUYER, Propose { until_ms, ..propose(0, parameters(5_000)) })
+        })
+    }),
+    ("NothingChanges", |m, _| in_four(m, |m| m.no(BUYER, propose(0, validators(4))))),
+    ("NothingChanges", |m, _| in_four(m, |m| m.no(BUYER, propose(0, parameters(QuotaLimits::default().count_max))))),
+    ("NothingChanges", |m, _| {
+        let same = Change::Party { party: party(BUYER), standing: Standing::Active, roles: Roles::of(&[Role::Buyer]) };
+        in_four(m, |m| m.no(BUYER, propose(0, same)))
+    }),
+    ("PartyUnknown", |m, _| {
+        let nobody = Change::Party { party: party(STRANGER), standing: Standing::Active, roles: Roles::default() };
+        in_four(m, |m| m.no(BUYER, propose(0, nobody)))
+    }),
+    ("SetChangeUnderWay", |m, _| {
+        in_four(m, |m| {
+            // Both were asked for before one passed.
+            let (first, second) = (proposed(m, validators(5), 1), proposed(m, validators(6), 2));
+            m.ok(BUYER, approve(1, first));
+            m.ok(BUYER, approve(2, first));
+            m.no(BUYER, approve(2, second))
+        })
+    }),
+    ("NotReadyNow", |m, _| {
+        in_four(m, |m| {
+            let passed = proposed(m, validators(5), 3);
+            m.no(BUYER, ready(1, passed, m.context.height))
+        })
+    }),
+    ("NotReadyNow", |m, _| {
+        in_four(m, |m| {
+            let passed = proposed(m, validators(5), 3);
+            m.context.height += READY_BLOCKS_MAX + 1;
+            m.no(BUYER, ready(1, passed, 0))
+        })
+    }),
+];
+
+fn in_four(market: &mut Market, then: impl FnOnce(&mut Market) -> Rejection) -> Rejection {
+    four(market);
+    then(market)
+}
