@@ -59,6 +59,9 @@ pub enum Command {
     /// Run an explorer alone
     #[command(subcommand)]
     Explorer(explorer::Explorer),
+    /// Propose and approve what a quorum of the validators decides
+    #[command(subcommand)]
+    Governance(governance::Governance),
     /// Make, show, add and revoke keys
     #[command(subcommand)]
     Key(key::Key),

@@ -156,6 +156,20 @@ impl Context {
         Ok(Client::new(&url, self.anchor()?)?)
     }
 
+    /// A client of a node that takes transactions in: as [`Context::client`], but where that node observes, one of
+    /// those that it gets its blocks from.
+    async fn client_that_takes(&self) -> Result<Client, Problem> {
+        let client = self.client()?;
+        if self.global.node_url.is_some() || !client.status().await?.observes {
+            return Ok(client);
+        }
+        let from = self.config()?.observe.map(|observe| observe.from).unwrap_or_default();
+        match from.first() {
+            Some(url) => Ok(Client::new(url, self.anchor()?)?),
+            None => Ok(client),
+        }
+    }
+
     /// The marketplace, found in the same way.
     pub fn market(&self) -> Result<Market, Problem> {
         let url = match self.global.market_url.clone().or_else(|| running::find(&self.layout(), "marketplace")) {
@@ -296,7 +310,7 @@ impl Context {
         action: Action,
         side: Option<SideBody>,
     ) -> Result<Committed, Problem> {
-        let client = self.client()?;
+        let client = self.client_that_takes().await?;
         let submission = client.prepare(identity, action, side).await?;
         if let Some(intent) = &self.intent {
             // Durable before it is sent: whoever stops us here finds out later what became of it.

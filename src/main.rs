@@ -8,6 +8,7 @@ mod command;
 mod contents;
 mod context;
 mod demo;
+mod links;
 mod market;
 mod output;
 mod parse;

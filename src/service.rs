@@ -6,10 +6,11 @@
 use crate::{
     contents,
     context::Context,
+    links::{self, Linker},
     problem::{Exit, Problem},
     running::{self, Announced},
     stop::StopRequests,
-    validator::{self, Ours},
+    validator,
 };
 use genesis::{
     Keyring,
@@ -19,11 +20,14 @@ use ledger::{
     api::client::Client,
     limits::DRAIN,
     node::{self, Node, NodeError},
-    peers::Peers,
 };
 use marketplace::keys::MasterKey;
-use std::{sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use std::time::Duration;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long a service may take until it is healthy.
@@ -141,40 +145,48 @@ pub async fn node(
     let address = listener.local_addr().map_err(|error| Problem::new("the socket has no address").because(error))?;
     let layout = context.layout();
     // A founding document of another network would only show as keys that do not fit it.
-    layout.anchor()?;
+    let anchor = layout.anchor()?;
     let document = layout.document()?;
-    let set = &document.document.founding.validators;
-    let ours = Ours::of(context, set)?;
-    let among = match set.validators.len() {
-        1 => None,
-        _ => Some(validator::listen(config.peers.as_ref()).await?),
-    };
-    let keys = ours.keys(context)?;
+    let names = validator::held(context)?;
+    let sources = links::sources(config.observe.as_ref(), &anchor)?;
+    if names.is_empty() && sources.is_empty() {
+        return Err(validator::none_held(context, &document.document.founding.validators));
+    }
+    let keys = names.iter().map(|name| validator::keys(context, name)).collect::<Result<Vec<_>, _>>()?;
     let folder = layout.data_path(&config.node.data);
     let settings = node::Config { folder, document, keys: keys.clone(), confirm_time };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,
-        Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &ours)),
+        Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let links = match (among, &config.peers) {
-        (Some(among), Some(peers)) => Some(validator::connect(&node.handle(), among, &ours, &keys, peers)?),
-        _ => None,
-    };
-    let task = tokio::spawn(serve_node(node, links, listener, stop));
+    if node.handle().seat().is_none() && sources.is_empty() {
+        return Err(Problem::new("this node is none of the validators, and lonja.toml has no [observe]")
+            .help("name nodes that serve blocks: [observe] with from = [\"https://node.example.org\"]")
+            .exits(Exit::File));
+    }
+    let linker = Linker { handle: node.handle(), layout, keys };
+    let links = linker.link().await?;
+    let ending = CancellationToken::new();
+    let mut linked = JoinSet::new();
+    linked.spawn(linker.keep(links, ending.clone()));
+    if !sources.is_empty() {
+        linked.spawn(links::observe(node.handle(), sources, ending.clone()));
+    }
+    let task = tokio::spawn(async move {
+        let served = serve_node(node, listener, stop).await;
+        ending.cancel();
+        linked.join_all().await;
+        served
+    });
     let reached = Service { listen: address, ..config.node.clone() };
     Ok(Running::new(context, "node", reached.url(), task))
 }
 
 /// Serves a node until `stop`, or until it stops by itself: a node that makes no blocks and answers all
 /// the same would be taken for one that works.
-async fn serve_node(
-    node: Node,
-    links: Option<Arc<Peers>>,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> Result<(), Problem> {
+async fn serve_node(node: Node, listener: TcpListener, stop: CancellationToken) -> Result<(), Problem> {
     let handle = node.handle();
     let over = async move {
         tokio::select! {
@@ -196,9 +208,6 @@ async fn serve_node(
     }
     // After the last answer: the block at work is finished.
     let stopped = tokio::task::spawn_blocking(move || node.stop()).await;
-    if let Some(links) = links {
-        links.stop().await;
-    }
     ended.and(stopped.map_err(|error| Problem::new("the node broke down").because(error.to_string())))
 }
 
@@ -209,11 +218,11 @@ fn node_stopped(reason: String) -> Problem {
     )
 }
 
-fn node_problem(error: &NodeError, keys: &Keyring, ours: &Ours) -> Problem {
+fn node_problem(error: &NodeError, keys: &Keyring, names: &[String]) -> Problem {
     let help = match error {
-        NodeError::WrongKey(what) => match ours.key_name(what) {
-            Ok(name) => format!("{} holds another key: put it back from a copy", keys.path(&name).display()),
-            Err(_) => "put the validator's keys back from a copy".into(),
+        NodeError::WrongKey(what) => match names.first().map(|name| format!("{name}.{what}").parse()) {
+            Some(Ok(name)) => format!("{} holds another key: put it back from a copy", keys.path(&name).display()),
+            _ => "put the validator's keys back from a copy".into(),
         },
         error if error.is_disk_full() => "nothing was lost: enlarge the disk, delete what does not belong to the \
              network, or copy the directory to a larger disk; then start again"

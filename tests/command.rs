@@ -23,6 +23,8 @@ mod founding;
 mod full_disk;
 #[path = "command/full_market.rs"]
 mod full_market;
+#[path = "command/growing.rs"]
+mod growing;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/kills.rs"]

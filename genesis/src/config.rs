@@ -5,9 +5,11 @@
 //! with the word that may have been meant, because a setting that is silently ignored is a trap.
 
 mod contents;
+mod observe;
 mod peers;
 
 pub use contents::{Bucket, Contents};
+pub use observe::Observe;
 pub use peers::Peers;
 
 use crate::{
@@ -65,6 +67,9 @@ pub struct Config {
     /// The links of a node to the other validators, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peers: Option<Peers>,
+    /// Where a node that observes gets its blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe: Option<Observe>,
 }
 
 /// A configuration that cannot be used.
@@ -137,7 +142,7 @@ impl Default for Ports {
     }
 }
 
-const SECTIONS: [&str; 4] = ["node", "market", "explorer", "peers"];
+const SECTIONS: [&str; 5] = ["node", "market", "explorer", "peers", "observe"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
 const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
 /// How keys are called by which people would write secrets into the configuration.
@@ -166,6 +171,7 @@ impl Config {
             market: Service::local(ports.market, "market"),
             explorer: Service::local(ports.explorer, "explorer"),
             peers: None,
+            observe: None,
         }
     }
 
@@ -200,6 +206,9 @@ impl Config {
         }
         if let Some((key, reason, remedy)) = self.peers.as_ref().and_then(|peers| peers.check().err()) {
             return wrong(key, reason, remedy);
+        }
+        if let Some((reason, remedy)) = self.observe.as_ref().and_then(|observe| observe.check().err()) {
+            return wrong("observe.from".into(), reason, remedy);
         }
         let peers = self.peers.as_ref().map(|peers| peers.listen).filter(|listen| listen.port() != 0);
         if let Some((other, _)) = self.services().into_iter().find(|(_, service)| Some(service.listen) == peers) {
@@ -240,6 +249,7 @@ impl Config {
             let known: &[&str] = match service.as_str() {
                 "market" => &MARKET_KEYS,
                 "peers" => &peers::KEYS,
+                "observe" => &observe::KEYS,
                 _ => &KEYS,
             };
             for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
@@ -295,7 +305,8 @@ impl Config {
              # in its data, or where [market.objects] says: kind = \"local\" with folder, or kind = \"s3\" with\n\
              # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\
              # A validator among several has [peers]: listen, and the addresses of the others by their\n\
-             # names. Those links prove keys of the ledger and need no certificate.\n\n{values}"
+             # names. Those links prove keys of the ledger and need no certificate. A node that is no\n\
+             # validator has [observe]: from, the URLs of nodes that serve blocks.\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }

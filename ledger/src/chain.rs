@@ -22,7 +22,7 @@ use contracts::{
     merkle::Frontier,
     outcome::BlockEntry,
     rejection::Malformed,
-    state::{Fault, Reading},
+    state::{Fault, Reading, Record},
     transaction::{Checked, Transaction, TransactionError},
     validators::ValidatorSet,
 };
@@ -319,6 +319,9 @@ impl Chain {
         let tree = tree::update(&reader, Some(self.tip.height), context.height, changes)?;
         let set: ValidatorSet =
             reader.value(&ValidatorSet::key())?.ok_or(BlockError::Header("there is no validator set"))?;
+        let next = executed.changes.get(&ValidatorSet::key()).map(|bytes| Record::<ValidatorSet>::decode(bytes));
+        let next = next.transpose().map_err(|_| BlockError::Header("the next validator set cannot be read"))?;
+        let next = next.map(|record| record.value);
         let ids: Vec<_> = transactions.iter().map(Checked::id).collect();
         let entry = BlockEntry {
             height: context.height,
@@ -329,7 +332,7 @@ impl Chain {
             log_root_before: self.tip.log.root(),
             state_root: tree.root,
             validators: set.digest(),
-            next_validators: set.digest(),
+            next_validators: next.as_ref().unwrap_or(&set).digest(),
             replay: self.replay.digest_with(context.height, &ids),
         };
         let leaves = entries(executed.done.iter().map(|done| &done.entry), &entry).map(|entry| entry.leaf());

@@ -4,7 +4,8 @@
 //! of the marketplace or the explorer, which read it through [`api`]. Read in this order: [`block`],
 //! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`] (solo, or a
 //! Byzantine quorum), [`replica`] (a chain that grows by ordering, without clock or sockets) and [`voting`]
-//! (what it keeps of the height at work), [`store`], [`node`] (the one thread that owns the chain), [`api`].
+//! (what it keeps of the height at work), [`store`], [`era`] (one validator set after the other), [`node`] (the one
+//! thread that owns the chain), [`api`].
 //! `sim` runs whole networks of replicas from a seed.
 
 pub mod limits;
@@ -32,6 +33,7 @@ pub mod api;
 pub mod audit;
 pub mod bench;
 pub mod chain;
+pub mod era;
 pub mod mempool;
 pub mod metrics;
 pub mod node;

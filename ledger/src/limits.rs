@@ -127,6 +127,14 @@ pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(15);
 pub const PEER_REDIAL_AFTER_MIN: Duration = Duration::from_millis(100);
 /// The longest: how late one that comes back may be noticed.
 pub const PEER_REDIAL_AFTER_MAX: Duration = Duration::from_secs(5);
+/// Records of changes of the validator set in one answer, some 5 KB each at most; whoever misses more asks
+/// again.
+pub const TRUST_CHANGES_MAX: usize = 64;
+/// Blocks that were fetched and wait to be taken up by a node that observes: two full pages.
+pub const OBSERVED_BLOCKS_MAX: usize = 2 * FOLLOW_BLOCKS_MAX;
+/// How long a validator is held off that did wrong again and again: what it costs us falls to nothing, and
+/// where it was mended it is back soon. One of four that is away stops nobody.
+pub const PEER_HELD_OFF_FOR: Duration = Duration::from_secs(60);
 /// Frames of one validator that wait for the node's thread. A block brings some ten from each.
 pub const INBOX_FRAMES_PER_PEER_MAX: usize = 4_096;
 /// Bytes of the same: a few blocks.

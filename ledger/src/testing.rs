@@ -153,7 +153,12 @@ pub fn custodian() -> Identity {
 /// # Errors
 /// [`crate::node::NodeError`].
 pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
-    Node::start(Config { folder: folder.to_path_buf(), document: document(), keys: solo_keys(), confirm_time: false })
+    Node::start(Config {
+        folder: folder.to_path_buf(),
+        document: document(),
+        keys: vec![solo_keys()],
+        confirm_time: false,
+    })
 }
 
 /// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.

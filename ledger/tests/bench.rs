@@ -29,6 +29,7 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         signers: 30,
         validators: 1,
         away: 0,
+        back: false,
         rate: None,
         loads: LOADS.to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
@@ -56,8 +57,9 @@ fn a_short_bench_of_four_validators_commits_everything_and_audits_clean_four_tim
         signers: 30,
         validators: 4,
         away: 1,
-        rate: None,
-        loads: LOADS[..1].to_vec(),
+        back: true,
+        rate: Some(600),
+        loads: LOADS[2..3].to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
     };
@@ -65,6 +67,8 @@ fn a_short_bench_of_four_validators_commits_everything_and_audits_clean_four_tim
     println!("{}", serde_json::to_string_pretty(&outcome).unwrap());
     assert_eq!(outcome.audit_clean, Some(true), "{:?}", outcome.findings);
     assert!(outcome.loads[0].failed == 0 && outcome.loads[0].per_second > 0.0, "{:?}", outcome.loads);
+    let back = outcome.back.unwrap();
+    assert!(back.behind >= 100 && back.seconds > 0.0 && back.load.failed == 0, "{back:?}");
     assert!((1..4).all(|number| folder.path().join(format!("node-{number}/db")).is_dir()));
 }
 

@@ -24,9 +24,13 @@ pub struct Bench {
     /// Validators that order, all on this machine
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
     validators: u16,
-    /// How many of the validators are stopped before the loads
+    /// How many of the validators are stopped before the loads; the first hundred heights without them are not
+    /// in the figures
     #[arg(long, default_value_t = 0, value_name = "N")]
     away: u16,
+    /// Start one of them again afterwards, while the first load goes on, and measure how it catches up
+    #[arg(long, requires = "away")]
+    back: bool,
     /// Send so many transactions a second, spread evenly, instead of as many as go through
     #[arg(long, value_name = "N")]
     rate: Option<u64>,
@@ -70,6 +74,7 @@ impl Bench {
             signers: self.signers,
             validators: self.validators,
             away: self.away,
+            back: self.back,
             rate: self.rate,
             loads: bench::LOADS.into_iter().filter(|load| self.runs(load)).collect(),
             duration: Duration::from_secs(self.seconds),
@@ -93,7 +98,8 @@ impl Bench {
             let text = format!("the ledger of the bench does not hold: {}", outcome.findings.join("; "));
             return Err(Problem::new(text).exits(Exit::Untrue));
         }
-        let failed: u64 = outcome.loads.iter().map(|load| load.failed).sum();
+        let loads = outcome.loads.iter().chain(outcome.back.iter().map(|back| &back.load));
+        let failed: u64 = loads.map(|load| load.failed).sum();
         if failed > 0 {
             let text =
                 format!("{failed} transactions of the loads were refused or lost: the figures are not to be used");
@@ -152,6 +158,20 @@ fn people(outcome: &Outcome) -> String {
         ("transactions in the ledger", outcome.transactions.to_string()),
         ("audit", audit),
     ]);
+    let back = outcome.back.as_ref().map(|back| {
+        format!(
+            "\nA validator that was {} heights behind, and {} more that came meanwhile, was there after {:.1} s: {:.0} \
+             heights/s, while {:.0} tx/s went on, p50 / p99 {:.1} / {:.1} ms, {} failed.\n",
+            back.behind,
+            back.meanwhile,
+            back.seconds,
+            back.heights_per_second,
+            back.load.per_second,
+            back.load.p50_ms,
+            back.load.p99_ms,
+            back.load.failed
+        )
+    });
     let head_row =
         ["load", "tx/s", "last/first fifth", "p50 / p99 ms", "bytes/tx", "keys/tx", "CPU µs/tx", "disk B/tx", "failed"];
     let loads = output::table(head_row, outcome.loads.iter().map(row));
@@ -161,7 +181,8 @@ fn people(outcome: &Outcome) -> String {
         let threads: Vec<String> = threads.iter().take(8).map(|(name, us)| format!("{name} {us:.0}")).collect();
         format!("{:?}, {} a post: {}\n", load.mix, load.batch, threads.join(", ")).to_lowercase()
     });
-    format!("{head}\n{loads}\nCPU µs/tx by thread:\n{}", threads.collect::<String>())
+    let threads = threads.collect::<String>();
+    format!("{head}\n{loads}{}\nCPU µs/tx by thread:\n{threads}", back.unwrap_or_default())
 }
 
 #[cfg(test)]

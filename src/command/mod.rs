@@ -7,6 +7,7 @@ pub mod market;
 pub mod network;
 pub mod node;
 
+pub mod governance;
 pub mod key;
 pub mod party;
 
@@ -56,6 +57,7 @@ pub async fn run_in(context: &Context, command: Command) -> Result<(), Problem> 
         Command::Node(command) => command.run(context).await,
         Command::Market(command) => command.run(context).await,
         Command::Explorer(command) => command.run(context).await,
+        Command::Governance(command) => command.run(context).await,
         Command::Key(command) => command.run(context).await,
         Command::Party(command) => command.run(context).await,
         Command::Account(command) => command.run(context).await,

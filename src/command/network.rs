@@ -2,6 +2,8 @@
 //! validators.
 
 mod found;
+mod join;
+pub mod trusting;
 mod up;
 
 use crate::{context::Context, output, problem::Problem};
@@ -27,6 +29,10 @@ pub enum Network {
     Sign(found::Sign),
     /// Make the directory one of the network, once all have signed
     Seal(found::Seal),
+    /// Make the directory one of a network that runs: its node observes, and can become a validator
+    Join(join::Join),
+    /// Keep the records of all changes of the validator set, verified from the trust anchor on
+    Trust(trusting::Keep),
     /// Run a network of several validators on this machine, each in a process of its own, with
     /// marketplace and explorer
     Up,
@@ -97,6 +103,8 @@ impl Network {
             Self::Propose(propose) => return propose.run(context),
             Self::Sign(sign) => return sign.run(context),
             Self::Seal(seal) => seal.run(context)?,
+            Self::Join(join) => join.run(context).await?,
+            Self::Trust(keep) => return keep.run(context).await,
             Self::Up => return up::run(context).await,
         };
         show(context, &document)

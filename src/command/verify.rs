@@ -1,6 +1,7 @@
 //! `lonja verify`: a receipt or an evidence bundle, offline, from the trust anchor alone.
 
 use crate::{
+    command::network::trusting,
     context::Context,
     output,
     problem::{Exit, Problem, file},
@@ -20,6 +21,10 @@ pub struct Verify {
     /// A signed transaction that the receipt must be of
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
+    /// Records of changes of the validator set, as `lonja network trust` wrote them; the directory's trust.json
+    /// where it is left out and there is one
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -52,8 +57,9 @@ impl Verify {
     /// Runs it.
     pub fn run(self, context: &Context) -> Result<(), Problem> {
         let anchor = context.anchor()?;
-        let trust = Trust::new(anchor.network, anchor.set)
+        let mut trust = Trust::new(anchor.network, anchor.set)
             .map_err(|error| Problem::new("the trust anchor names no usable validator set").because(error))?;
+        trusting::follow(context, self.trust.as_deref(), &mut trust)?;
         let mut shown = Vec::new();
         for path in &self.files {
             shown.push(self.one(path, &trust)?);

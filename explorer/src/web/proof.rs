@@ -36,7 +36,8 @@ pub fn routes() -> Router<App> {
 
 /// The anchor as JSON: network id and first validator set.
 pub fn anchor_json(app: &App) -> String {
-    let set = app.client.trust().era(0);
+    let trust = app.client.trust();
+    let set = trust.era(0);
     let anchor = serde_json::json!({ "network": app.client.network(), "set": set });
     serde_json::to_string_pretty(&anchor).unwrap_or_default()
 }

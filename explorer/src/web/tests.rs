@@ -289,7 +289,7 @@ async fn receipts_bundles_and_the_verifier_are_there_to_take_away() {
     let receipt = site.router.clone();
     let request = Request::builder().uri(format!("/receipt/{}", site.made.paid)).body(Body::empty()).unwrap();
     let bytes = to_bytes(receipt.oneshot(request).await.unwrap().into_body(), 1 << 20).await.unwrap();
-    let verified = ledger::receipt::Receipt::decode(&bytes).unwrap().verify(client.trust()).unwrap();
+    let verified = ledger::receipt::Receipt::decode(&bytes).unwrap().verify(&client.trust()).unwrap();
     assert!(
         matches!(verified.entry, contracts::outcome::Entry::Transaction(entry) if entry.transaction.0 == site.made.paid.0)
     );
@@ -300,7 +300,7 @@ async fn receipts_bundles_and_the_verifier_are_there_to_take_away() {
     ] {
         let bundle = site.get(&path).await;
         assert_eq!(bundle.status, StatusCode::OK, "{path}: {}", bundle.text);
-        ledger::bundle::verify(bundle.text.as_bytes(), client.trust()).unwrap();
+        ledger::bundle::verify(bundle.text.as_bytes(), &client.trust()).unwrap();
     }
     let note = site.get("/checkpoint").await.text;
     assert!(note.starts_with(&format!("lonja.{}\n", client.network())));

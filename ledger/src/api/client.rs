@@ -1,5 +1,7 @@
 //! The client: asks a node, and believes nothing that does not verify from the trust anchor down.
 
+mod trusting;
+
 use super::{
     Answer, Decision, HistoryAnswer, Problem, StateAnswer,
     types::{BlockPage, CommittedAnswer, HistoryItem},
@@ -24,6 +26,7 @@ use contracts::{
     transaction::Body,
 };
 use genesis::{SignedDocument, TrustAnchor};
+use parking_lot::RwLock;
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Bytes of an answer that the client reads at most: a full page of blocks with their results.
@@ -41,7 +44,7 @@ const VALID_AHEAD: u64 = VALIDITY_BLOCKS_MAX - 200;
 pub struct Client {
     http: reqwest::Client,
     url: Arc<str>,
-    trust: Arc<Trust>,
+    trust: Arc<RwLock<Arc<Trust>>>,
     anchor: Arc<TrustAnchor>,
 }
 
@@ -145,7 +148,8 @@ impl Client {
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;
-        Ok(Self { http, url: url.trim_end_matches('/').into(), trust: Arc::new(trust), anchor: Arc::new(anchor) })
+        let trust = Arc::new(RwLock::new(Arc::new(trust)));
+        Ok(Self { http, url: url.trim_end_matches('/').into(), trust, anchor: Arc::new(anchor) })
     }
 
     /// The network.
@@ -156,11 +160,6 @@ impl Client {
     /// Where the node is.
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// What the client trusts.
-    pub fn trust(&self) -> &Trust {
-        &self.trust
     }
 
     /// How the node says it is. Nothing of it is proven.
@@ -218,11 +217,14 @@ impl Client {
         if answers.len() != submissions.len() {
             return Err(self.untrue("there is not one answer for each submission"));
         }
-        let check = |(answer, submission): (Answer, &Submission)| match answer {
-            Answer::Problem(text) => Ok(Err(serde_json::from_str(&text).map_err(|error| self.untrue(error))?)),
-            Answer::Committed(answer) => Ok(Ok(self.check_committed(answer, &submission.transaction.id())?)),
-        };
-        answers.into_iter().zip(submissions).map(check).collect()
+        let mut checked = Vec::with_capacity(answers.len());
+        for (answer, submission) in answers.into_iter().zip(submissions) {
+            checked.push(match answer {
+                Answer::Problem(text) => Err(serde_json::from_str(&text).map_err(|error| self.untrue(error))?),
+                Answer::Committed(answer) => Ok(self.check_committed(answer, &submission.transaction.id()).await?),
+            });
+        }
+        Ok(checked)
     }
 
     /// Signs an action as `identity`, hands it in, and waits for its receipt.
@@ -287,7 +289,7 @@ impl Client {
             other => other?,
         };
         match Answer::try_from_slice(&bytes).map_err(|error| self.untrue(error))? {
-            Answer::Committed(answer) => Ok(Some(self.check_committed(answer, &id)?)),
+            Answer::Committed(answer) => Ok(Some(self.check_committed(answer, &id).await?)),
             Answer::Problem(text) => {
                 Err(serde_json::from_str::<Problem>(&text).map_err(|error| self.untrue(error))?.into())
             }
@@ -301,7 +303,7 @@ impl Client {
     pub async fn record<T: Subject>(&self, key: &Key) -> Result<Proven<T>, ClientError> {
         let proof = self.get(&format!("/v1/state/{key}")).await?;
         let answer = StateAnswer::try_from_slice(&proof).map_err(|error| self.untrue(error))?;
-        let block = self.check_height(&answer.height)?.0;
+        let block = self.check_height(&answer.height).await?.0;
         if answer.state.key != *key {
             return Err(self.untrue("the record is another than was asked for"));
         }
@@ -317,7 +319,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn history(&self, key: &Key) -> Result<(BlockEntry, Vec<HistoryItem>), ClientError> {
         let answer = self.history_from(key, 0).await?;
-        let (block, _) = self.check_height(&answer.height)?;
+        let (block, _) = self.check_height(&answer.height).await?;
         let count = answer.state.history().map_err(|error| self.untrue(error))?.count();
         let mut items = answer.items;
         while (items.len() as u64) < count {
@@ -376,6 +378,15 @@ impl Client {
         Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
+    /// Blocks after `after` as the node serves them, waiting up to `wait` for the next one: for a node that
+    /// observes, which verifies and executes each.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn fetch_blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
+        self.blocks(after, wait).await
+    }
+
     /// Sends bytes to a route of the node, and returns its answer.
     ///
     /// # Errors
@@ -392,9 +403,9 @@ impl Client {
         self.read(self.http.get(format!("{}{path}", self.url))).await
     }
 
-    fn check_committed(&self, answer: CommittedAnswer, id: &TransactionId) -> Result<Committed, ClientError> {
+    async fn check_committed(&self, answer: CommittedAnswer, id: &TransactionId) -> Result<Committed, ClientError> {
         let receipt = Receipt::decode(&answer.receipt).map_err(|error| self.untrue(error))?;
-        let verified = receipt.verify(&self.trust).map_err(|error| self.untrue(error))?;
+        let verified = self.verified(|trust| receipt.verify(trust)).await?;
         let Entry::Transaction(entry) = verified.entry else {
             return Err(self.untrue("the receipt is of a block, not of a transaction"));
         };
@@ -415,9 +426,10 @@ impl Client {
         })
     }
 
-    fn check_height(&self, bytes: &[u8]) -> Result<(BlockEntry, Verified), ClientError> {
+    async fn check_height(&self, bytes: &[u8]) -> Result<(BlockEntry, Verified), ClientError> {
         let receipt = Receipt::decode(bytes).map_err(|error| self.untrue(error))?;
-        HeightProof { receipt }.verify(&self.trust).map_err(|error| self.untrue(error))
+        let height = HeightProof { receipt };
+        self.verified(|trust| height.verify(trust)).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

@@ -57,8 +57,9 @@ fn gather(reader: &Reader, handle: &Handle, key: &Key) -> Result<Bundle, Problem
         let state = evidence(reader, other)?;
         records.push(RecordEvidence { state, history: None });
     }
-    let mut bundle =
-        Bundle { changes: Vec::new(), height: crate::receipt::HeightProof { receipt }, records, receipts: Vec::new() };
+    let changes =
+        crate::era::changes_after(reader, 0, usize::MAX).map_err(|error| Problem::internal(error.to_string()))?;
+    let mut bundle = Bundle { changes, height: crate::receipt::HeightProof { receipt }, records, receipts: Vec::new() };
     let transactions = bundle.transactions();
     for id in &transactions[transactions.len().saturating_sub(BUNDLE_RECEIPTS_MAX)..] {
         let place =
@@ -99,7 +100,7 @@ impl Client {
     /// [`ClientError`].
     pub async fn bundle(&self, key: &Key) -> Result<(Vec<u8>, Report), ClientError> {
         let bytes = self.get(&format!("/v1/bundles/{key}")).await?;
-        let report = crate::bundle::verify(&bytes, self.trust()).map_err(|error| self.untrue(error))?;
+        let report = self.verified(|trust| crate::bundle::verify(&bytes, trust)).await?;
         if report.subject != *key {
             return Err(self.untrue("the bundle is about another record than was asked for"));
         }

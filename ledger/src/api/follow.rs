@@ -104,8 +104,14 @@ impl Follower {
         let mut cursor = self.cursor.clone();
         let mut blocks = Vec::with_capacity(pages.len());
         for page in pages {
-            let followed =
-                verify(&self.client, &cursor, page, founding.take()).map_err(|reason| self.client.untrue(reason))?;
+            let (client, founding) = (&self.client, founding.take());
+            let followed = match verify(client, &cursor, page.clone(), founding.clone()) {
+                // The set may have changed since the client learned of it.
+                Err(reason) if !client.refresh().await? => Err(reason),
+                Err(_) => verify(client, &cursor, page, founding),
+                followed => followed,
+            };
+            let followed = followed.map_err(|reason| self.client.untrue(reason))?;
             cursor = followed.cursor.clone();
             blocks.push(followed);
         }
@@ -116,7 +122,7 @@ impl Follower {
 }
 
 fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Founding>) -> Result<Followed, String> {
-    let BlockPage { block, results, certificate, seal } = page;
+    let BlockPage { block, results, certificate, seal, change } = page;
     let (header, said) = (&block.header, &block.header.entry);
     let parent = cursor.block.unwrap_or(Digest(client.network().0));
     if said.height != cursor.height + 1 || said.parent != parent || said.log_root_before != cursor.log.root() {
@@ -148,9 +154,16 @@ fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Fo
     if certificate.block != id || certificate.height != said.height {
         return Err(format!("the certificate of block {} is of another", said.height));
     }
-    let set = client.trust().era(head.size);
-    certificate.verify(&client.network(), set).map_err(|error| error.to_string())?;
-    seal.verify(client.trust(), &head).map_err(|error| error.to_string())?;
+    let trust = client.trust();
+    certificate.verify(&client.network(), trust.era(head.size)).map_err(|error| error.to_string())?;
+    seal.verify(&trust, &head).map_err(|error| error.to_string())?;
+    if said.validators != said.next_validators {
+        let change = change.ok_or_else(|| format!("block {} ends an era without a record of that", said.height))?;
+        if change.after_size != head.size || change.set.digest() != said.next_validators {
+            return Err(format!("the record of the change of validators is not that of block {}", said.height));
+        }
+        client.learn(&[change]).map_err(|error| error.to_string())?;
+    }
     let first = cursor.log.count();
     let item = |(place, (transaction, result)): (usize, (Checked, crate::store::StoredResult))| FollowedItem {
         id: transaction.id(),

@@ -103,6 +103,7 @@ impl From<Refused> for Problem {
             Refused::Busy(Busy::Waiting) => of(StatusCode::CONFLICT, "waiting", "The transaction is waiting already"),
             Refused::DiskFull(_) => of(StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The node's disk is full"),
             Refused::CutShort { .. } => of(StatusCode::SERVICE_UNAVAILABLE, "cut-short", "The node stopped meanwhile"),
+            Refused::Observes => of(StatusCode::CONFLICT, "observes", "This node observes"),
             Refused::Stopped(_) => of(StatusCode::SERVICE_UNAVAILABLE, "stopped", "The node makes no blocks"),
             Refused::Pending(_) => of(StatusCode::GATEWAY_TIMEOUT, "pending", "Not decided yet"),
             Refused::Faulty | Refused::Store(_) | Refused::Fault(_) | Refused::Sides(_) => Self::internal(detail),

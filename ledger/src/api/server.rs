@@ -5,14 +5,15 @@ use super::{
     connections::{self, Door},
     room::{self, Room},
     submit::submit,
-    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
+    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision, TrustQuery},
 };
 use crate::{
     block::Block,
+    era,
     limits::*,
     log::{proof, tile},
     node::{Handle, Refused},
-    receipt::{HeightProof, Receipt, Seal, StateEvidence, Statement, Trust},
+    receipt::{HeightProof, Receipt, Seal, StateEvidence, Statement},
     store::{Place, Reader, StoreError},
     tree,
 };
@@ -46,6 +47,7 @@ const ROUTES: &str = "\
 /v1/network                           the founding document
 /v1/submissions                       POST: signed transactions
 /v1/blocks?after=H                    blocks from a height on
+/v1/trust?after=N                     records of changes of the validator set
 /v1/transactions/{id}                 a transaction with its receipt
 /v1/state/{key}                       a record with its proof, or the proof that there is none
 /v1/history/{key}                     all events of a subject
@@ -68,6 +70,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .route("/v1/blocks", get(blocks))
+        .route("/v1/trust", get(trust))
         .route("/v1/transactions/{id}", get(transaction))
         .route("/v1/state/{key}", get(state))
         .route("/v1/history/{key}", get(history))
@@ -223,12 +226,17 @@ async fn blocks(State(handle): State<Handle>, Query(query): Query<BlocksQuery>) 
     Ok(binary(pages))
 }
 
-fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, Problem> {
     let reader = handle.store().reader();
     let mut pages: Vec<BlockPage> = Vec::new();
     let mut bytes = 0;
     for height in (after + 1..).take(limit) {
         let (Some(header), Some(sealed)) = (reader.header(height)?, reader.seal(height)?) else { break };
+        let ends = header.entry.validators != header.entry.next_validators;
+        let change = if ends { era::change_after(&reader, height).map_err(internal)? } else { None };
+        if ends && change.is_none() {
+            break;
+        }
         let gone = || {
             Problem::new(
                 axum::http::StatusCode::GONE,
@@ -242,6 +250,7 @@ fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, 
             results: reader.results(height)?.ok_or_else(|| missing(height))?,
             certificate: reader.certificate(height)?.ok_or_else(|| missing(height))?,
             seal: Seal::try_from_slice(&sealed).map_err(|_| missing(height))?,
+            change,
         };
         bytes += page.block.transactions.iter().map(Vec::len).sum::<usize>();
         pages.push(page);
@@ -250,6 +259,18 @@ fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, 
         }
     }
     Ok(encode(&pages))
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    Problem::internal(error.to_string())
+}
+
+async fn trust(State(handle): State<Handle>, Query(query): Query<TrustQuery>) -> Result<Response, Problem> {
+    aside(move || {
+        let changes = era::changes_after(&handle.store().reader(), query.after, TRUST_CHANGES_MAX)?;
+        Ok(binary(encode(&changes)))
+    })
+    .await
 }
 
 async fn transaction(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -367,9 +388,7 @@ async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Res
         let place =
             reader.place(&id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
         let (receipt, _) = receipt_at(&reader, &handle, place)?;
-        let trust = Trust::new(handle.network(), handle.validators().clone())
-            .map_err(|error| Problem::internal(error.to_string()))?;
-        let proof = receipt.tlog_proof(&trust).map_err(|error| Problem::internal(error.to_string()))?;
+        let proof = receipt.tlog_proof(&handle.trust()).map_err(|error| Problem::internal(error.to_string()))?;
         Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof.to_string()).into_response())
     })
     .await
@@ -381,7 +400,7 @@ async fn latest_checkpoint(State(handle): State<Handle>) -> Result<Response, Pro
         let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
         let head = proof::TreeHead { size: tip.log.count(), root: tip.log.root() };
         let note = seal(&reader, tip.height)?
-            .note(&handle.network(), handle.validators(), &head)
+            .note(&handle.network(), handle.trust().era(head.size), &head)
             .map_err(|error| Problem::internal(error.to_string()))?;
         Ok((
             [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],

@@ -4,7 +4,7 @@ use super::Problem;
 use crate::{
     block::Block,
     ordering::Certificate,
-    receipt::{Seal, StateEvidence},
+    receipt::{Seal, SetChange, StateEvidence},
     store::StoredResult,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -50,6 +50,8 @@ pub struct BlockPage {
     pub certificate: Certificate,
     /// Who signed its checkpoint.
     pub seal: Seal,
+    /// Where it is the last of its era: the record by which another set takes over.
+    pub change: Option<SetChange>,
 }
 
 /// A record, or its absence, proven against a height that is proven.
@@ -115,6 +117,14 @@ pub struct HistoryQuery {
     /// First index.
     #[serde(default)]
     pub from: u64,
+}
+
+/// What `/v1/trust` is asked for.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TrustQuery {
+    /// The number of the change after which records are wanted.
+    #[serde(default)]
+    pub after: u32,
 }
 
 /// Parameters of a block query.

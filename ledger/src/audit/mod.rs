@@ -20,9 +20,10 @@ pub use report::{Finding, Findings, Report};
 use crate::{
     api::client::Client,
     chain::{BlockError, Chain},
+    era::Era,
     highwater::HighWater,
     log::{self, proof::TreeHead},
-    receipt::{Seal, Trust},
+    receipt::{Seal, SetChange, Trust},
     sides::Sides,
     store::{FAMILIES, Store},
 };
@@ -149,7 +150,7 @@ fn replay(
     report: &mut Report,
     progress: &dyn Fn(Height, Height),
 ) -> Result<Chain, AuditError> {
-    let trust =
+    let mut trust =
         Trust::new(anchor.network, anchor.set.clone()).map_err(|error| AuditError::Anchor(error.to_string()))?;
     let broken = |error: &dyn std::error::Error| AuditError::Scratch(error.to_string());
     let store = Store::open(scratch).map_err(|error| broken(&error))?;
@@ -171,7 +172,7 @@ fn replay(
         }
     };
     for height in 1..=last {
-        match one(source, &trust, &mut chain, height, report) {
+        match one(source, &mut trust, &mut chain, height, report) {
             Ok(()) => progress(height, last),
             Err(Broken::Scratch(reason)) => return Err(AuditError::Scratch(reason)),
             Err(Broken::Block(reason)) => {
@@ -212,7 +213,7 @@ impl From<BlockError> for Broken {
 /// Verifies one block and commits it to the scratch store.
 fn one(
     source: &dyn Source,
-    trust: &Trust,
+    trust: &mut Trust,
     chain: &mut Chain,
     height: Height,
     report: &mut Report,
@@ -232,8 +233,26 @@ fn one(
         return Err(Broken::Block("its results are not what executing it gives".into()));
     }
     chain.store().keep_seal(height, seal).map_err(|error| Broken::Scratch(error.to_string()))?;
+    let entry = &committed.header.entry;
+    if entry.validators != entry.next_validators {
+        follow(trust, chain, page.change)?;
+    }
     report.block(committed.results.iter().map(|result| &result.entry));
     Ok(())
+}
+
+/// Follows the record by which the era of the newest block ends; it must say what the state says.
+fn follow(trust: &mut Trust, chain: &Chain, change: Option<SetChange>) -> Result<(), Broken> {
+    let change = change.ok_or_else(|| "it ends an era, and the record of that is missing".to_string())?;
+    let tip = chain.tip();
+    let head = TreeHead { size: tip.log.count(), root: tip.log.root() };
+    let era = Era { number: trust.changes() as u32, after: 0, set: trust.newest().clone() };
+    let expected = era.change(&chain.store().reader(), &head).map_err(|error| error.to_string())?;
+    if change.unsigned() != expected {
+        return Err(Broken::Block("the record of the change of validators is not what the ledger decided".into()));
+    }
+    trust.extend(&change).map_err(|error| error.to_string())?;
+    chain.store().keep_set_change(&change).map_err(|error| Broken::Scratch(error.to_string()))
 }
 
 fn check_highwater(folder: &Path, store: &Store, report: &mut Report) {

@@ -4,6 +4,7 @@ use super::decode_seal;
 use crate::{
     api::{BlockPage, client::Client},
     block::Block,
+    era,
     store::Store,
 };
 use contracts::id::Height;
@@ -46,6 +47,7 @@ impl Source for Folder {
             results: reader.results(height).map_err(text)?.ok_or("its results are missing")?,
             certificate: reader.certificate(height).map_err(text)?.ok_or("its certificate is missing")?,
             seal: decode_seal(&seal)?,
+            change: era::change_after(&reader, height).map_err(|error| error.to_string())?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::BenchError;
 use crate::{
     api::{client::Client, server},
-    node::{Config, Node},
+    node::{Config, Handle, Node},
     peers::{self, Peer, Peers, Times},
     testing,
 };
@@ -25,7 +25,10 @@ pub struct Cluster {
     pub clients: Vec<Client>,
     /// The nodes.
     pub nodes: Vec<Node>,
+    place: PathBuf,
     document: SignedDocument,
+    /// Where each listens to the others.
+    addresses: Vec<SocketAddr>,
     links: Vec<Arc<Peers>>,
     stops: Vec<oneshot::Sender<()>>,
     servers: Vec<JoinHandle<std::io::Result<()>>>,
@@ -41,9 +44,10 @@ impl Cluster {
     pub fn start(runtime: &Runtime, place: &Path, count: u16) -> Result<Self, BenchError> {
         let document = if count == 1 { testing::document() } else { testing::document_among(count) };
         let (clients, nodes, links, stops, servers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut cluster = Self { clients, nodes, document, links, stops, servers };
+        let (place, addresses) = (place.to_path_buf(), Vec::new());
+        let mut cluster = Self { clients, nodes, place, document, addresses, links, stops, servers };
         for number in 0..count {
-            cluster.start_node(runtime, folder(place, number), number, count)?;
+            cluster.start_node(runtime, number, count)?;
         }
         if count > 1 {
             cluster.link(runtime)?;
@@ -51,10 +55,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn start_node(&mut self, runtime: &Runtime, folder: PathBuf, number: u16, count: u16) -> Result<(), BenchError> {
-        let document = self.document.clone();
+    fn start_node(&mut self, runtime: &Runtime, number: u16, count: u16) -> Result<(), BenchError> {
+        let (folder, document) = (folder(&self.place, number), self.document.clone());
         let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
-        let node = Node::start(Config { folder, document, keys, confirm_time: true })
+        let node = Node::start(Config { folder, document, keys: vec![keys], confirm_time: true })
             .map_err(|error| BenchError::new("start a node", error))?;
         let (listener, address) = listen(runtime)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -70,25 +74,9 @@ impl Cluster {
     /// Links all nodes, and waits until each knows a block.
     fn link(&mut self, runtime: &Runtime) -> Result<(), BenchError> {
         let listeners = self.nodes.iter().map(|_| listen(runtime)).collect::<Result<Vec<_>, _>>()?;
-        let peer = |(number, (_, address)): (u16, &(TcpListener, SocketAddr))| Peer {
-            number,
-            key: testing::validator_keys(number).consensus.public(),
-            address: address.to_string(),
-        };
-        let all: Vec<_> = (0..).zip(&listeners).map(peer).collect();
-        for ((number, node), (listener, _)) in (0..).zip(&self.nodes).zip(listeners) {
-            let config = peers::Config {
-                network: self.document.network,
-                number,
-                signer: testing::validator_keys(number).consensus,
-                peers: all.iter().filter(|peer| peer.number != number).cloned().collect(),
-                times: Times::default(),
-            };
-            let _inside = runtime.enter();
-            let links = Peers::start(listener, config, node.handle().inbox());
-            let links = Arc::new(links.map_err(|error| BenchError::new("link the nodes", error))?);
-            node.handle().connect(links.clone());
-            self.links.push(links);
+        self.addresses = listeners.iter().map(|(_, address)| *address).collect();
+        for (number, (listener, _)) in (0..).zip(listeners) {
+            self.link_one(runtime, number, listener)?;
         }
         let begun = Instant::now();
         while self.nodes.iter().any(|node| node.handle().status().height == 0) {
@@ -98,6 +86,43 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    fn link_one(&mut self, runtime: &Runtime, number: u16, listener: TcpListener) -> Result<(), BenchError> {
+        let peer = |(number, address): (u16, &SocketAddr)| Peer {
+            number,
+            key: testing::validator_keys(number).consensus.public(),
+            address: address.to_string(),
+        };
+        let config = peers::Config {
+            network: self.document.network,
+            signer: testing::validator_keys(number).consensus,
+            peers: (0..).zip(&self.addresses).filter(|(other, _)| *other != number).map(peer).collect(),
+            times: Times::default(),
+        };
+        let handle = self.nodes[usize::from(number)].handle();
+        let _inside = runtime.enter();
+        let links = Peers::start(listener, config, handle.inbox());
+        let links = Arc::new(links.map_err(|error| BenchError::new("link the nodes", error))?);
+        handle.connect(Some(links.clone()));
+        self.links.push(links);
+        Ok(())
+    }
+
+    /// Starts the first of those that were stopped, where it was.
+    pub fn start_again(&mut self, runtime: &Runtime) -> Result<Handle, BenchError> {
+        let number = self.nodes.len() as u16;
+        let address = self.addresses.get(usize::from(number)).copied();
+        let address = address.ok_or_else(|| BenchError::new("start a node again", "none was stopped"))?;
+        self.start_node(runtime, number, self.addresses.len() as u16)?;
+        let listener = runtime.block_on(TcpListener::bind(address));
+        self.link_one(runtime, number, listener.map_err(|error| BenchError::new("bind a port", error))?)?;
+        Ok(self.nodes[usize::from(number)].handle())
+    }
+
+    /// Clients of all nodes but the newest, which may be behind.
+    pub fn others(&self) -> Vec<Client> {
+        self.clients[..self.clients.len() - 1].to_vec()
     }
 
     /// Stops the last `count` nodes, as if their machines were gone.
@@ -121,7 +146,7 @@ impl Cluster {
 
     /// Stops all nodes. Returns what they were founded on.
     pub fn stop(self, runtime: &Runtime) -> Result<SignedDocument, BenchError> {
-        let Self { clients, nodes, document, links, stops, servers } = self;
+        let Self { clients, nodes, document, links, stops, servers, .. } = self;
         // All are to have what one has, or the last blocks would be audited at some of them alone.
         let newest = nodes.iter().map(|node| node.handle().status().height).max().unwrap_or(0);
         let begun = Instant::now();

@@ -1,9 +1,9 @@
 //! One load: tasks that sign and send without pause, counted minute by minute.
 
-use super::{BenchError, Mix, Plan, cluster::Cluster, cpu, setup::World};
+use super::{BenchError, Mix, Plan, SETTLED_AFTER, cluster::Cluster, cpu, setup::World};
 use crate::{
     api::{Answer, client::Client},
-    node::Node,
+    node::Handle,
     submission::Submission,
 };
 use borsh::BorshDeserialize;
@@ -21,13 +21,18 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+use tokio::runtime::Runtime;
 
 /// Requests at work at once, for batches and for single posts.
 const TASKS: [(usize, usize); 2] = [(100, 24), (1, 256)];
+/// How long those who are away may take to be found out.
+const SETTLED_MAX: Duration = Duration::from_secs(600);
+/// How often a load looks whether it is over.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Light actions of ten in the mixed load.
 const LIGHT_OF_TEN: u64 = 6;
 /// Latencies that are kept. Of more, every second one is dropped and every second one taken on, so
@@ -103,43 +108,95 @@ impl Latencies {
     }
 }
 
+/// Runs a load as long as the plan says.
 pub(super) fn run(
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Runtime,
     cluster: &Cluster,
     world: &World,
     plan: &Plan,
     mix: Mix,
     batch: usize,
 ) -> Result<Measured, BenchError> {
-    let (node, clients) = (&cluster.nodes[0], &cluster.clients);
+    let to = To { node: &cluster.nodes[0].handle(), clients: &cluster.clients };
+    run_until(runtime, to, world, plan, (mix, batch), plan.duration, &AtomicBool::new(false))
+}
+
+/// Runs the first load until those who are away have been found out. Nothing of it is measured.
+pub(super) fn settle(runtime: &Runtime, cluster: &Cluster, world: &World, plan: &Plan) -> Result<(), BenchError> {
+    let Some(&load) = plan.loads.first() else { return Ok(()) };
+    let handle = cluster.nodes[0].handle();
+    let (goal, begun, over) = (handle.status().height + SETTLED_AFTER, Instant::now(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while handle.status().height < goal && begun.elapsed() < SETTLED_MAX {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        let to = To { node: &handle, clients: &cluster.clients };
+        run_until(runtime, to, world, plan, load, SETTLED_MAX, &over)
+    })?;
+    if handle.status().height < goal {
+        return Err(BenchError::new("go on without those who are away", format!("{:?}", handle.status().reason)));
+    }
+    Ok(())
+}
+
+/// Where a load is sent, and the node whose figures count.
+#[derive(Clone, Copy)]
+pub(super) struct To<'a> {
+    pub node: &'a Handle,
+    pub clients: &'a [Client],
+}
+
+/// Runs a load for `duration` at most, or until it is `over`.
+pub(super) fn run_until(
+    runtime: &Runtime,
+    To { node, clients }: To,
+    world: &World,
+    plan: &Plan,
+    (mix, batch): (Mix, usize),
+    duration: Duration,
+    over: &AtomicBool,
+) -> Result<Measured, BenchError> {
+    let ended = Arc::new(AtomicBool::new(false));
     let tasks = TASKS.iter().find(|(size, _)| *size == batch).map_or(32, |(_, tasks)| *tasks);
     let counters = Arc::new(Counters {
         committed: AtomicU64::new(0),
         failed: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
-        height: AtomicU64::new(node.handle().status().height),
+        height: AtomicU64::new(node.status().height),
         latencies: Mutex::new(Latencies { step: 1, seen: 0, kept_us: Vec::new() }),
     });
-    let (cpu_before, disk_before, height_before) = (cpu::by_thread(), disk(node), node.handle().status().height);
-    let keys_before = node.handle().keys_written();
+    let (cpu_before, disk_before, height_before) = (cpu::by_thread(), disk(node), node.status().height);
+    let keys_before = node.keys_written();
     let begun = Instant::now();
-    let until = begun + plan.duration;
+    let until = begun + duration;
     let fifths = runtime.block_on(async {
         let workers: Vec<_> = (0..tasks)
             .map(|task| {
                 let pause = plan.rate.map(|rate| Duration::from_secs_f64((tasks * batch) as f64 / rate.max(1) as f64));
                 let client = clients[task % clients.len()].clone();
-                tokio::spawn(work(client, actions(world, mix, task), counters.clone(), batch, (task, pause), until))
+                let actions = actions(world, mix, task);
+                let end = (until, ended.clone());
+                tokio::spawn(work(client, actions, counters.clone(), batch, (task, pause), end))
             })
             .collect();
         let mut fifths = Vec::new();
         let mut last = 0;
-        for fifth in 1..=5u32 {
-            tokio::time::sleep_until((begun + plan.duration / 5 * fifth).into()).await;
+        'all: for fifth in 1..=5u32 {
+            let end = begun + duration / 5 * fifth;
+            while Instant::now() < end {
+                if over.load(Ordering::Relaxed) {
+                    break 'all;
+                }
+                tokio::time::sleep_until(end.min(Instant::now() + LOOK_EVERY).into()).await;
+            }
             let now = counters.committed.load(Ordering::Relaxed);
-            fifths.push((now - last) as f64 / (plan.duration / 5).as_secs_f64());
+            fifths.push((now - last) as f64 / (duration / 5).as_secs_f64());
             last = now;
         }
+        ended.store(true, Ordering::Relaxed);
         for worker in workers {
             worker.await.map_err(|error| BenchError::new("send", error))?;
         }
@@ -156,8 +213,8 @@ pub(super) fn run(
         fifths,
         failed: counters.failed.load(Ordering::Relaxed),
         transaction_bytes: counters.bytes.load(Ordering::Relaxed) as f64 / count,
-        keys_per_transaction: (node.handle().keys_written() - keys_before) as f64 / count,
-        per_block: count / (node.handle().status().height - height_before).max(1) as f64,
+        keys_per_transaction: (node.keys_written() - keys_before) as f64 / count,
+        per_block: count / (node.status().height - height_before).max(1) as f64,
         p50_ms,
         p99_ms,
         cpu_us: used.values().sum::<f64>() / count * 1e6,
@@ -167,8 +224,8 @@ pub(super) fn run(
 }
 
 /// Bytes in the store's folder.
-fn disk(node: &Node) -> u64 {
-    let folder = std::fs::read_dir(node.handle().store().kv().path());
+fn disk(node: &Handle) -> u64 {
+    let folder = std::fs::read_dir(node.store().kv().path());
     folder
         .map(|files| files.flatten().filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum())
         .unwrap_or(0)
@@ -238,11 +295,11 @@ async fn work(
     counters: Arc<Counters>,
     batch: usize,
     (task, pause): (usize, Option<Duration>),
-    until: Instant,
+    (until, ended): (Instant, Arc<AtomicBool>),
 ) {
     // Tasks do not begin together, or they would all send at once for ever.
     let mut next_at = Instant::now() + pause.map_or(Duration::ZERO, |pause| pause.mul_f64(task as f64 / 24.0 % 1.0));
-    while Instant::now() < until {
+    while Instant::now() < until && !ended.load(Ordering::Relaxed) {
         if let Some(pause) = pause {
             tokio::time::sleep_until(next_at.into()).await;
             next_at += pause;

@@ -6,6 +6,7 @@
 //! it is not the node's cost). With several validators, all their nodes run in the process, linked over
 //! TLS as anywhere, and each gets its share of what is sent. What is measured ends with an audit.
 
+mod back;
 mod cluster;
 mod cpu;
 mod load;
@@ -13,6 +14,7 @@ mod machine;
 mod setup;
 
 use crate::audit;
+pub use back::Back;
 use cluster::Cluster;
 pub use load::Measured;
 use serde::Serialize;
@@ -31,6 +33,8 @@ pub struct Plan {
     pub validators: u16,
     /// How many of them are stopped before the loads.
     pub away: u16,
+    /// Whether one of them is started again afterwards, while the first of the loads goes on.
+    pub back: bool,
     /// Transactions a second that are sent, spread evenly; as many as go through where it is none.
     pub rate: Option<u64>,
     /// Which loads run, as in [`LOADS`].
@@ -43,6 +47,9 @@ pub struct Plan {
 
 /// The loads in their order: what is sent, and how many in one post.
 pub const LOADS: [(Mix, usize); 4] = [(Mix::Mixed, 100), (Mix::Light, 100), (Mix::Mixed, 1), (Mix::Light, 1)];
+
+/// Heights after which a network has found out who is away: until then some turns of those are waited for.
+pub const SETTLED_AFTER: u64 = 100;
 
 /// The mix of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,8 +72,10 @@ pub struct Outcome {
     pub base_keys: u64,
     /// Seconds that laying them down took.
     pub base_seconds: f64,
-    /// Each load.
+    /// Each load. Where somebody is away, the first heights without it are not in them ([`SETTLED_AFTER`]).
     pub loads: Vec<Measured>,
+    /// How one that was away came back.
+    pub back: Option<Back>,
     /// Transactions in the ledger at the end.
     pub transactions: u64,
     /// Did the audit find everything in order? `None` where it was not asked for.
@@ -120,7 +129,11 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
     let begun = std::time::Instant::now();
     let world = loading.block_on(setup::world(&cluster.clients[0], plan, progress))?;
     let base_seconds = begun.elapsed().as_secs_f64();
-    cluster.stop_some(&serving, plan.away);
+    if plan.away > 0 {
+        cluster.stop_some(&serving, plan.away);
+        progress(format!("{SETTLED_AFTER} heights without those who are away"));
+        load::settle(&loading, &cluster, &world, plan)?;
+    }
     let mut loads = Vec::new();
     for &(mix, batch) in &plan.loads {
         progress(format!("{mix:?} load in posts of {batch} for {} s", plan.duration.as_secs()));
@@ -128,6 +141,13 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
         watch.measured(&load);
         loads.push(load);
     }
+    let back = match plan.loads.first() {
+        Some(&load) if plan.back => {
+            progress("waiting for a validator that comes back under load".into());
+            Some(back::measure((&serving, &loading), &mut cluster, &world, plan, load)?)
+        }
+        _ => None,
+    };
     let transactions = cluster.transactions();
     let document = cluster.stop(&serving)?;
     let (audit_clean, findings) = if plan.audit { audited(plan, &document, progress)? } else { (None, Vec::new()) };
@@ -146,6 +166,7 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
         base_keys: world.base_keys,
         base_seconds,
         loads,
+        back,
         transactions,
         audit_clean,
         findings,

@@ -84,6 +84,9 @@ pub enum NodeError {
     /// A key could not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The eras of the store cannot be told.
+    #[error(transparent)]
+    Era(#[from] crate::era::EraError),
     /// A seal could not be made.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -2,9 +2,11 @@
 
 use super::{Frame, Links, Shared, fate::Fate};
 use crate::{
-    limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
+    api::BlockPage,
+    limits::{OBSERVED_BLOCKS_MAX, SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
     peers::PeerStatus,
+    receipt::Trust,
     sides::SidesError,
     store::{Reader, Store, StoreError, Tip},
     submission::{SideMismatch, Submission},
@@ -57,6 +59,9 @@ pub enum Refused {
     /// There is no room for the side body; the node stops.
     #[error("the transaction was not taken in: {0}")]
     DiskFull(String),
+    /// The node votes in nothing, and passes nothing on.
+    #[error("this node observes: hand the transaction in at one of the validators")]
+    Observes,
     /// The node makes no blocks.
     #[error("the node has stopped: {0}")]
     Stopped(String),
@@ -99,6 +104,15 @@ pub struct Status {
     pub healthy: bool,
     /// Why not, if it does not.
     pub reason: Option<String>,
+    /// Is it no validator, but takes up what others decide?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observes: bool,
+    /// Its number among the validators, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator: Option<u16>,
+    /// How often the set of validators has changed.
+    #[serde(default)]
+    pub era: u32,
     /// The links to the other validators, where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<PeerStatus>,
@@ -147,8 +161,45 @@ impl Handle {
     }
 
     /// The validators.
-    pub fn validators(&self) -> &ValidatorSet {
-        &self.shared.set
+    pub fn validators(&self) -> ValidatorSet {
+        self.shared.era().set.clone()
+    }
+
+    /// Our number among them, if this node is one.
+    pub fn seat(&self) -> Option<u16> {
+        self.shared.era().number()
+    }
+
+    /// Tells of each new era: the number of changes of the set.
+    pub fn eras(&self) -> watch::Receiver<u32> {
+        self.shared.eras.subscribe()
+    }
+
+    /// All sets of validators up to the one at work, with the records by which they follow each other.
+    pub fn trust(&self) -> Arc<Trust> {
+        self.shared.trust()
+    }
+
+    /// The height above which blocks are wanted, on a node that observes, or on a validator that the others do not
+    /// bring on; `None` where it has enough that wait.
+    pub fn wants_blocks(&self) -> Option<Height> {
+        if self.seat().is_some() && self.shared.stopped.lock().is_none() {
+            return None;
+        }
+        let queue = self.shared.queue.lock();
+        let waiting = queue.pages.back().map(|page| page.block.header.entry.height);
+        let tip = self.shared.tip.borrow().height;
+        // With its newest block a validator gets what it may miss of the end of its era.
+        let from = if self.seat().is_some() { tip.saturating_sub(1) } else { tip };
+        (queue.pages.len() < OBSERVED_BLOCKS_MAX).then(|| waiting.unwrap_or(from))
+    }
+
+    /// Blocks that another node serves, for one that observes, which verifies and executes each.
+    pub fn observe(&self, pages: Vec<BlockPage>) {
+        let mut queue = self.shared.queue.lock();
+        queue.pages.extend(pages);
+        drop(queue);
+        self.shared.wake.notify_all();
     }
 
     /// The store, for reading.
@@ -174,7 +225,7 @@ impl Handle {
     /// How the node is.
     pub fn status(&self) -> Status {
         let tip = self.shared.tip.borrow().clone();
-        let reason = self.shared.stopped.lock().clone();
+        let (reason, era) = (self.shared.stopped.lock().clone(), self.shared.era());
         Status {
             network: self.shared.network,
             height: tip.height,
@@ -185,7 +236,10 @@ impl Handle {
             waiting: self.shared.queue.lock().mempool.len() as u64,
             healthy: reason.is_none(),
             reason,
-            links: self.shared.links.get().map(|links| links.status()).unwrap_or_default(),
+            observes: era.number().is_none(),
+            validator: era.number(),
+            era: era.era.number,
+            links: self.shared.links.read().as_ref().map(|links| links.status()).unwrap_or_default(),
         }
     }
 
@@ -201,7 +255,11 @@ impl Handle {
             return Err(Refused::Stopped(reason));
         }
         submission.check_side()?;
-        let many = self.shared.set.validators.len() > 1;
+        let era = self.shared.era();
+        if era.number().is_none() {
+            return Err(Refused::Observes);
+        }
+        let many = era.set.validators.len() > 1;
         let forward = many.then(|| Frame::Submission(Box::new(submission.clone())));
         let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
         let id = checked.id();
@@ -236,7 +294,7 @@ impl Handle {
 
     /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
     /// cannot be taken in: whoever handed it in learns its fate from that validator.
-    pub(super) fn take_forwarded(&self, submission: Submission) {
+    pub(super) fn take_forwarded(&self, from: u16, submission: Submission) {
         let reader = self.shared.store.reader();
         let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
             // It may have come from several.
@@ -251,22 +309,26 @@ impl Handle {
             }
             Ok(self.shared.queue.lock().mempool.insert(checked)?)
         });
-        if let Err(refused) = taken {
-            tracing::debug!(%refused, "a forwarded transaction was not taken in");
+        match taken {
+            Ok(()) => {}
+            // Whoever forwards it checked that first, and it does not change with the height.
+            Err(refused @ (Refused::Transaction(_) | Refused::Side(_))) => {
+                self.shared.blame(from, &format!("a transaction: {refused}"));
+            }
+            Err(refused) => tracing::debug!(%refused, "a forwarded transaction was not taken in"),
         }
     }
 
-    /// Where frames for the other validators go. Only the first call counts.
-    pub fn connect(&self, links: Arc<dyn Links>) {
-        // A second set of links would be another network of peers; the first stays.
-        drop(self.shared.links.set(links));
+    /// Where frames for the other validators go from now on, if anywhere.
+    pub fn connect(&self, links: Option<Arc<dyn Links>>) {
+        *self.shared.links.write() = links;
     }
 
     /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
     /// Blocks for a signature's verification where that spares the node's thread one.
     pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
         if let Some(submission) = Frame::bare_submission(&frame) {
-            self.take_forwarded(submission);
+            self.take_forwarded(from, submission);
             self.shared.wake.notify_one();
             return true;
         }

@@ -30,4 +30,8 @@ impl Links for Peers {
     fn status(&self) -> Vec<PeerStatus> {
         Peers::status(self)
     }
+
+    fn blame(&self, from: u16, fault: &str) {
+        Peers::blame(self, from, fault);
+    }
 }

@@ -15,6 +15,8 @@ mod handle;
 mod inbox;
 mod linked;
 mod member;
+mod observer;
+mod role;
 mod run;
 
 pub use error::NodeError;
@@ -23,11 +25,13 @@ pub use handle::{Handle, Refused, Status};
 pub use member::{Frame, Links};
 
 use crate::{
+    api::BlockPage,
     chain::Chain,
+    era::{self, Era},
     highwater::{HighWater, Mark},
     log,
     mempool::Mempool,
-    ordering::solo::Solo,
+    receipt::{SetChange, Trust},
     sides::{Sides, SidesError},
     store::{Reader, Store, Tip},
     verified::Verified,
@@ -35,14 +39,14 @@ use crate::{
 use contracts::{
     id::{Height, NetworkId, TransactionId},
     key::Signer,
-    validators::ValidatorSet,
 };
 use genesis::SignedDocument;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
+use role::Role;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     thread::JoinHandle,
 };
 use tokio::sync::watch;
@@ -64,8 +68,9 @@ pub struct Config {
     pub folder: PathBuf,
     /// What the network is founded on.
     pub document: SignedDocument,
-    /// The keys of the validator that it is.
-    pub keys: ValidatorKeys,
+    /// Keys of the validators that it may be: in each era it is the one whose keys are in the set, and where none
+    /// is, it observes.
+    pub keys: Vec<ValidatorKeys>,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
     pub confirm_time: bool,
 }
@@ -80,11 +85,14 @@ pub struct Node {
 pub(crate) struct Shared {
     pub network: NetworkId,
     pub document: SignedDocument,
-    pub set: ValidatorSet,
-    /// Our number in the set.
-    pub number: u16,
+    /// The era at work.
+    era: RwLock<Arc<Seated>>,
+    /// Number of the era: tells whoever makes the links.
+    pub eras: watch::Sender<u32>,
+    /// All sets up to the era at work, and their records.
+    trust: RwLock<Arc<Trust>>,
     /// Where frames for the other validators go, once there are links.
-    pub links: OnceLock<Arc<dyn Links>>,
+    pub links: RwLock<Option<Arc<dyn Links>>>,
     pub store: Store,
     pub sides: Sides,
     pub verified: Arc<Verified>,
@@ -98,9 +106,45 @@ pub(crate) struct Shared {
     pub ended: watch::Sender<bool>,
     /// Are those who wait for the next block to be sent home, since the server stops?
     pub closing: watch::Sender<bool>,
-    pub keys: ValidatorKeys,
+    /// Keys of all validators that we may be.
+    pub keys: Vec<ValidatorKeys>,
     pub confirm_time: bool,
     pub metrics: crate::metrics::Metrics,
+}
+
+/// An era, and our place in it.
+pub(crate) struct Seated {
+    pub era: Era,
+    /// Our number in the set and our keys, if we are in it.
+    seat: Option<(u16, ValidatorKeys)>,
+}
+
+impl Seated {
+    /// Whose seat in the set is ours?
+    fn of(era: Era, keys: &[ValidatorKeys]) -> Self {
+        let seat = keys.iter().find_map(|keys| Some((era.seat(&keys.consensus.public())?, keys.clone())));
+        Self { era, seat }
+    }
+
+    /// Our number in the set, if we are in it.
+    pub fn number(&self) -> Option<u16> {
+        self.seat.as_ref().map(|(number, _)| *number)
+    }
+
+    /// Our keys in it.
+    ///
+    /// # Panics
+    /// Where we are not in the set.
+    pub fn keys(&self) -> &ValidatorKeys {
+        &self.seat.as_ref().expect("who orders and signs is in the set").1
+    }
+}
+
+impl std::ops::Deref for Seated {
+    type Target = Era;
+    fn deref(&self) -> &Era {
+        &self.era
+    }
 }
 
 /// What waits for the next block, and who waits for it.
@@ -110,6 +154,8 @@ pub(crate) struct Queue {
     pub waiters: HashMap<contracts::id::TransactionId, Vec<tokio::sync::oneshot::Sender<Fate>>>,
     /// What the other validators sent.
     pub inbox: inbox::Inbox,
+    /// Blocks that others decided and that were fetched for a node that observes.
+    pub pages: VecDeque<BlockPage>,
     pub shutdown: bool,
     /// What must stop the node, found by somebody who takes submissions in.
     pub halt: Option<SidesError>,
@@ -130,7 +176,6 @@ impl Node {
     fn start_with(config: Config, replace: impl FnOnce(HighWater) -> HighWater) -> Result<Self, NodeError> {
         config.document.verify()?;
         let network = config.document.network;
-        let (number, set) = check_keys(&config)?;
         let db = config.folder.join("db");
         let fresh = !db.exists();
         std::fs::create_dir_all(&config.folder)
@@ -140,15 +185,23 @@ impl Node {
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
         let chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
-        check_mark(&chain, highwater.mark(), &db, set.validators.len() > 1)?;
+        let founding = &config.document.document.founding.validators;
+        let reader = chain.store().reader();
+        let era = Era::at(&reader, chain.tip().height, founding)?;
+        let trust = era::trust(&reader, network, founding)?;
+        drop(reader);
+        let seated = Seated::of(era, &config.keys);
+        let has_others = seated.set.validators.len() > 1 || seated.seat.is_none();
+        check_mark(&chain, highwater.mark(), &db, has_others)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
         sides.clear_unfinished()?;
         let (tip, _) = watch::channel(newest_sealed(&chain)?);
         let shared = Arc::new(Shared {
             network,
-            set,
-            number,
-            links: OnceLock::new(),
+            eras: watch::channel(seated.era.number).0,
+            era: RwLock::new(Arc::new(seated)),
+            trust: RwLock::new(Arc::new(trust)),
+            links: RwLock::new(None),
             store: chain.store().clone(),
             sides,
             verified: chain.verified().clone(),
@@ -160,21 +213,13 @@ impl Node {
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
             metrics: crate::metrics::Metrics::default(),
-            keys: config.keys.clone(),
+            keys: config.keys,
             document: config.document,
         });
         let handle = Handle::new(shared.clone());
         let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("lonja-node".into()).spawn(work);
-        let thread = if shared.set.validators.len() == 1 {
-            let ordering = Solo::new(network, config.keys.consensus);
-            let mut owner = run::Owner::new(shared.clone(), chain, replace(highwater), ordering);
-            owner.recover()?;
-            spawn(Box::new(move || run::to_the_end(&shared, || owner.run())))
-        } else {
-            let mut member = member::Member::new(shared.clone(), chain, replace(highwater), &config.folder)?;
-            member.recover()?;
-            spawn(Box::new(move || run::to_the_end(&shared, || member.run())))
-        };
+        let (role, folder) = (Role::of(&shared, chain, replace(highwater), &config.folder)?, config.folder);
+        let thread = spawn(Box::new(move || run::to_the_end(&shared, || role.run(&shared, &folder))));
         Ok(Self { handle, thread: Some(thread.map_err(NodeError::Thread)?) })
     }
 
@@ -203,23 +248,6 @@ impl Drop for Node {
     }
 }
 
-/// The validator that the keys belong to, by its number.
-fn check_keys(config: &Config) -> Result<(u16, ValidatorSet), NodeError> {
-    let set = config.document.document.founding.validators.clone();
-    let key = config.keys.consensus.public();
-    let number = set.validators.iter().position(|validator| validator.consensus == key);
-    let number = number.ok_or(NodeError::WrongKey("consensus"))?;
-    let validator = &set.validators[number];
-    for (what, expected, signer) in
-        [("log", validator.log, &config.keys.log), ("cosigner", validator.cosigner, &config.keys.cosigner)]
-    {
-        if signer.public() != expected {
-            return Err(NodeError::WrongKey(what));
-        }
-    }
-    Ok((number as u16, set))
-}
-
 /// The newest block that is sealed, as are all before it. Only a network of many has later ones.
 fn newest_sealed(chain: &Chain) -> Result<Tip, NodeError> {
     let (reader, newest) = (chain.store().reader(), chain.tip());
@@ -243,6 +271,39 @@ fn tip_at(reader: &Reader, network: NetworkId, height: Height) -> Result<Tip, No
 }
 
 impl Shared {
+    /// The era at work.
+    pub fn era(&self) -> Arc<Seated> {
+        self.era.read().clone()
+    }
+
+    /// All sets up to the era at work.
+    pub fn trust(&self) -> Arc<Trust> {
+        self.trust.read().clone()
+    }
+
+    /// Another era begins. What the validators of the last one sent says nothing in it.
+    fn enter(&self, seated: Seated) -> Result<(), NodeError> {
+        let number = seated.era.number;
+        *self.era.write() = Arc::new(seated);
+        let mut queue = self.queue.lock();
+        queue.inbox = inbox::Inbox::default();
+        queue.pages.clear();
+        drop(queue);
+        self.eras.send_if_modified(|now| std::mem::replace(now, number) != number);
+        Ok(())
+    }
+
+    /// Keeps the record of a change of the set, which a quorum signed.
+    fn keep_set_change(&self, change: &SetChange) -> Result<(), NodeError> {
+        self.store.keep_set_change(change)?;
+        let mut trust = (*self.trust()).clone();
+        if trust.changes() < change.number as usize {
+            trust.extend(change).map_err(era::EraError::from)?;
+            *self.trust.write() = Arc::new(trust);
+        }
+        Ok(())
+    }
+
     /// Tells whoever waits what became of their transactions.
     fn tell(&self, fates: Vec<(TransactionId, Fate)>) {
         let mut queue = self.queue.lock();
@@ -254,14 +315,23 @@ impl Shared {
         }
     }
 
+    /// Validator `from` did what no honest validator does.
+    fn blame(&self, from: u16, fault: &str) {
+        if let Some(links) = &*self.links.read() {
+            links.blame(from, fault);
+        }
+    }
+
     /// Sends a frame to all other validators.
     fn send_others(&self, frame: &Frame) {
-        self.send((0..self.set.validators.len() as u16).filter(|to| *to != self.number), frame);
+        let era = self.era();
+        self.send((0..era.set.validators.len() as u16).filter(|to| Some(*to) != era.number()), frame);
     }
 
     /// Sends a frame to some of the other validators, if there are links.
     fn send(&self, to: impl Iterator<Item = u16>, frame: &Frame) {
-        let Some(links) = self.links.get() else { return };
+        let links = self.links.read().clone();
+        let Some(links) = links else { return };
         let bytes: Arc<[u8]> = frame.encode().into();
         to.for_each(|to| links.send(to, &bytes));
     }
@@ -284,5 +354,7 @@ fn check_mark(chain: &Chain, mark: Mark, path: &Path, has_others: bool) -> Resul
     Ok(())
 }
 
+#[cfg(test)]
+mod changing;
 #[cfg(test)]
 mod tests;

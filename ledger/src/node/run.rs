@@ -3,6 +3,7 @@
 use super::{
     NodeError, Shared,
     fate::{Decided, Fate},
+    role::Ended,
 };
 use crate::{
     chain::{Chain, Committed, Prepared},
@@ -83,9 +84,12 @@ impl Owner {
     ///
     /// # Errors
     /// [`NodeError`].
-    pub fn run(&mut self) -> Result<(), NodeError> {
+    pub fn run(&mut self) -> Result<Ended, NodeError> {
         loop {
-            let Some(candidates) = self.next_candidates()? else { return Ok(()) };
+            if self.is_over()? {
+                return Ok(Ended::EraOver);
+            }
+            let Some(candidates) = self.next_candidates()? else { return Ok(Ended::Asked) };
             let clock_ms = now_ms();
             let stamp_ms = stamp(self.chain.tip().time_ms, clock_ms);
             if let Err(jumped) = self.clock.check(stamp_ms, self.monotonic_ms()) {
@@ -94,7 +98,7 @@ impl Owner {
                 *self.shared.stopped.lock() = Some(jumped.to_string());
                 std::thread::sleep(CLOCK_RETRY);
                 if self.shared.queue.lock().shutdown {
-                    return Ok(());
+                    return Ok(Ended::Asked);
                 }
                 continue;
             }
@@ -107,6 +111,27 @@ impl Owner {
                 self.shared.tell(dropped);
             }
         }
+    }
+
+    pub fn into_parts(self) -> (Chain, HighWater) {
+        (self.chain, self.highwater)
+    }
+
+    /// Has the newest block ended our era? Then the record of it is signed and kept.
+    fn is_over(&mut self) -> Result<bool, NodeError> {
+        let (era, tip) = (self.shared.era(), self.chain.tip());
+        let reader = self.shared.store.reader();
+        let header = reader.header(tip.height)?;
+        if header.is_none_or(|header| header.entry.next_validators == era.set.digest()) {
+            return Ok(false);
+        }
+        let head = TreeHead { size: tip.log.count(), root: tip.log.root() };
+        let mut change = era.change(&reader, &head)?;
+        if reader.set_change(change.number)?.is_none() {
+            change.signatures = vec![change.sign(&self.shared.network, &era.set, 0, &*era.keys().consensus)?];
+            self.shared.keep_set_change(&change)?;
+        }
+        Ok(true)
     }
 
     /// Waits for something to do. `None` when asked to stop.
@@ -181,9 +206,10 @@ impl Owner {
     /// Signs the checkpoint of `height` and keeps the seal for ever. The high-water file is above it.
     fn seal(&self, height: Height, time_ms: TimeMs, head: &TreeHead) -> Result<Seal, NodeError> {
         assert!(height <= self.highwater.mark().height, "what is signed is below the high-water mark");
-        let keys = &self.shared.keys;
+        let era = self.shared.era();
+        let keys = era.keys();
         let vote = Vote::sign(&self.shared.network, head, 0, time_ms / 1_000, &*keys.log, &*keys.cosigner)?;
-        let seal = Seal::of(&self.shared.set, vec![vote])?;
+        let seal = Seal::of(&era.set, vec![vote])?;
         self.shared.store.keep_seal(height, borsh::to_vec(&seal).expect("writing to memory does not fail"))?;
         Ok(seal)
     }

@@ -148,6 +148,29 @@ fn other_votes_never_stand_in_a_certificate() {
     }
 }
 
+/// Of a message that is well formed and not signed by whom it names, the engine would say nothing.
+#[test]
+fn a_signature_that_does_not_verify_is_blamed_on_its_sender() {
+    let (height, block) = (4, Digest([1; 32]));
+    let order = turns(4, height);
+    for kind in 0..3 {
+        let (who, round) = if kind == 2 { (order[1].number, 1) } else { (1, 0) };
+        let signer = TestSigner::of(500 + 3 * who);
+        let said = forge::Said { who: signer.public(), kind, height, round };
+        let mut message = forge::message(&NETWORK, &signer, &said, Some(block));
+        let told = |bytes: &[u8]| {
+            let mut ordering = validator(4);
+            ordering.begin(height, &validators(4), &order, &[]).unwrap();
+            ordering.handle(Input::Received(bytes.to_vec()))
+        };
+        assert!(told(&message).is_ok(), "kind {kind}");
+        // The signature is what it ends with.
+        *message.last_mut().unwrap() ^= 1;
+        let error = told(&message).unwrap_err();
+        assert!(matches!(&error, OrderingError::Message(what) if what.contains("does not verify")), "{kind}: {error}");
+    }
+}
+
 proptest! {
     /// Whatever comes: a message or an error, never a panic.
     #[test]

@@ -9,33 +9,21 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-/// What each end says first: network and number.
-const HELLO_BYTES: usize = 34;
+/// What each end says first: its network.
+const HELLO_BYTES: usize = 32;
 
-/// Says who we are and hears who they are. Their key is proven already.
+/// Says of which network we are and hears of which they are. Who they are, their key has proven already.
 ///
 /// # Errors
-/// When they are of another network, or have another number than their key.
-pub async fn greet(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    network: &NetworkId,
-    ours: u16,
-    theirs: u16,
-) -> io::Result<()> {
-    let wrong = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
-    let mut hello = network.0.to_vec();
-    hello.extend(ours.to_be_bytes());
-    stream.write_all(&hello).await?;
+/// When they are of another network.
+pub async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), network: &NetworkId) -> io::Result<()> {
+    stream.write_all(&network.0).await?;
     stream.flush().await?;
-    let mut said = [0; HELLO_BYTES];
-    stream.read_exact(&mut said).await?;
-    let (other, number) = said.split_at(32);
+    let mut other = [0; HELLO_BYTES];
+    stream.read_exact(&mut other).await?;
     if other != network.0 {
-        return Err(wrong(format!("it is of network {}, we are of {network}", hex::encode(other))));
-    }
-    if number != theirs.to_be_bytes() {
-        let said = u16::from_be_bytes([number[0], number[1]]);
-        return Err(wrong(format!("it says that it is validator {said}, its key is that of validator {theirs}")));
+        let reason = format!("it is of network {}, we are of {network}", hex::encode(other));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
     Ok(())
 }

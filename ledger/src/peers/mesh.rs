@@ -22,7 +22,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// All peers of one validator.
 pub struct Mesh {
     network: NetworkId,
-    number: u16,
     times: Times,
     inbox: Arc<dyn Inbox>,
     stop: CancellationToken,
@@ -38,22 +37,27 @@ impl Mesh {
     /// # Errors
     /// [`PeersError`].
     pub fn new(config: Config, inbox: Arc<dyn Inbox>, stop: CancellationToken) -> Result<Self, PeersError> {
-        let Config { network, number, signer, peers, times } = config;
-        let identity = Identity::new(signer);
-        let below = peers.iter().filter(|peer| peer.number < number).map(|peer| peer.key).collect();
+        let Config { network, signer, peers, times } = config;
+        let (ours, identity) = (signer.public(), Identity::new(signer));
+        let below = peers.iter().filter(|peer| peer.key < ours).map(|peer| peer.key).collect();
         let acceptor = TlsAcceptor::from(Arc::new(identity.accepting(below)?));
-        let above = peers.iter().filter(|peer| peer.number > number);
+        let above = peers.iter().filter(|peer| peer.key > ours);
         let connectors = above.map(|peer| Ok((peer.number, Arc::new(identity.dialling(peer.key)?))));
         let connectors = connectors.collect::<Result<_, PeersError>>()?;
         let numbers = peers.iter().map(|peer| (peer.key.0, peer.number)).collect();
         let peers =
             peers.into_iter().map(|peer| (peer.number, Arc::new(PeerState::new(peer.number, peer.address)))).collect();
-        Ok(Self { network, number, times, inbox, stop, peers, numbers, acceptor, connectors })
+        Ok(Self { network, times, inbox, stop, peers, numbers, acceptor, connectors })
     }
 
     /// The peer with this number.
     pub fn peer(&self, number: u16) -> Option<&Arc<PeerState>> {
         self.peers.get(&number)
+    }
+
+    /// How long things may take.
+    pub fn times(&self) -> &Times {
+        &self.times
     }
 
     /// How each link is.
@@ -105,7 +109,10 @@ impl Mesh {
             // TLS has proven that the key is one of theirs.
             let theirs = shown.and_then(|PublicKey(key)| self.numbers.get(&key).copied());
             let theirs = theirs.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it showed no known key"))?;
-            let greeted = link::greet(&mut stream, &self.network, self.number, theirs).await;
+            let greeted = match self.peers[&theirs].admit() {
+                Ok(()) => link::greet(&mut stream, &self.network).await,
+                held_off => held_off,
+            };
             Ok((stream, theirs, greeted))
         });
         let (stream, theirs, greeted) = greeted.await?;
@@ -143,13 +150,14 @@ impl Mesh {
     }
 
     async fn reach(&self, peer: &PeerState) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+        peer.admit()?;
         let stream = TcpStream::connect(&peer.address).await?;
         stream.set_nodelay(true)?;
         let connector = TlsConnector::from(self.connectors[&peer.number].clone());
         // A key is looked for, not a name; the address stands where TLS wants one.
         let name = ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into());
         let mut stream = connector.connect(name, stream).await?;
-        link::greet(&mut stream, &self.network, self.number, peer.number).await?;
+        link::greet(&mut stream, &self.network).await?;
         Ok(stream)
     }
 
@@ -158,7 +166,10 @@ impl Mesh {
         let held = peer.hold(&self.stop);
         tracing::info!(validator = peer.number, "linked");
         let reason = tokio::select! {
-            () = held.over.cancelled() => "it was ended here".to_string(),
+            () = held.over.cancelled() => match peer.admit() {
+                Ok(()) => "it was ended here".to_string(),
+                Err(held_off) => link::reason(&held_off),
+            },
             broken = link::carry(stream, peer, &*self.inbox, &self.times) => match broken {
                 Err(error) => link::reason(&error),
                 Ok(never) => match never {},

@@ -5,14 +5,16 @@
 //! clock that is wrong can stop consensus. A TLS signature covers a context string of its own (RFC 8446,
 //! 4.4.3), which none of our signing domains begins with, so neither can stand for the other.
 //!
-//! Between two validators there is one link; the one with the lower number dials. A link carries frames
+//! Between two validators there is one link; the one with the lower key dials, whatever their numbers are: in a
+//! change of the validator set one of them may have other numbers already. A link carries frames
 //! in order and may lose what waits when it breaks: who sends through it expects that. Everything is
 //! bounded: what waits to be sent, what is being received, how fast that may be, how many strangers may
 //! knock at once and how long they may take.
 //!
 //! Read in this order: [`identity`] (TLS with our keys), [`frame`], [`peer`] (what waits for one), [`link`]
-//! (one link while it lasts), [`mesh`] (dialling and accepting).
+//! (one link while it lasts), [`mesh`] (dialling and accepting), [`faults`] (who is held off, and why).
 
+mod faults;
 mod frame;
 mod identity;
 mod link;
@@ -20,7 +22,8 @@ mod mesh;
 mod peer;
 
 use crate::limits::{
-    PEER_FRAME_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, PEER_KEEP_ALIVE_EVERY, PEER_REDIAL_AFTER_MAX, PEER_SILENCE_MAX,
+    PEER_FRAME_TIME_MAX, PEER_HANDSHAKE_TIME_MAX, PEER_HELD_OFF_FOR, PEER_KEEP_ALIVE_EVERY, PEER_REDIAL_AFTER_MAX,
+    PEER_SILENCE_MAX,
 };
 use contracts::{
     id::NetworkId,
@@ -36,8 +39,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Config {
     /// The network.
     pub network: NetworkId,
-    /// Our number in its validator set.
-    pub number: u16,
     /// Our consensus key.
     pub signer: Arc<dyn Signer>,
     /// The other validators.
@@ -70,6 +71,8 @@ pub struct Times {
     pub silence: Duration,
     /// The longest wait between two attempts to reach a peer.
     pub redial: Duration,
+    /// How long a peer is held off that did too much that is wrong.
+    pub held_off: Duration,
 }
 
 impl Default for Times {
@@ -80,6 +83,7 @@ impl Default for Times {
             keep_alive: PEER_KEEP_ALIVE_EVERY,
             silence: PEER_SILENCE_MAX,
             redial: PEER_REDIAL_AFTER_MAX,
+            held_off: PEER_HELD_OFF_FOR,
         }
     }
 }
@@ -105,6 +109,10 @@ pub struct PeerStatus {
     pub sent: u64,
     /// Frames that could not wait for it, since it is away or has too many waiting.
     pub lost: u64,
+    /// What it did that no honest validator does, counted.
+    pub faults: u64,
+    /// The last of these.
+    pub fault: Option<String>,
     /// Why there was no link, or none any more, the last time.
     pub reason: Option<String>,
 }
@@ -150,6 +158,14 @@ impl Peers {
     /// lost.
     pub fn send(&self, to: u16, frame: Arc<[u8]>) -> bool {
         self.mesh.peer(to).is_some_and(|peer| peer.queue(frame))
+    }
+
+    /// Validator `from` did what no honest validator does. Whoever does too much of it is held off: its link
+    /// ends, and there is none for a while.
+    pub fn blame(&self, from: u16, fault: &str) {
+        if let Some(peer) = self.mesh.peer(from) {
+            peer.blame(fault, self.mesh.times().held_off);
+        }
     }
 
     /// How each link is, by the number of the peer.

@@ -1,9 +1,14 @@
 //! One peer: what waits to be sent to it, and what is known of its link.
 
-use super::PeerStatus;
+use super::{PeerStatus, faults::Faults};
 use crate::limits::{PEER_QUEUE_BYTES_MAX, PEER_QUEUE_FRAMES_MAX};
 use parking_lot::Mutex;
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +29,7 @@ struct Inner {
     /// Ends the link that there is; the number tells it from later ones.
     link: Option<(u64, CancellationToken)>,
     links: u64,
+    faults: Faults,
 }
 
 /// A link's hold on its peer, as long as no newer one has taken it.
@@ -36,8 +42,19 @@ pub struct Held {
 impl PeerState {
     /// Without a link.
     pub fn new(number: u16, address: String) -> Self {
-        let status = PeerStatus { number, connected: false, received: 0, refused: 0, sent: 0, lost: 0, reason: None };
-        let inner = Inner { status, frames: VecDeque::new(), bytes: 0, link: None, links: 0 };
+        let status = PeerStatus {
+            number,
+            connected: false,
+            received: 0,
+            refused: 0,
+            sent: 0,
+            lost: 0,
+            faults: 0,
+            fault: None,
+            reason: None,
+        };
+        let faults = Faults::none(Instant::now());
+        let inner = Inner { status, frames: VecDeque::new(), bytes: 0, link: None, links: 0, faults };
         Self { number, address, inner: Mutex::new(inner), waits: Notify::new() }
     }
 
@@ -101,6 +118,41 @@ impl PeerState {
         inner.frames.clear();
         inner.bytes = 0;
         inner.status.reason = Some(reason);
+    }
+
+    /// It did what no honest validator does. Where that is one too many, its link ends, and it is held off for
+    /// `time`.
+    pub fn blame(&self, fault: &str, time: Duration) {
+        let mut inner = self.inner.lock();
+        inner.status.faults += 1;
+        inner.status.fault = Some(fault.to_owned());
+        tracing::debug!(validator = self.number, fault, "a validator did what no honest one does");
+        if inner.faults.one_more(Instant::now(), time) {
+            tracing::error!(
+                validator = self.number,
+                faults = inner.status.faults,
+                fault,
+                seconds = time.as_secs(),
+                "a validator that does wrong again and again is held off"
+            );
+            if let Some((_, link)) = &inner.link {
+                link.cancel();
+            }
+        }
+    }
+
+    /// Refuses a link while the peer is held off.
+    ///
+    /// # Errors
+    /// With the reason, for people.
+    pub fn admit(&self) -> io::Result<()> {
+        let inner = self.inner.lock();
+        if inner.faults.held_off(Instant::now()).is_none() {
+            return Ok(());
+        }
+        let fault = inner.status.fault.as_deref().unwrap_or_default();
+        let reason = format!("it is held off after {} faults, the last: {fault}", inner.status.faults);
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
     }
 
     /// Why no link came about. Returns whether that was not known before.

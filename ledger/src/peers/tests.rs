@@ -24,6 +24,7 @@ const QUICK: Times = Times {
     keep_alive: Duration::from_millis(100),
     silence: Duration::from_millis(500),
     redial: Duration::from_millis(200),
+    held_off: Duration::from_millis(1_500),
 };
 
 /// Keeps what arrives, as long as it has room.
@@ -48,8 +49,17 @@ struct End {
     inbox: Arc<Kept>,
 }
 
+/// The lower key dials, so validators have ascending ones here. Of two strangers, 98 has a lower one than all,
+/// and 99 a higher one.
 fn signer(number: u16) -> Arc<TestSigner> {
-    Arc::new(TestSigner::of(900 + number))
+    let mut seeds: Vec<u16> = (900..912).collect();
+    seeds.sort_by_key(|seed| TestSigner::of(*seed).public());
+    let place = match number {
+        98 => 0,
+        99 => 11,
+        number => usize::from(number) + 1,
+    };
+    Arc::new(TestSigner::of(seeds[place]))
 }
 
 fn others(number: u16, addresses: &[SocketAddr]) -> Vec<Peer> {
@@ -61,9 +71,9 @@ fn others(number: u16, addresses: &[SocketAddr]) -> Vec<Peer> {
     (0..).zip(addresses).filter(|(other, _)| *other != number).map(peer).collect()
 }
 
-fn start(listener: TcpListener, network: NetworkId, number: u16, key: u16, peers: Vec<Peer>) -> End {
+fn start(listener: TcpListener, network: NetworkId, key: u16, peers: Vec<Peer>) -> End {
     let inbox = Arc::new(Kept::default());
-    let config = Config { network, number, signer: signer(key), peers, times: QUICK };
+    let config = Config { network, signer: signer(key), peers, times: QUICK };
     End { peers: Peers::start(listener, config, inbox.clone()).unwrap(), inbox }
 }
 
@@ -80,7 +90,7 @@ async fn mesh(count: u16) -> (Vec<End>, Vec<SocketAddr>) {
     let (listeners, addresses) = listeners(usize::from(count)).await;
     let ends = (0..count)
         .zip(listeners)
-        .map(|(number, listener)| start(listener, NETWORK, number, number, others(number, &addresses)));
+        .map(|(number, listener)| start(listener, NETWORK, number, others(number, &addresses)));
     (ends.collect(), addresses)
 }
 
@@ -133,35 +143,28 @@ async fn frames_go_both_ways_in_order_also_the_largest() {
 async fn a_strange_key_is_refused_at_either_end() {
     let (mut listeners, addresses) = listeners(2).await;
     // Whoever answers at the address of validator 1 has the key of nobody.
-    let impostor = start(listeners.remove(1), NETWORK, 1, 99, others(1, &addresses));
-    let honest = start(listeners.remove(0), NETWORK, 0, 0, others(0, &addresses));
+    let impostor = start(listeners.remove(1), NETWORK, 99, others(1, &addresses));
+    let honest = start(listeners.remove(0), NETWORK, 0, others(0, &addresses));
     until("it is refused", || !reason(&honest, 1).is_empty()).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!((linked(&honest), linked(&impostor)), (0, 0));
 
     let (mut listeners, addresses) = self::listeners(2).await;
-    let honest = start(listeners.remove(1), NETWORK, 1, 1, others(1, &addresses));
-    let impostor = start(listeners.remove(0), NETWORK, 0, 98, others(0, &addresses));
+    let honest = start(listeners.remove(1), NETWORK, 1, others(1, &addresses));
+    let impostor = start(listeners.remove(0), NETWORK, 98, others(0, &addresses));
     until("it is refused", || !reason(&impostor, 1).is_empty()).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!((linked(&honest), linked(&impostor)), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_network_or_number_is_refused_and_named() {
+async fn another_network_is_refused_and_named() {
     let (mut ears, addresses) = listeners(2).await;
-    let ours = start(ears.remove(1), NETWORK, 1, 1, others(1, &addresses));
-    let theirs = start(ears.remove(0), NetworkId([8; 32]), 0, 0, others(0, &addresses));
+    let ours = start(ears.remove(1), NETWORK, 1, others(1, &addresses));
+    let theirs = start(ears.remove(0), NetworkId([8; 32]), 0, others(0, &addresses));
     until("both say why", || [reason(&ours, 0), reason(&theirs, 1)].iter().all(|why| why.contains("of network"))).await;
     assert!(reason(&ours, 0).contains(&NetworkId([8; 32]).to_string()), "{}", reason(&ours, 0));
     assert_eq!((linked(&ours), linked(&theirs)), (0, 0));
-
-    // Its key is that of validator 0, and it says that it is another.
-    let mut liar = dial(&addresses[1], 0, 1).await;
-    let mut hello = NETWORK.0.to_vec();
-    hello.extend(3u16.to_be_bytes());
-    liar.write_all(&hello).await.unwrap();
-    until("it is named", || reason(&ours, 0).contains("says that it is validator 3")).await;
 }
 
 /// A connection that has proven the key of validator `as_validator`, and said nothing yet.
@@ -175,9 +178,9 @@ async fn dial(address: &SocketAddr, as_validator: u16, to: u16) -> TlsStream<Tcp
 /// A validator 1, and a link of its validator 0 that is held by hand.
 async fn by_hand() -> (End, SocketAddr, TlsStream<TcpStream>) {
     let (mut listeners, addresses) = listeners(2).await;
-    let end = start(listeners.remove(1), NETWORK, 1, 1, others(1, &addresses));
+    let end = start(listeners.remove(1), NETWORK, 1, others(1, &addresses));
     let mut stream = dial(&addresses[1], 0, 1).await;
-    link::greet(&mut stream, &NETWORK, 0, 1).await.unwrap();
+    link::greet(&mut stream, &NETWORK).await.unwrap();
     until("it is linked", || linked(&end) == 1).await;
     (end, addresses[1], stream)
 }
@@ -190,7 +193,7 @@ async fn a_frame_that_is_too_long_breaks_the_link_before_it_takes_memory() {
     until("the link is broken", || linked(&end) == 0).await;
     assert!(reason(&end, 0).contains(&format!("allowed are {PEER_FRAME_BYTES_MAX}")), "{}", reason(&end, 0));
     let mut again = dial(&address, 0, 1).await;
-    link::greet(&mut again, &NETWORK, 0, 1).await.unwrap();
+    link::greet(&mut again, &NETWORK).await.unwrap();
     frame::write(&mut again, b"back").await.unwrap();
     again.flush().await.unwrap();
     until("it is back", || end.inbox.frames.lock().last() == Some(&(0, b"back".to_vec()))).await;
@@ -206,7 +209,7 @@ async fn who_says_nothing_or_half_is_let_go_in_time() {
     until("half a frame is given up", || reason(&end, 0).contains("a frame did not end within 400 ms")).await;
     // A link without any frame.
     let mut mute = dial(&address, 0, 1).await;
-    link::greet(&mut mute, &NETWORK, 0, 1).await.unwrap();
+    link::greet(&mut mute, &NETWORK).await.unwrap();
     until("silence is given up", || reason(&end, 0).contains("nothing was heard within 500 ms")).await;
     // Nothing at all, half a handshake, and no hello: the connection ends, and nobody else is kept waiting.
     let (mut nothing, mut torn) =
@@ -232,7 +235,7 @@ async fn a_link_that_is_kept_alive_lasts_and_a_newer_one_takes_its_place() {
         assert_eq!(linked(&end), 1);
     }
     let mut second = dial(&address, 0, 1).await;
-    link::greet(&mut second, &NETWORK, 0, 1).await.unwrap();
+    link::greet(&mut second, &NETWORK).await.unwrap();
     // The first ends, and the second stays.
     let mut rest = Vec::new();
     let _either_way_it_ends = first.read_to_end(&mut rest).await;
@@ -273,7 +276,7 @@ async fn who_was_away_is_reached_again() {
     until("it is gone", || linked(&zero) == 0).await;
     assert!(!zero.peers.send(1, vec![1].into()));
     let listener = TcpListener::bind(addresses[1]).await.unwrap();
-    let one = start(listener, NETWORK, 1, 1, others(1, &addresses));
+    let one = start(listener, NETWORK, 1, others(1, &addresses));
     until("it is back", || linked(&zero) == 1 && linked(&one) == 1).await;
     assert!(zero.peers.send(1, b"again".to_vec().into()));
     until("it hears", || one.inbox.frames.lock().len() == 1).await;
@@ -293,13 +296,13 @@ async fn no_bytes_make_it_panic() {
         } else {
             // As frames of a validator.
             let mut known = dial(&address, 0, 1).await;
-            link::greet(&mut known, &NETWORK, 0, 1).await.unwrap();
+            link::greet(&mut known, &NETWORK).await.unwrap();
             let _it_may_have_gone = known.write_all(bytes).await;
             let _it_may_have_gone = known.flush().await;
         }
     }
     let mut known = dial(&address, 0, 1).await;
-    link::greet(&mut known, &NETWORK, 0, 1).await.unwrap();
+    link::greet(&mut known, &NETWORK).await.unwrap();
     frame::write(&mut known, b"alive").await.unwrap();
     known.flush().await.unwrap();
     until("it goes on", || end.inbox.frames.lock().last() == Some(&(0, b"alive".to_vec()))).await;
@@ -307,4 +310,27 @@ async fn no_bytes_make_it_panic() {
 
 fn bytes_of(seed: u64, at: u64) -> [u8; 32] {
     contracts::id::Digest::of(&[&seed.to_be_bytes(), &at.to_be_bytes()]).0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_commits_too_many_faults_is_held_off_and_let_in_again() {
+    let (ends, _) = mesh(2).await;
+    until("both are linked", || ends.iter().all(|end| linked(end) == 1)).await;
+    let status = |end: &End| end.peers.status().remove(0);
+    // The one who dials holds the other off, and the other way round.
+    for (judge, wrong) in [(0, 1), (1, 0)] {
+        let begun = Instant::now();
+        (0..63).for_each(|_| ends[judge].peers.blame(wrong, "a test"));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(linked(&ends[judge]), 1, "so many are borne");
+        (0..10).for_each(|_| ends[judge].peers.blame(wrong, "the last"));
+        until("the link has ended", || linked(&ends[judge]) == 0).await;
+        until("it is named", || reason(&ends[judge], wrong).contains("faults, the last: the last")).await;
+        assert!(!ends[judge].peers.send(wrong, vec![1].into()));
+        until("it is let in again", || ends.iter().all(|end| linked(end) == 1)).await;
+        assert!(begun.elapsed() >= QUICK.held_off, "{:?}", begun.elapsed());
+        assert_eq!((status(&ends[judge]).faults, status(&ends[judge]).fault.as_deref()), (73, Some("the last")));
+    }
+    assert!(ends[0].peers.send(1, b"again".to_vec().into()));
+    until("it is heard", || ends[1].inbox.frames.lock().len() == 1).await;
 }

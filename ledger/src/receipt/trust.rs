@@ -57,6 +57,48 @@ impl SetChange {
             .expect("writing to memory does not fail")
     }
 
+    /// Checks that a quorum of `before` signed it, in order, and that it names nobody whom `before` lacks.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn verify(&self, network: &NetworkId, before: &ValidatorSet) -> Result<(), TrustError> {
+        let number = self.number;
+        self.set.check().map_err(|error| TrustError::Set(error.to_string()))?;
+        let known = |validator: u8| usize::from(validator) < before.validators.len();
+        if !self.compromised.iter().all(|validator| known(*validator)) || !self.compromised.is_sorted_by(|a, b| a < b) {
+            return Err(TrustError::Compromised(number));
+        }
+        let signers: Vec<u8> = self.signatures.iter().map(|(validator, _)| *validator).collect();
+        if signers.len() < before.quorum()
+            || !signers.is_sorted_by(|a, b| a < b)
+            || !signers.iter().all(|signer| known(*signer))
+        {
+            return Err(TrustError::Quorum(number));
+        }
+        self.signatures.iter().try_for_each(|signed| self.verify_one(network, before, signed))
+    }
+
+    /// Checks one signature under it.
+    ///
+    /// # Errors
+    /// [`TrustError::Quorum`] or [`TrustError::Signature`].
+    pub fn verify_one(
+        &self,
+        network: &NetworkId,
+        before: &ValidatorSet,
+        (validator, signature): &(u8, Signature),
+    ) -> Result<(), TrustError> {
+        let number = self.number;
+        let key = before.validators.get(usize::from(*validator)).ok_or(TrustError::Quorum(number))?.consensus;
+        let wrong = |_| TrustError::Signature { number, validator: *validator };
+        key.verify(Domain::Trust, network, &self.message(before), signature).map_err(wrong)
+    }
+
+    /// The same without signatures: what all of them are under.
+    pub fn unsigned(&self) -> Self {
+        Self { signatures: Vec::new(), ..self.clone() }
+    }
+
     /// Signs it as validator number `validator` of `before`.
     ///
     /// # Errors
@@ -154,26 +196,7 @@ impl Trust {
         if change.after_size <= before.after_size {
             return Err(TrustError::Size { number, after_size: change.after_size });
         }
-        change.set.check().map_err(|error| TrustError::Set(error.to_string()))?;
-        let known = |validator: u8| usize::from(validator) < before.set.validators.len();
-        if !change.compromised.iter().all(|validator| known(*validator))
-            || !change.compromised.is_sorted_by(|a, b| a < b)
-        {
-            return Err(TrustError::Compromised(number));
-        }
-        let signers: Vec<u8> = change.signatures.iter().map(|(validator, _)| *validator).collect();
-        if signers.len() < before.set.quorum()
-            || !signers.is_sorted_by(|a, b| a < b)
-            || !signers.iter().all(|signer| known(*signer))
-        {
-            return Err(TrustError::Quorum(number));
-        }
-        let message = change.message(&before.set);
-        for (validator, signature) in &change.signatures {
-            let key = &before.set.validators[usize::from(*validator)].consensus;
-            let wrong = |_| TrustError::Signature { number, validator: *validator };
-            key.verify(Domain::Trust, &self.network, &message, signature).map_err(wrong)?;
-        }
+        change.verify(&self.network, &before.set)?;
         let lost = change.compromised.iter().map(|validator| &before.set.validators[usize::from(*validator)]);
         let lost: Vec<PublicKey> = lost.flat_map(|validator| [validator.log, validator.cosigner]).collect();
         self.compromised.extend(lost);

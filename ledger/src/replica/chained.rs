@@ -37,6 +37,9 @@ pub struct Chained {
     executed: VecDeque<Prepared>,
     committed: VecDeque<Committed>,
     turns: Turns,
+    /// Digest of the set that decides here.
+    era: Digest,
+    over: bool,
 }
 
 /// Why a block could not be made or committed.
@@ -54,13 +57,21 @@ pub enum ChainedError {
 }
 
 impl Chained {
-    /// A replica's ledger. `clock` tells the time, in milliseconds since 1970.
+    /// A replica's ledger in the era of `set`. `clock` tells the time, in milliseconds since 1970.
     ///
     /// # Errors
     /// [`ChainedError`].
-    pub fn new(chain: Chain, clock: Box<dyn Fn() -> TimeMs + Send>) -> Result<Self, ChainedError> {
+    pub fn new(chain: Chain, set: &ValidatorSet, clock: Box<dyn Fn() -> TimeMs + Send>) -> Result<Self, ChainedError> {
+        let now: Option<ValidatorSet> = chain.store().reader().value(&ValidatorSet::key()).map_err(BlockError::from)?;
+        let over = now.ok_or(ChainedError::NoSet)? != *set;
         let turns = turns(&chain)?;
-        Ok(Self { chain, clock, executed: VecDeque::new(), committed: VecDeque::new(), turns })
+        let (executed, committed) = (VecDeque::new(), VecDeque::new());
+        Ok(Self { chain, clock, executed, committed, turns, era: set.digest(), over })
+    }
+
+    /// Takes the chain out.
+    pub fn into_chain(self) -> Chain {
+        self.chain
     }
 
     /// The chain.
@@ -141,6 +152,10 @@ impl Ledger for Chained {
         self.turns.order()
     }
 
+    fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// A block that makes execution panic is not valid: validators vote against it, and whoever proposed
     /// it looks for the transaction that did it.
     fn judge(&mut self, block: &Block, round: u32) -> Result<bool, Failure> {
@@ -174,6 +189,7 @@ impl Ledger for Chained {
         self.executed.clear();
         self.committed.push_back(self.chain.commit(prepared, certificate.clone())?);
         self.turns.committed(block.header.entry.round);
+        self.over = block.header.entry.next_validators != self.era;
         Ok(())
     }
 

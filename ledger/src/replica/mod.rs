@@ -141,7 +141,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     }
 
     fn takes_part(&self) -> bool {
-        !self.held && self.observes_to().is_none()
+        !self.held && !self.ledger.is_over() && self.observes_to().is_none()
     }
 
     /// The height that must be committed before it takes part, while that is not.
@@ -302,9 +302,15 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         acts: &mut Vec<Act<L::Block>>,
     ) -> Result<(), ReplicaError> {
         let next = self.ledger.height() + 1;
-        let fits = block.height() == next && certificate.height == next && certificate.block == block.id();
-        if !fits || certificate.verify(&self.network, &self.ledger.set()?).is_err() {
+        let fits = !self.ledger.is_over()
+            && block.height() == next
+            && certificate.height == next
+            && certificate.block == block.id();
+        if !fits {
             return Ok(());
+        }
+        if let Err(error) = certificate.verify(&self.network, &self.ledger.set()?) {
+            return Err(OrderingError::Message(format!("the certificate of a decided block: {error}")).into());
         }
         let outputs = self.commit(block, certificate, acts)?;
         // Answers end at such a height, but for the first.

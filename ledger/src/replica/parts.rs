@@ -36,6 +36,12 @@ pub trait Ledger {
     /// [`Failure`].
     fn set(&self) -> Result<ValidatorSet, Failure>;
 
+    /// Has another set of validators taken over with the newest block? No block comes after it here: whoever
+    /// owns the replica makes another for the next era ([`crate::era`]).
+    fn is_over(&self) -> bool {
+        false
+    }
+
     /// In which order validators propose at the next height ([`crate::ordering::Turns`]).
     fn turns(&self) -> Vec<Turn>;
 

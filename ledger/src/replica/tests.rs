@@ -70,7 +70,7 @@ impl Four {
         let path = self.path(number);
         let (network, founding) = (self.document.network, &self.document.document.founding);
         let chain = Chain::open(Store::open(&path.join("db")).unwrap(), network, founding).unwrap();
-        let chained = Chained::new(chain, Box::new(|| NOW)).unwrap();
+        let chained = Chained::new(chain, &testing::validators(COUNT), Box::new(|| NOW)).unwrap();
         let voting = Voting::open(&path.join("voting"), network).unwrap();
         let ordering = Bft::new(network, Arc::new(signer(number, 0)), Patience::default());
         let mut replica = Replica::new(network, Box::new(ordering), chained, voting);

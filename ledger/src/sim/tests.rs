@@ -41,10 +41,14 @@ fn faults_happen() {
         let report = World::new(Plan::of(seed)).run().unwrap();
         total.crashes += report.crashes;
         total.accusations += report.accusations;
+        total.faults += report.faults;
         total.round = total.round.max(report.round);
         total.height += report.height;
     }
-    assert!(total.crashes > 50 && total.accusations > 5 && total.round >= 2 && total.height > 400, "{total:?}");
+    assert!(
+        total.crashes > 50 && total.accusations > 5 && total.faults > 50 && total.round >= 2 && total.height > 400,
+        "{total:?}"
+    );
 }
 
 /// The simulation catches a host that breaks its first promise: it sends what it has not kept.

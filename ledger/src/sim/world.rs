@@ -183,10 +183,24 @@ impl World {
                 if self.parts[usize::from(from)] != self.parts[usize::from(to)] {
                     return Ok(());
                 }
+                let mut fault = None;
                 self.turn(to, |replica, acts| match replica.receive(from, packet, acts) {
-                    Err(ReplicaError::Ordering(OrderingError::Message(_))) => Ok(()),
+                    Err(ReplicaError::Ordering(OrderingError::Message(what))) => {
+                        fault = Some(what);
+                        Ok(())
+                    }
                     received => received,
-                })
+                })?;
+                match fault {
+                    Some(fault) if !self.is_liar(from) => {
+                        Err(format!("host {to} blames host {from}, who is honest: {fault}"))
+                    }
+                    Some(_) => {
+                        self.report.faults += 1;
+                        Ok(())
+                    }
+                    None => Ok(()),
+                }
             }
             Event::Timer { host, starts, timer, start } if self.hosts[usize::from(host)].starts == starts => {
                 self.turn(host, |replica, acts| replica.elapsed(timer, start, acts))

@@ -8,6 +8,7 @@
 //! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
 //! | `results` | height | entries and events of the transactions, in order |
 //! | `certificates` | height | [`Certificate`] |
+//! | `sets` | number | the record of a change of the validator set, with the first quorum that this node stored |
 //! | `seals` | height | the first quorum of signatures that this node stored, never changed |
 //! | `ids` | transaction id | height, place in the block |
 //! | `sizes` | size of the log after a block | its height |
@@ -31,7 +32,7 @@ pub use read::{HistoryPointer, Place, Reader, StaleNodes};
 
 use kv::Content;
 
-use crate::{block::Header, log::SubtreeHash, ordering::Certificate, tree::TreeUpdate};
+use crate::{block::Header, log::SubtreeHash, ordering::Certificate, receipt::SetChange, tree::TreeUpdate};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     event::Event,
@@ -50,6 +51,7 @@ pub const FAMILIES: &[&str] = &[
     "results",
     "certificates",
     "seals",
+    "sets",
     "ids",
     "sizes",
     "hashes",
@@ -220,6 +222,17 @@ impl Store {
     pub fn keep_seal(&self, height: Height, seal: Vec<u8>) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.put("seals", height.to_be_bytes(), seal);
+        Ok(self.kv.write(batch)?)
+    }
+
+    /// Keeps the record of a change of the validator set. Durable when this returns; it never changes
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keep_set_change(&self, change: &SetChange) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put("sets", change.number.to_be_bytes(), encode(change));
         Ok(self.kv.write(batch)?)
     }
 }

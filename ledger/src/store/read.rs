@@ -5,6 +5,7 @@ use crate::{
     block::{Header, entries},
     log::{HashReader, LogError},
     ordering::Certificate,
+    receipt::SetChange,
     tree::{NodeReader, TreeError},
 };
 use borsh::BorshDeserialize;
@@ -119,6 +120,14 @@ impl<'a> Reader<'a> {
     /// [`StoreError`].
     pub fn seal(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.snapshot.get("seals", &height.to_be_bytes())?)
+    }
+
+    /// The record of change `number` of the validator set.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_change(&self, number: u32) -> Result<Option<SetChange>, StoreError> {
+        self.get("sets", &number.to_be_bytes(), "record of a change of the validator set")
     }
 
     /// Where transaction `id` is.

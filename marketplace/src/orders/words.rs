@@ -1,7 +1,7 @@
 //! What an order does, in words for people. Programs read the word of the protocol beside it.
 
 /// The word of each action, and what its order is called.
-const WORDS: [(&str, &str); 24] = [
+const WORDS: [(&str, &str); 27] = [
     ("party.apply", "Application for membership"),
     ("party.admit", "Member admitted"),
     ("party.suspend", "Member suspended"),
@@ -26,6 +26,9 @@ const WORDS: [(&str, &str); 24] = [
     ("basis.state", "Legal basis stated"),
     ("settlement.mint", "Money brought in"),
     ("settlement.burn", "Money paid out"),
+    ("governance.propose", "Proposal to the validators"),
+    ("governance.approve", "Proposal approved"),
+    ("governance.ready", "Readiness of a new validator"),
 ];
 
 /// The words for `action`, as `agreement.buy`.

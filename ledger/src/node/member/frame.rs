@@ -5,12 +5,12 @@ use crate::{
     block::Block,
     limits::PEER_FRAME_BYTES_MAX,
     ordering::Certificate,
-    receipt::{Seal, Vote},
+    receipt::{Seal, SetChange, Vote},
     replica::Packet,
     submission::Submission,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use contracts::id::Height;
+use contracts::{id::Height, key::Signature};
 
 /// What one validator sends another.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -42,6 +42,12 @@ pub enum Frame {
     AskSigned = 8,
     /// The answer: the newest signature of the receiver that the sender has.
     Signed(Option<Signed>) = 9,
+    /// The sender's signature under the record by which the era ends.
+    SetSigned(u32, (u8, Signature)) = 10,
+    /// That record whole.
+    SetChanged(Box<SetChange>) = 11,
+    /// Asks for the record of a change of the set, or the receiver's signature under it.
+    WantSet(u32) = 12,
 }
 
 impl Frame {

@@ -64,12 +64,14 @@ impl Remembered {
         }
     }
 
-    /// The newest height that `validator` signed and that we have committed.
+    /// The newest height above `after` that `validator` signed and that we have committed; numbers mean others
+    /// below.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn newest(&self, validator: u8, reader: &Reader) -> Result<Option<Signed>, StoreError> {
-        for (height, cosignature) in self.0.get(&validator).into_iter().flatten().rev() {
+    pub fn newest(&self, validator: u8, after: Height, reader: &Reader) -> Result<Option<Signed>, StoreError> {
+        let signed = self.0.get(&validator).into_iter().flatten().rev();
+        for (height, cosignature) in signed.take_while(|(height, _)| *height > after) {
             if let Some(header) = reader.header(*height)? {
                 let head = TreeHead { size: header.log_size, root: header.log_root };
                 return Ok(Some(Signed { head, cosignature: cosignature.clone() }));

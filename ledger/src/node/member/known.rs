@@ -37,7 +37,7 @@ impl Member {
         self.shared.tell(expired.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect());
         self.unknown.insert(height, Unknown { committed, tip, seal: None, since: Instant::now() });
         self.last_block = Instant::now();
-        let seal = self.seals.committed(&network, height, head, self.shared.set.clone(), vote)?;
+        let seal = self.seals.committed(&network, height, head, self.shared.era().set.clone(), vote)?;
         self.sealed(height, seal)?;
         if self.lost > 0 {
             self.find_lost();
@@ -59,7 +59,8 @@ impl Member {
     }
 
     pub(super) fn sign(&self, head: &TreeHead, time_ms: u64) -> Result<Vote, NodeError> {
-        let (keys, number) = (&self.shared.keys, self.shared.number as u8);
+        let (era, number) = (self.shared.era(), self.number() as u8);
+        let keys = era.keys();
         Ok(Vote::sign(&self.shared.network, head, number, time_ms / 1_000, &*keys.log, &*keys.cosigner)?)
     }
 

@@ -13,18 +13,20 @@ mod frame;
 mod gate;
 mod known;
 mod others;
+mod passing;
 mod seals;
 
 pub use frame::Frame;
 
-use super::{NodeError, Shared, fate::Fate, run::now_ms, tip_at};
+use super::{NodeError, Shared, fate::Fate, role::Ended, run::now_ms, tip_at};
 use crate::{
+    api::BlockPage,
     block::Block,
     chain::{Chain, Committed},
     highwater::HighWater,
     limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
     ordering::{
-        OrderingError, Timer,
+        Timer,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
@@ -40,6 +42,7 @@ use contracts::{
     transaction::Checked,
 };
 use gate::{Gate, Remembered};
+use passing::Passing;
 use seals::Seals;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -55,6 +58,9 @@ pub trait Links: Send + Sync {
 
     /// How each of them is.
     fn status(&self) -> Vec<PeerStatus>;
+
+    /// Validator `from` did what no honest validator does.
+    fn blame(&self, from: u16, fault: &str);
 }
 
 /// The owner of a replica.
@@ -68,6 +74,8 @@ pub(super) struct Member {
     gate: Gate,
     /// Size of a log that we signed and do not have; 0 if there is none.
     lost: u64,
+    /// The record by which our era ends, once its last block is committed.
+    passing: Option<Passing>,
     /// Committed blocks that are not known yet, since their seal or one before it is missing.
     unknown: BTreeMap<Height, Unknown>,
     timers: BTreeMap<(Instant, u64), Timer>,
@@ -91,6 +99,7 @@ struct Unknown {
 enum Work {
     Stop,
     Frame(u16, Vec<u8>),
+    Page(Box<BlockPage>),
     Wake,
     Timer(Timer, u64),
     Status,
@@ -99,17 +108,19 @@ enum Work {
 impl Member {
     pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, folder: &Path) -> Result<Self, NodeError> {
         let voting = Voting::open(&folder.join("voting"), shared.network)?;
-        let signer = shared.keys.consensus.clone();
-        let ordering = Bft::new(shared.network, signer, Patience::default());
-        let chained = Chained::new(chain, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
+        let era = shared.era();
+        let ordering = Bft::new(shared.network, era.keys().consensus.clone(), Patience::default());
+        let chained =
+            Chained::new(chain, &era.set, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
         let mark = highwater.mark().height;
-        // Without what was voted for, it may be that we voted at the height above the mark.
-        let observes_to = if voting.is_new() && mark > 0 { mark + 1 } else { mark };
+        // Without what was voted for, it may be that we voted at the height above the mark. Not so where nothing
+        // of this era was signed: then we have only just become one of several.
+        let observes_to = if voting.is_new() && mark > era.after { mark + 1 } else { mark };
         let mut replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
         replica.observe(observes_to);
         replica.hold();
         let remembered = Remembered::from_seals(&shared.store.reader(), shared.tip.borrow().height)?;
-        let gate = Gate::new(shared.set.quorum());
+        let gate = Gate::new(era.set.quorum());
         let now = Instant::now();
         Ok(Self {
             shared,
@@ -120,6 +131,7 @@ impl Member {
             remembered,
             gate,
             lost: 0,
+            passing: None,
             unknown: BTreeMap::new(),
             timers: BTreeMap::new(),
             resting: false,
@@ -147,13 +159,15 @@ impl Member {
     }
 
     /// Runs until somebody asks to stop, or until the node must.
-    pub fn run(&mut self) -> Result<(), NodeError> {
+    pub fn run(&mut self) -> Result<Ended, NodeError> {
+        self.pass_on()?;
         self.turn_of(Replica::start)?;
         self.pass()?;
-        loop {
+        while !self.has_passed_on() {
             match self.wait()? {
-                Work::Stop => return Ok(()),
+                Work::Stop => return Ok(Ended::Asked),
                 Work::Frame(from, bytes) => self.take(from, &bytes)?,
+                Work::Page(page) => self.take_page(*page)?,
                 Work::Wake => {
                     self.resting = false;
                     self.turn_of(Replica::wake)?;
@@ -162,6 +176,18 @@ impl Member {
                 Work::Status => self.status(),
             }
         }
+        Ok(Ended::EraOver)
+    }
+
+    /// What the next era goes on with.
+    pub fn into_parts(self) -> (Chain, HighWater) {
+        let (chained, _) = self.replica.into_parts();
+        (chained.into_chain(), self.highwater)
+    }
+
+    /// Our number in the set.
+    fn number(&self) -> u16 {
+        self.shared.era().number().expect("whoever has no seat is no member")
     }
 
     /// Waits for something to do.
@@ -177,6 +203,9 @@ impl Member {
             }
             if let Some((from, bytes)) = queue.inbox.take() {
                 return Ok(Work::Frame(from, bytes));
+            }
+            if let Some(page) = queue.pages.pop_front() {
+                return Ok(Work::Page(Box::new(page)));
             }
             let now = Instant::now();
             let idle_at = self.last_block + Duration::from_millis(IDLE_BLOCK_MS);
@@ -199,18 +228,13 @@ impl Member {
         }
     }
 
-    /// Lets the replica take a step, and carries out what it asks. What a peer did wrong is its own affair.
+    /// Lets the replica take a step, and carries out what it asks.
     fn turn_of(
         &mut self,
         step: impl FnOnce(&mut Replica<Chained, Voting>, &mut Vec<Act<Block>>) -> Result<(), ReplicaError>,
     ) -> Result<(), NodeError> {
         let mut acts = Vec::new();
-        match step(&mut self.replica, &mut acts) {
-            Err(ReplicaError::Ordering(OrderingError::Message(reason))) => {
-                tracing::debug!(reason, "a message of ordering was refused");
-            }
-            stepped => stepped?,
-        }
+        step(&mut self.replica, &mut acts)?;
         acts.into_iter().try_for_each(|act| self.carry_out(act))
     }
 
@@ -246,6 +270,7 @@ impl Member {
                     state_root: entry.state_root,
                 };
                 self.committed(committed, tip)?;
+                self.pass_on()?;
             }
         }
         Ok(())

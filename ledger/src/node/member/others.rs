@@ -6,11 +6,13 @@ use super::{
     seals,
 };
 use crate::{
+    api::BlockPage,
     block::Block,
     limits::{STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
     log::proof::TreeHead,
     node::{Handle, NodeError},
-    replica::{Ledger, Packet, Replica},
+    ordering::OrderingError,
+    replica::{Ledger, Packet, Replica, ReplicaError},
 };
 use contracts::id::Height;
 use std::time::Instant;
@@ -19,7 +21,7 @@ impl Member {
     pub(super) fn take(&mut self, from: u16, bytes: &[u8]) -> Result<(), NodeError> {
         let packet = match Frame::decode(bytes) {
             Err(reason) => {
-                tracing::warn!(from, reason, "a frame of a validator cannot be read");
+                self.shared.blame(from, &format!("a frame that cannot be read: {reason}"));
                 return Ok(());
             }
             Ok(Frame::Message(height, bytes)) => Packet::Message(height, bytes),
@@ -32,7 +34,8 @@ impl Member {
                 Packet::Status(height)
             }
             Ok(Frame::AskSigned) => {
-                let signed = self.remembered.newest(from as u8, &self.shared.store.reader())?;
+                let after = self.shared.era().after;
+                let signed = self.remembered.newest(from as u8, after, &self.shared.store.reader())?;
                 self.send(from, &Frame::Signed(signed));
                 return Ok(());
             }
@@ -41,7 +44,12 @@ impl Member {
             Ok(Frame::Decided(..)) if !self.gate.is_open() => return Ok(()),
             Ok(Frame::Decided(block, certificate)) => Packet::Decided(block, certificate),
             Ok(Frame::Want(height)) => return self.answer_want(from, height),
-            Ok(Frame::Vote(_, vote)) if u16::from(vote.validator) != from => return Ok(()),
+            // Who finishes the last era has the number of then.
+            Ok(Frame::Vote(height, _)) if height <= self.shared.era().after => return Ok(()),
+            Ok(Frame::Vote(_, vote)) if u16::from(vote.validator) != from => {
+                self.shared.blame(from, &format!("signatures of a height as validator {}", vote.validator));
+                return Ok(());
+            }
             Ok(Frame::Vote(height, vote)) => {
                 let tip = self.replica.ledger().height();
                 self.remembered.note(height, vote.cosigned());
@@ -52,20 +60,52 @@ impl Member {
                 let seal = self.seals.sealed(&self.shared.network, height, seal);
                 return self.sealed(height, seal);
             }
+            Ok(Frame::SetSigned(number, signed)) => return self.set_signed(from, number, signed),
+            Ok(Frame::SetChanged(change)) => return self.set_changed(from, *change),
+            Ok(Frame::WantSet(number)) => return self.answer_want_set(from, number),
             Ok(Frame::Submission(submission)) => {
-                Handle::new(self.shared.clone()).take_forwarded(*submission);
+                Handle::new(self.shared.clone()).take_forwarded(from, *submission);
                 return Ok(());
             }
         };
-        self.turn_of(|replica, acts| replica.receive(from, packet, acts))
+        let shared = self.shared.clone();
+        self.turn_of(|replica, acts| match replica.receive(from, packet, acts) {
+            Err(ReplicaError::Ordering(OrderingError::Message(fault))) => {
+                shared.blame(from, &fault);
+                Ok(())
+            }
+            received => received,
+        })
+    }
+
+    /// A block that was fetched where blocks are served, since the other validators did not bring us on: they may
+    /// be those of a later era, who do not know us any more.
+    pub(super) fn take_page(&mut self, page: BlockPage) -> Result<(), NodeError> {
+        let (network, height, ours) = (self.shared.network, page.block.header.entry.height, self.number());
+        if !self.gate.is_open() {
+            // The mark goes up with it, and what we lost would not show any more.
+            self.replica.observe(gate::observes_to(height));
+        }
+        self.turn_of(|replica, acts| {
+            match replica.receive(ours, Packet::Decided(page.block, page.certificate), acts) {
+                Err(ReplicaError::Ordering(OrderingError::Message(fault))) => {
+                    tracing::error!(height, fault, "a block that was fetched does not hold");
+                    Ok(())
+                }
+                received => received,
+            }
+        })?;
+        let seal = self.seals.sealed(&network, height, page.seal);
+        self.sealed(height, seal)?;
+        page.change.map_or(Ok(()), |change| self.set_changed(ours, change))
     }
 
     /// Validator `from` shows what we signed last, as far as it knows.
     fn told(&mut self, from: u16, signed: Option<Signed>) -> Result<(), NodeError> {
-        let (network, set, mark) = (&self.shared.network, &self.shared.set, self.highwater.mark());
+        let (network, era, mark) = (&self.shared.network, self.shared.era(), self.highwater.mark());
         let ours = |signed: &Signed| {
-            u16::from(signed.cosignature.validator) == self.shared.number
-                && signed.cosignature.verify(network, set, &signed.head).is_ok()
+            Some(u16::from(signed.cosignature.validator)) == era.number()
+                && signed.cosignature.verify(network, &era.set, &signed.head).is_ok()
         };
         if let Some(Signed { head, .. }) = signed.filter(ours).filter(|signed| signed.head.size > mark.size) {
             tracing::error!(
@@ -124,14 +164,30 @@ impl Member {
         };
         self.send(to, &packet.into());
         let Some(height) = height else { return Ok(()) };
-        if let Some(seal) = seals::kept(&self.shared.store.reader(), height)? {
+        self.send_seal(to, height)
+    }
+
+    /// Sends validator `to` the seal of a height, and where that ended an era the record of it, if they are
+    /// there.
+    fn send_seal(&self, to: u16, height: Height) -> Result<(), NodeError> {
+        let reader = self.shared.store.reader();
+        if let Some(seal) = seals::kept(&reader, height)? {
             self.send(to, &Frame::Sealed(height, seal));
+        }
+        let header = reader.header(height)?;
+        if header.is_some_and(|header| header.entry.validators != header.entry.next_validators)
+            && let Some(change) = crate::era::change_after(&reader, height)?
+        {
+            self.send(to, &Frame::SetChanged(Box::new(change)));
         }
         Ok(())
     }
 
     /// Somebody misses our signatures of a height: we sign again what we signed.
     fn answer_want(&self, from: u16, height: Height) -> Result<(), NodeError> {
+        if height <= self.shared.era().after {
+            return self.send_seal(from, height);
+        }
         let mark = self.highwater.mark().height;
         if height > mark || self.replica.ledger().height() < mark {
             return Ok(());
@@ -149,6 +205,7 @@ impl Member {
         self.broadcast(&Frame::Status(self.replica.ledger().height()));
         let wanted: Vec<Height> = self.seals.waiting().take(WANTED_SEALS_MAX).collect();
         wanted.into_iter().for_each(|height| self.broadcast(&Frame::Want(height)));
+        self.want_set();
     }
 
     /// Says that we make no blocks where too few validators take part: whoever asks whether something may
@@ -159,8 +216,8 @@ impl Member {
         } else if self.gate.is_open() && self.replica.is_resting() && self.unknown.is_empty() {
             self.idle_at = Instant::now();
         } else if self.idle_at.elapsed() > STALLED_AFTER {
-            let (seconds, set) = (self.idle_at.elapsed().as_secs(), &self.shared.set);
-            let (quorum, count) = (set.quorum(), set.validators.len());
+            let (seconds, era) = (self.idle_at.elapsed().as_secs(), self.shared.era());
+            let (quorum, count) = (era.set.quorum(), era.set.validators.len());
             let reason = format!("no block for {seconds} s: {quorum} of {count} validators must be up and reached");
             tracing::warn!(height = self.replica.ledger().height() + 1, "{reason}");
             *self.shared.stopped.lock() = Some(reason);

@@ -4,11 +4,20 @@ use super::*;
 use crate::submission::Submission;
 use crate::{
     audit,
+    log::proof::TreeHead,
     node::{Config, Handle, Node, Refused},
-    receipt::Trust,
+    ordering::Certificate,
+    receipt::{Trust, Vote},
     testing,
 };
-use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
+use contracts::{
+    action::Action,
+    id::{BankReference, Digest},
+    money::Amount,
+    settlement::Mint,
+    side::{SideBody, SideField},
+    transaction::Body,
+};
 use genesis::SignedDocument;
 use parking_lot::RwLock;
 
@@ -20,7 +29,11 @@ type Handles = Arc<RwLock<Vec<Option<Handle>>>>;
 struct Wires {
     from: u16,
     handles: Handles,
+    faults: Faults,
 }
+
+/// Who was blamed, and for what.
+type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
 
 impl Links for Wires {
     fn send(&self, to: u16, frame: &Arc<[u8]>) {
@@ -33,12 +46,17 @@ impl Links for Wires {
     fn status(&self) -> Vec<PeerStatus> {
         Vec::new()
     }
+
+    fn blame(&self, from: u16, fault: &str) {
+        self.faults.lock().push((from, fault.to_owned()));
+    }
 }
 
 struct Four {
     document: SignedDocument,
     folder: tempfile::TempDir,
     handles: Handles,
+    faults: Faults,
     nodes: Vec<Option<Node>>,
 }
 
@@ -47,7 +65,8 @@ impl Four {
         let document = testing::document_among(COUNT);
         let folder = tempfile::tempdir().unwrap();
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
-        let mut four = Self { document, folder, handles, nodes: (0..COUNT).map(|_| None).collect() };
+        let nodes = (0..COUNT).map(|_| None).collect();
+        let mut four = Self { document, folder, handles, faults: Faults::default(), nodes };
         (0..COUNT).for_each(|number| four.up(number));
         four
     }
@@ -59,8 +78,9 @@ impl Four {
     fn up(&mut self, number: u16) {
         let keys = testing::validator_keys(number);
         let (folder, document) = (self.path(number), self.document.clone());
-        let node = Node::start(Config { folder, document, keys, confirm_time: false }).unwrap();
-        node.handle().connect(Arc::new(Wires { from: number, handles: self.handles.clone() }));
+        let node = Node::start(Config { folder, document, keys: vec![keys], confirm_time: false }).unwrap();
+        let wires = Wires { from: number, handles: self.handles.clone(), faults: self.faults.clone() };
+        node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
         self.nodes[usize::from(number)] = Some(node);
     }
@@ -124,6 +144,7 @@ impl Four {
     }
 
     fn audit(mut self) {
+        assert_eq!(*self.faults.lock(), [], "all are honest");
         (0..COUNT).for_each(|number| self.down(number));
         let heads: Vec<_> = (0..COUNT)
             .map(|number| {
@@ -300,5 +321,55 @@ async fn a_whole_folder_from_a_backup_is_found_out_by_the_others() {
     four.commit(3, 10).await;
     assert!(four.handle(3).status().healthy);
     four.up(0);
+    four.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_honest_validator_sends_is_blamed_on_its_sender() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    assert_eq!(*four.faults.lock(), []);
+    let handle = four.handle(0);
+    let reader = handle.shared.store.reader();
+    let (mut header, certificate) =
+        (reader.header(height).unwrap().unwrap(), reader.certificate(height).unwrap().unwrap());
+    drop(reader);
+    header.entry.height += 1;
+    let above = Block { header, transactions: Vec::new() };
+    let (mut unsigned, mut strange) = (four.mint(2, height), four.mint(3, height));
+    unsigned.transaction.signature.0[5] ^= 1;
+    strange.side = Some(SideBody::new([9; 32], vec![SideField { name: "a".into(), value: "b".into() }]).unwrap());
+    let vote = Vote::sign(
+        &four.document.network,
+        &TreeHead { size: 1, root: Digest([1; 32]) },
+        1,
+        7,
+        &*testing::validator_keys(1).log,
+        &*testing::validator_keys(1).cosigner,
+    );
+    let certificate = Certificate { height: height + 1, block: above.header.id(), ..certificate };
+    let frames = [
+        (vec![200, 1, 2], "cannot be read"),
+        (Frame::Message(height + 1, vec![9; 40]).encode(), "there is no message"),
+        (Frame::Decided(above, certificate).encode(), "the certificate of a decided block"),
+        (Frame::Vote(height, vote.unwrap()).encode(), "as validator 1"),
+        (Frame::Submission(Box::new(unsigned)).encode(), "a transaction: "),
+        (Frame::Submission(Box::new(strange)).encode(), "a transaction: "),
+    ];
+    for (number, (frame, fault)) in (1..).zip(frames) {
+        assert!(handle.deliver(2, frame));
+        let begun = Instant::now();
+        while four.faults.lock().len() < number {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{fault}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let faults = four.faults.lock();
+        let (from, last) = faults.last().unwrap();
+        assert!((*from, faults.len()) == (2, number) && last.contains(fault), "{fault}: {faults:?}");
+    }
+    drop(handle);
+    four.faults.lock().clear();
+    four.all_at(four.commit(1, 4).await).await;
     four.audit();
 }

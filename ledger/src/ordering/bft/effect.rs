@@ -42,6 +42,8 @@ pub struct Desk {
     signed: BTreeMap<(Kind, u32), Vec<u8>>,
     /// Records are read back: none is kept a second time.
     pub replaying: bool,
+    /// A signature that the engine wanted checked since this was last cleared does not verify.
+    pub invalid: bool,
     outputs: Vec<Output>,
     failure: Option<OrderingError>,
 }
@@ -66,6 +68,7 @@ impl Desk {
             voters: Voters::of(&contracts::validators::ValidatorSet { validators: Vec::new() }, &[]),
             signed: BTreeMap::new(),
             replaying: false,
+            invalid: false,
             outputs: Vec::new(),
             failure: None,
         }
@@ -139,18 +142,22 @@ impl Desk {
                 Ok(signature) => resume.resume_with(SignedMessage::new(proposal, signature)),
                 Err(failure) => self.fail(failure),
             },
-            Effect::VerifySignature(signed, _, resume) => resume.resume_with(match &signed.message {
-                ConsensusMsg::Vote(vote) => verify::vote(&self.network, vote, &signed.signature),
-                ConsensusMsg::Proposal(proposal) => verify::proposal(&self.network, proposal, &signed.signature),
-            }),
+            Effect::VerifySignature(signed, _, resume) => {
+                let valid = match &signed.message {
+                    ConsensusMsg::Vote(vote) => verify::vote(&self.network, vote, &signed.signature),
+                    ConsensusMsg::Proposal(proposal) => verify::proposal(&self.network, proposal, &signed.signature),
+                };
+                self.invalid |= !valid;
+                resume.resume_with(valid)
+            }
             Effect::VerifyCommitCertificate(certificate, voters, thresholds, resume) => {
-                resume.resume_with(verify::commit(&self.network, &certificate, &voters, &thresholds))
+                resume.resume_with(self.noted(verify::commit(&self.network, &certificate, &voters, &thresholds)))
             }
             Effect::VerifyPolkaCertificate(certificate, voters, thresholds, resume) => {
-                resume.resume_with(verify::polka(&self.network, &certificate, &voters, &thresholds))
+                resume.resume_with(self.noted(verify::polka(&self.network, &certificate, &voters, &thresholds)))
             }
             Effect::VerifyRoundCertificate(certificate, voters, thresholds, resume) => {
-                resume.resume_with(verify::round(&self.network, &certificate, &voters, &thresholds))
+                resume.resume_with(self.noted(verify::round(&self.network, &certificate, &voters, &thresholds)))
             }
             Effect::VerifyExtendedCommitCertificate(certificate, voters, thresholds, _, resume) => {
                 let plain = certificate.trim_vote_extensions();
@@ -165,6 +172,11 @@ impl Desk {
                 Resume::Continue
             }
         }
+    }
+
+    fn noted<E>(&mut self, verified: Result<(), E>) -> Result<(), E> {
+        self.invalid |= verified.is_err();
+        verified
     }
 
     /// Effects that the host carries out.

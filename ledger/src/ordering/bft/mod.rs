@@ -164,6 +164,8 @@ impl Ordering for Bft {
 
     fn handle(&mut self, input: Input) -> Result<Vec<Output>, OrderingError> {
         let height = At(self.desk.height());
+        let received = matches!(input, Input::Received(_));
+        self.desk.invalid = false;
         let input = match input {
             Input::Proposed { round, block } => {
                 EngineInput::Propose(LocallyProposedValue::new(height, Round::new(round), BlockId(block)))
@@ -179,6 +181,11 @@ impl Ordering for Bft {
             Input::Elapsed(timer) => EngineInput::TimeoutElapsed(timeout(timer)),
         };
         self.step(input)?;
+        // The engine passes over what is not signed by whom it names. Honest validators pass nothing on that
+        // they did not verify, so it is the fault of whoever sent it.
+        if received && self.desk.invalid {
+            return Err(OrderingError::Message("a signature in it does not verify".into()));
+        }
         Ok(self.outputs())
     }
 }

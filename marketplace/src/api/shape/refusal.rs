@@ -46,6 +46,7 @@ fn field_schema(kind: &str) -> RefOr<Schema> {
         "u8" | "u32" | "u64" | "TimeMs" | "Height" => number().into(),
         "ConsentId" => named("ShortId"),
         "Amount" | "Currency" | "Role" | "Purpose" => named(kind),
+        "ProposalState" => one_of(["open", "passed", "in-force"].map(str::to_owned)).into(),
         "Vec<Gap>" => {
             ArrayBuilder::new().items(ObjectBuilder::new().schema_type(SchemaType::new(Type::String))).build().into()
         }
@@ -73,9 +74,22 @@ mod tests {
             "AgreementId",
             "BankReference",
             "SideId",
+            "ProposalId",
         ];
-        let others =
-            ["u8", "u32", "u64", "TimeMs", "Height", "ConsentId", "Amount", "Currency", "Role", "Purpose", "Vec<Gap>"];
+        let others = [
+            "u8",
+            "u32",
+            "u64",
+            "TimeMs",
+            "Height",
+            "ConsentId",
+            "Amount",
+            "Currency",
+            "Role",
+            "Purpose",
+            "Vec<Gap>",
+            "ProposalState",
+        ];
         for kind in kinds {
             assert!(ids.contains(&kind) || others.contains(&kind), "say how a {kind} is written");
         }

@@ -1,0 +1,307 @@
+//! Tests: networks whose validator set changes while they run, nodes that are observers before and after.
+
+use super::*;
+use crate::{
+    api::{client::Identity, server},
+    audit,
+    peers::PeerStatus,
+    receipt::Receipt,
+    submission::Submission,
+    testing,
+};
+use contracts::{
+    action::Action,
+    governance::{Ballot, Change, Propose, Ready},
+    id::{BankReference, ProposalId},
+    money::Amount,
+    settlement::Mint,
+    transaction::Body,
+    validators::ValidatorSet,
+};
+use std::time::{Duration, Instant};
+
+const UNTIL: Duration = Duration::from_secs(60);
+
+type Handles = Arc<RwLock<Vec<Option<Handle>>>>;
+
+/// Links of the node with this place, which go by keys as those over sockets do.
+struct Wires {
+    place: usize,
+    handles: Handles,
+}
+
+impl Wires {
+    fn key(place: usize) -> contracts::key::PublicKey {
+        testing::validator_keys(place as u16).consensus.public()
+    }
+}
+
+impl Links for Wires {
+    fn send(&self, to: u16, frame: &Arc<[u8]>) {
+        let handles = self.handles.read().clone();
+        let Some(ours) = &handles[self.place] else { return };
+        let set = ours.validators();
+        let Some(theirs) = set.validators.get(usize::from(to)).map(|validator| validator.consensus) else { return };
+        let place = (0..handles.len()).find(|place| Self::key(*place) == theirs);
+        let Some(Some(handle)) = place.map(|place| &handles[place]) else { return };
+        // Whoever does not know us has no link with us.
+        let known = handle.validators().validators;
+        let from = known.iter().position(|validator| validator.consensus == Self::key(self.place));
+        if let Some(from) = from.filter(|_| handle.seat().is_some()) {
+            let _a_full_inbox_loses_it = handle.deliver(from as u16, frame.to_vec());
+        }
+    }
+
+    fn status(&self) -> Vec<PeerStatus> {
+        Vec::new()
+    }
+
+    fn blame(&self, from: u16, fault: &str) {
+        panic!("node {} blames validator {from}, who is honest: {fault}", self.place);
+    }
+}
+
+struct Network {
+    document: SignedDocument,
+    folder: tempfile::TempDir,
+    handles: Handles,
+    nodes: Vec<Option<Node>>,
+    nonce: u8,
+}
+
+impl Network {
+    /// Nodes of which the first `founders` are the validators that the network is founded with.
+    fn of(founders: u16, nodes: usize) -> Self {
+        let document = testing::document_among(founders);
+        let handles = Arc::new(RwLock::new((0..nodes).map(|_| None).collect()));
+        let folder = tempfile::tempdir().unwrap();
+        let mut network = Self { document, folder, handles, nodes: (0..nodes).map(|_| None).collect(), nonce: 0 };
+        (0..nodes).for_each(|place| network.up(place));
+        network
+    }
+
+    fn path(&self, place: usize) -> PathBuf {
+        self.folder.path().join(place.to_string())
+    }
+
+    fn up(&mut self, place: usize) {
+        let keys = vec![testing::validator_keys(place as u16)];
+        let (folder, document) = (self.path(place), self.document.clone());
+        let node = Node::start(Config { folder, document, keys, confirm_time: false }).unwrap();
+        node.handle().connect(Some(Arc::new(Wires { place, handles: self.handles.clone() })));
+        self.handles.write()[place] = Some(node.handle());
+        self.nodes[place] = Some(node);
+    }
+
+    fn down(&mut self, place: usize) {
+        self.handles.write()[place] = None;
+        drop(self.nodes[place].take());
+    }
+
+    fn handle(&self, place: usize) -> Handle {
+        self.nodes[place].as_ref().unwrap().handle()
+    }
+
+    /// Number of the era at a node.
+    fn era(&self, place: usize) -> u32 {
+        *self.handle(place).eras().borrow()
+    }
+
+    /// Brings those who observe what `from` has.
+    fn feed(&self, from: usize) {
+        for observer in self.nodes.iter().flatten() {
+            if let Some(after) = observer.handle().wants_blocks() {
+                let pages = server::block_pages(&self.handle(from), after, 64).unwrap();
+                observer.handle().observe(borsh::from_slice(&pages).unwrap());
+            }
+        }
+    }
+
+    /// Waits for something, with observers fed from `from`.
+    async fn until(&self, from: usize, what: &str, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(
+                begun.elapsed() < UNTIL,
+                "{what}: {:?}",
+                self.nodes
+                    .iter()
+                    .flatten()
+                    .map(|node| {
+                        let status = node.handle().status();
+                        (status.height, status.reason, node.handle().trust().changes(), node.handle().seat())
+                    })
+                    .collect::<Vec<_>>()
+            );
+            self.feed(from);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn signed(&mut self, identity: &Identity, height: Height, action: Action) -> Submission {
+        self.nonce += 1;
+        let body = Body {
+            network: self.document.network,
+            sender: identity.party,
+            key: identity.signer.public(),
+            nonce: [self.nonce; 16],
+            last_valid: height + 500,
+            action,
+        };
+        Submission { transaction: body.sign(&*identity.signer).unwrap(), side: None }
+    }
+
+    /// Hands an action in at a node; returns height and receipt once it is applied.
+    async fn act(&mut self, at: usize, identity: &Identity, action: Action) -> (Height, Receipt) {
+        let handle = self.handle(at);
+        let submission = self.signed(identity, handle.status().height, action);
+        let (id, receiver) = handle.take(submission).unwrap();
+        let deadline = tokio::time::Instant::now() + UNTIL;
+        let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+        let Fate::Committed(decided, place) = fate else { panic!("it was not committed") };
+        let result = &decided.results[place as usize];
+        assert_eq!(result.entry.outcome, contracts::outcome::Outcome::Applied, "{:?}", result.events);
+        (decided.header.entry.height, decided.receipt(place).unwrap())
+    }
+
+    async fn mint(&mut self, at: usize) -> (Height, Receipt) {
+        let (party, reference) = (testing::buyer().party, BankReference([self.nonce; 32]));
+        let (amount, currency) = (Amount::new(100).unwrap(), "EUR".parse().unwrap());
+        self.act(at, &testing::settlement(), Mint { party, amount, currency, reference }.into_action()).await
+    }
+
+    /// The validators of `before` decide that those at `places` are the set, and a quorum of it is ready.
+    async fn change(&mut self, at: usize, before: &[usize], places: &[usize]) -> Height {
+        let change = Change::Validators { set: set(places), compromised: Vec::new() };
+        let base = set(before).digest();
+        let until_ms = self.handle(at).status().time_ms + 3_600_000;
+        let (id, network) = (Propose::id_of(&change, &base, until_ms), self.document.network);
+        let approve = |number: usize| {
+            let keys = testing::validator_keys(before[number] as u16);
+            Ballot::approve(&network, &id, number as u8, &*keys.consensus).unwrap()
+        };
+        let proposal = Propose { change, base, until_ms, ballot: approve(0) };
+        self.act(at, &testing::operator(), Action::Propose(proposal)).await;
+        for number in 1..set(before).quorum() {
+            let approval = contracts::governance::Approve { proposal: id, ballot: approve(number) };
+            self.act(at, &testing::operator(), Action::Approve(approval)).await;
+        }
+        let mut height = 0;
+        for number in 0..set(places).quorum() {
+            height = self.ready(at, id, places, number).await;
+        }
+        height
+    }
+
+    async fn ready(&mut self, at: usize, proposal: ProposalId, places: &[usize], number: usize) -> Height {
+        let keys = testing::validator_keys(places[number] as u16);
+        let height = self.handle(at).status().height;
+        let network = self.document.network;
+        let ballot = Ballot::ready(&network, &proposal, height, number as u8, &*keys.consensus).unwrap();
+        self.act(at, &testing::operator(), Action::Ready(Ready { proposal, height, ballot })).await.0
+    }
+
+    fn audit(mut self) {
+        for place in 0..self.nodes.len() {
+            self.down(place);
+            let scratch = tempfile::tempdir().unwrap();
+            let (path, anchor) = (self.path(place), self.document.anchor());
+            let report = audit::folder(&path, &self.document, &anchor, scratch.path(), &|_, _| {}).unwrap();
+            assert!(report.is_clean() && report.height > 0, "node {place}: {:?}", report.findings);
+        }
+    }
+}
+
+trait IntoAction {
+    fn into_action(self) -> Action;
+}
+
+impl IntoAction for Mint {
+    fn into_action(self) -> Action {
+        Action::Mint(self)
+    }
+}
+
+fn set(places: &[usize]) -> ValidatorSet {
+    let all = testing::validators(8).validators;
+    ValidatorSet { validators: places.iter().map(|place| all[*place].clone()).collect() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_validator_grows_to_four_and_nobody_is_stopped() {
+    let mut network = Network::of(1, 5);
+    let (first, old) = network.mint(0).await;
+    network.until(0, "observers follow", |it| (1..5).all(|at| it.handle(at).status().height >= first)).await;
+    let refused = network.handle(3).take(network.signed(
+        &testing::buyer(),
+        first,
+        Action::TakeDown(contracts::takedown::TakeDown { dataset: contracts::id::DatasetId([1; 32]) }),
+    ));
+    assert!(matches!(refused, Err(Refused::Observes)));
+    let last = network.change(0, &[0], &[0, 1, 2, 3]).await;
+    network.until(0, "all enter the new era", |it| (0..5).all(|at| it.era(at) == 1)).await;
+    let seats: Vec<_> = (0..5).map(|at| network.handle(at).seat()).collect();
+    assert_eq!(seats, [Some(0), Some(1), Some(2), Some(3), None]);
+    // The new ones decide, the one that founded the network among them or not.
+    let (height, _) = network.mint(2).await;
+    assert!(height > last);
+    network.until(1, "all have it", |it| (0..5).all(|at| it.handle(at).status().height >= height)).await;
+    network.down(0);
+    let (height, new) = network.mint(1).await;
+    assert_eq!(new.seal.cosignatures.len(), 3);
+    // Whoever starts from the founding alone follows the record, and believes receipts of both eras.
+    let trust = network.handle(2).trust();
+    old.verify(&trust).unwrap();
+    new.verify(&trust).unwrap();
+    assert!(new.verify(&trust.anchor()).is_err());
+    network.up(0);
+    network.until(1, "it is back", |it| (0..5).all(|at| it.handle(at).status().height >= height)).await;
+    network.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_leave_and_some_join_while_one_of_each_is_away() {
+    let mut network = Network::of(4, 6);
+    let (first, _) = network.mint(1).await;
+    network.until(0, "all follow", |it| (0..6).all(|at| it.handle(at).status().height >= first)).await;
+    // Number 3 is away while it is decided that it leaves, and 1 while its number changes.
+    network.down(3);
+    let last = network.change(0, &[0, 1, 2, 3], &[2, 4, 1, 5, 0]).await;
+    let up = [0, 1, 2, 4, 5];
+    network.until(0, "all that are up enter the new era", |it| up.iter().all(|at| it.era(*at) == 1)).await;
+    assert_eq!(up.map(|at| network.handle(at).seat()), [Some(4), Some(2), Some(0), Some(1), Some(3)]);
+    network.down(1);
+    let (height, _) = network.mint(5).await;
+    assert!(height > last);
+    // One that is behind finds out from the others; one that left, from whoever serves blocks.
+    network.up(1);
+    network.until(2, "it catches up", |it| it.handle(1).status().height >= height).await;
+    network.up(3);
+    assert_eq!(network.handle(3).seat(), Some(3), "of the era in which it stopped");
+    network.down(3);
+    let (height, receipt) = network.mint(1).await;
+    assert_eq!(receipt.seal.cosignatures.len(), 4, "a quorum of five");
+    network.until(0, "all have it", |it| up.iter().all(|at| it.handle(*at).status().height >= height)).await;
+    network.audit();
+}
+
+/// The block that ends an era is durable, and the power fails: nobody has sealed it, or signed the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_cut_short_is_finished_when_the_nodes_are_back() {
+    let mut network = Network::of(4, 5);
+    let (first, _) = network.mint(0).await;
+    network.until(0, "all have it", |it| (0..5).all(|at| it.handle(at).status().height >= first)).await;
+    for round in 0..3usize {
+        let (before, after): (&[usize], &[usize]) =
+            if round % 2 == 0 { (&[0, 1, 2, 3], &[1, 2, 3, 4]) } else { (&[1, 2, 3, 4], &[0, 1, 2, 3]) };
+        network.change(2, before, after).await;
+        // At once, whatever each of them is doing.
+        (0..5).for_each(|place| network.down(place));
+        (0..5).for_each(|place| network.up(place));
+        let changes = round as u32 + 1;
+        network.until(1, "all are in the new era", |it| (0..5).all(|at| it.era(at) == changes)).await;
+        let (height, _) = network.mint(2).await;
+        network.until(1, "all have it", |it| (0..5).all(|at| it.handle(at).status().height >= height)).await;
+    }
+    network.audit();
+}

@@ -1,0 +1,147 @@
+//! A node that votes in nothing: it takes blocks that others decided, verifies and executes each, and serves
+//! whoever reads. So does a regulator's own node, and one that is to become a validator.
+
+use super::{NodeError, Shared, role::Ended, run::reachable};
+use crate::{
+    api::BlockPage,
+    chain::{Chain, Committed},
+    highwater::{HighWater, Mark},
+    log::proof::TreeHead,
+    node::fate::{Decided, Fate},
+    receipt::SetChange,
+};
+use contracts::event::Event;
+use std::{sync::Arc, time::Instant};
+
+/// The owner of a chain that others decide.
+pub(super) struct Observer {
+    shared: Arc<Shared>,
+    chain: Chain,
+    highwater: HighWater,
+    over: bool,
+}
+
+impl Observer {
+    pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater) -> Self {
+        Self { shared, chain, highwater, over: false }
+    }
+
+    pub fn into_parts(self) -> (Chain, HighWater) {
+        (self.chain, self.highwater)
+    }
+
+    /// Takes blocks up as they come.
+    pub fn run(&mut self) -> Result<Ended, NodeError> {
+        loop {
+            let Some(page) = self.next()? else { return Ok(Ended::Asked) };
+            let height = page.block.header.entry.height;
+            match self.take(page)? {
+                Ok(()) => *self.shared.stopped.lock() = None,
+                Err(reason) => {
+                    tracing::error!(height, reason, "a block that was fetched does not hold");
+                    self.shared.queue.lock().pages.clear();
+                    let untrue = format!("the next block, {height}, as it was fetched does not hold: {reason}");
+                    *self.shared.stopped.lock() = Some(untrue);
+                }
+            }
+            if self.over {
+                return Ok(Ended::EraOver);
+            }
+        }
+    }
+
+    fn next(&self) -> Result<Option<BlockPage>, NodeError> {
+        let mut queue = self.shared.queue.lock();
+        loop {
+            if let Some(error) = queue.halt.take() {
+                return Err(error.into());
+            }
+            if queue.shutdown {
+                return Ok(None);
+            }
+            if let Some(page) = queue.pages.pop_front() {
+                return Ok(Some(page));
+            }
+            self.shared.wake.wait(&mut queue);
+        }
+    }
+
+    /// Takes one block up, or says why it is none.
+    fn take(&mut self, page: BlockPage) -> Result<Result<(), String>, NodeError> {
+        let (era, network) = (self.shared.era(), self.shared.network);
+        let header = page.block.header.clone();
+        let (height, tip) = (header.entry.height, self.chain.tip().height);
+        let head = TreeHead { size: header.log_size, root: header.log_root };
+        let known = if height <= tip { self.shared.store.reader().header(height)? } else { None };
+        if height <= tip && known.as_ref() != Some(&header) {
+            return Ok(Err(format!("another block was decided at height {height}")));
+        }
+        if page.certificate.block != header.id() || page.certificate.height != height {
+            return Ok(Err("its certificate is of another block".into()));
+        }
+        if let Err(error) = page.certificate.verify(&network, &era.set) {
+            return Ok(Err(error.to_string()));
+        }
+        if let Err(error) = page.seal.verify_by(&network, &era.set, &head) {
+            return Ok(Err(error.to_string()));
+        }
+        let ends = header.entry.validators != header.entry.next_validators;
+        if ends && let Err(reason) = self.check_change(page.change.as_ref()) {
+            return Ok(Err(reason));
+        }
+        let begun = Instant::now();
+        let committed = if height > tip {
+            let prepared = match self.chain.verify(&page.block) {
+                Ok(prepared) => prepared,
+                Err(crate::chain::BlockError::Store(error)) => return Err(error.into()),
+                Err(error) => return Ok(Err(error.to_string())),
+            };
+            Some(self.chain.commit(prepared, page.certificate.clone())?)
+        } else {
+            None
+        };
+        // What a crash cut short between block and seal is taken up here as well.
+        if height > self.highwater.mark().height {
+            self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
+        }
+        if let Some(change) = page.change.filter(|_| ends) {
+            self.shared.keep_set_change(&change)?;
+        }
+        self.shared.store.keep_seal(height, borsh::to_vec(&page.seal).expect("writing to memory does not fail"))?;
+        self.over = ends;
+        if let Some(committed) = committed {
+            self.tell(committed, page.seal, begun)?;
+        } else {
+            self.shared.tip.send_replace(self.chain.tip().clone());
+        }
+        Ok(Ok(()))
+    }
+
+    /// Is the record of the change the one by which this era ends?
+    fn check_change(&self, change: Option<&SetChange>) -> Result<(), String> {
+        let change = change.ok_or("it ends an era and comes without the record of that")?;
+        let era = self.shared.era();
+        if change.number != era.number + 1 {
+            return Err(format!("change {} of the validator set comes next, not {}", era.number + 1, change.number));
+        }
+        change.verify(&self.shared.network, &era.set).map_err(|error| error.to_string())
+    }
+
+    fn tell(&self, committed: Committed, seal: crate::receipt::Seal, begun: Instant) -> Result<(), NodeError> {
+        for event in committed.results.iter().flat_map(|result| &result.events) {
+            if let Event::SideTakenDown { side, .. } = event {
+                self.shared.sides.delete(side)?;
+            }
+        }
+        self.shared.metrics.committed(&committed, begun.elapsed());
+        let Committed { header, results, hashes, log_before, .. } = committed;
+        let hashes = reachable(&hashes, &log_before);
+        let decided = Arc::new(Decided { network: self.shared.network, header, results, seal, hashes });
+        self.shared.tip.send_replace(self.chain.tip().clone());
+        let fates = decided.results.iter().zip(0..);
+        self.shared.tell(
+            fates.map(|(result, place)| (result.entry.transaction, Fate::Committed(decided.clone(), place))).collect(),
+        );
+        Ok(())
+    }
+}

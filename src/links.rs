@@ -1,0 +1,166 @@
+//! What a running node is connected to: the other validators while it is one, and otherwise nodes that serve
+//! blocks. Both change with the validator set, while the node runs.
+
+use crate::problem::{Exit, Problem};
+use contracts::key::Signer;
+use genesis::{Layout, TrustAnchor, config};
+use ledger::{
+    api::client::Client,
+    node::{Handle, ValidatorKeys},
+    peers::{self, Peer, Peers},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long is waited before something that failed is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// How long a node that serves blocks may keep a question for the next one.
+const NEXT_BLOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long a node that observes waits until it looks again whether it has room for blocks.
+const ROOM_AFTER: Duration = Duration::from_millis(50);
+
+/// What links need to be made anew whenever the set changes.
+pub struct Linker {
+    pub handle: Handle,
+    pub layout: Layout,
+    /// All keys that the node may vote with.
+    pub keys: Vec<ValidatorKeys>,
+}
+
+impl Linker {
+    /// Links the node with the other validators, if it is one and there are any.
+    ///
+    /// # Errors
+    /// When an address is missing or cannot be had.
+    pub async fn link(&self) -> Result<Option<Arc<Peers>>, Problem> {
+        let (set, Some(number)) = (self.handle.validators(), self.handle.seat()) else { return Ok(None) };
+        if set.validators.len() == 1 {
+            return Ok(None);
+        }
+        let settings = self.layout.config()?.peers.ok_or_else(|| {
+            Problem::new("the network has several validators, and lonja.toml has no [peers]")
+                .help("say there where the others reach this node (listen), and where they are ([peers.addresses])")
+                .exits(Exit::File)
+        })?;
+        let known: Vec<_> = set.validators.iter().map(|validator| validator.name.as_str()).collect();
+        if let Some(stranger) = settings.addresses.keys().find(|name| !known.contains(&name.as_str())) {
+            // It may have left, or be on its way in.
+            let meant = genesis::nearest(stranger, known.iter().copied());
+            tracing::warn!(stranger, ?meant, "lonja.toml has the address of somebody who is no validator");
+        }
+        let peers = peers_of(&set, number, &settings)?;
+        let ours = set.validators[usize::from(number)].consensus;
+        let signer: Option<Arc<dyn Signer>> =
+            self.keys.iter().find(|keys| keys.consensus.public() == ours).map(|keys| keys.consensus.clone());
+        let signer = signer.ok_or_else(|| Problem::new("the validator's key is not at hand").exits(Exit::File))?;
+        let listener = listen(&settings).await?;
+        let times = peers::Times::default();
+        let config = peers::Config { network: self.handle.network(), signer, peers, times };
+        let links = Peers::start(listener, config, self.handle.inbox())
+            .map_err(|error| Problem::new("the links to other validators do not start").because(error.to_string()))?;
+        let links = Arc::new(links);
+        self.handle.connect(Some(links.clone()));
+        Ok(Some(links))
+    }
+
+    /// Makes the links anew whenever the set changes, until `stop`.
+    pub async fn keep(self, mut links: Option<Arc<Peers>>, stop: CancellationToken) {
+        let mut eras = self.handle.eras();
+        loop {
+            let changed = tokio::select! {
+                () = stop.cancelled() => false,
+                changed = eras.changed() => changed.is_ok(),
+            };
+            self.handle.connect(None);
+            if let Some(links) = links.take() {
+                links.stop().await;
+            }
+            if !changed {
+                return;
+            }
+            links = loop {
+                match self.link().await {
+                    Ok(links) => break links,
+                    Err(problem) => tracing::error!(%problem, "the new set of validators cannot be reached"),
+                }
+                // The operator may be mending lonja.toml.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = eras.changed() => {}
+                    () = tokio::time::sleep(AGAIN_AFTER) => {}
+                }
+            };
+        }
+    }
+}
+
+fn peers_of(
+    set: &contracts::validators::ValidatorSet,
+    number: u16,
+    settings: &config::Peers,
+) -> Result<Vec<Peer>, Problem> {
+    let others = (0..).zip(&set.validators).filter(|(other, _)| *other != number);
+    let peer = |(number, validator): (u16, &contracts::validators::Validator)| {
+        let address = settings.addresses.get(&validator.name).cloned().ok_or_else(|| {
+            Problem::new(format!("lonja.toml has no address of validator `{}`", validator.name))
+                .help("add host and port under [peers.addresses]")
+                .exits(Exit::File)
+        })?;
+        Ok(Peer { number, key: validator.consensus, address })
+    };
+    others.map(peer).collect()
+}
+
+/// The address on which other validators reach us.
+async fn listen(peers: &config::Peers) -> Result<TcpListener, Problem> {
+    TcpListener::bind(peers.listen).await.map_err(|error| {
+        Problem::new(format!("cannot listen to other validators on {}", peers.listen))
+            .because(error)
+            .help("choose another address as `listen` of [peers] in lonja.toml, and tell the other validators")
+            .exits(Exit::Unreachable)
+    })
+}
+
+/// Brings a node that observes the blocks that others decided, until `stop`. A node that is a validator is
+/// left alone.
+pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationToken) {
+    let mut turn = 0;
+    loop {
+        let waited = match handle.wants_blocks() {
+            None => ROOM_AFTER,
+            Some(after) => {
+                let client = &clients[turn % clients.len()];
+                match client.fetch_blocks(after, NEXT_BLOCK_WAIT).await {
+                    Ok(pages) => {
+                        let refused = handle.status().reason;
+                        handle.observe(pages);
+                        if refused.is_some() {
+                            turn += 1;
+                        }
+                        // A validator needs this rarely, and may ask for the same blocks again.
+                        if handle.seat().is_some() { AGAIN_AFTER } else { Duration::ZERO }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, url = client.url(), "no blocks");
+                        turn += 1;
+                        AGAIN_AFTER
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(waited) => {}
+        }
+    }
+}
+
+/// Clients of the nodes that `[observe]` names.
+///
+/// # Errors
+/// When a URL cannot be used.
+pub fn sources(observe: Option<&config::Observe>, anchor: &TrustAnchor) -> Result<Vec<Client>, Problem> {
+    let from = observe.map(|observe| observe.from.as_slice()).unwrap_or_default();
+    from.iter().map(|url| Ok(Client::new(url, anchor.clone())?)).collect()
+}

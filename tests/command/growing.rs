@@ -1,0 +1,180 @@
+//! A network of one grows to four organisations while a reader reads, by the commands that people type.
+
+use super::harness::{Net, Service, command, says, start_as};
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port that was free a moment ago.
+fn port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// An organisation with a directory of its own.
+struct Office {
+    name: &'static str,
+    dir: PathBuf,
+    node: u16,
+    peers: u16,
+}
+
+impl Office {
+    fn run(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = command();
+        command.arg("--dir").arg(&self.dir).arg("--json").args(arguments);
+        command.env("LONJA_PASSPHRASE_FILE", self.dir.parent().unwrap().join(format!("{}.passphrase", self.name)));
+        command.output().unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: lonja {arguments:?}: {said}", self.name);
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    fn start(&self, log: &Path) -> Service {
+        let mut command = command();
+        command.arg("--dir").arg(&self.dir).args(["--json", "node", "run"]);
+        command.env("LONJA_PASSPHRASE_FILE", self.dir.parent().unwrap().join(format!("{}.passphrase", self.name)));
+        start_as(command, log)
+    }
+
+    fn status(&self) -> serde_json::Value {
+        let mut answer = String::new();
+        let asked = std::net::TcpStream::connect(("127.0.0.1", self.node)).and_then(|mut stream| {
+            use std::io::{Read, Write};
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n")?;
+            stream.read_to_string(&mut answer)
+        });
+        asked.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// An organisation that made its keys, joined, and runs a node that observes.
+fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[(&'static str, u16)]) -> Office {
+    let peers = all.iter().find(|(known, _)| *known == name).unwrap().1;
+    let office = Office { name, dir: place.join(name), node: port(), peers };
+    let passphrase = place.join(format!("{name}.passphrase"));
+    fs::write(&passphrase, format!("passphrase of {name}")).unwrap();
+    fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let address = format!("127.0.0.1:{peers}");
+    office.ok(&["key", "new", name, "--validator", &address]);
+    let wrong = office.run(&["network", "join", url, "--network", &"ab".repeat(32)]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && says(&said, "is of network"), "{said}");
+    let mut join: Vec<String> =
+        ["network", "join", url, "--network", network, "--listen", &address].map(str::to_owned).into();
+    for (other, port) in all.iter().filter(|(other, _)| *other != name) {
+        join.extend(["--peer".into(), format!("{other}=127.0.0.1:{port}")]);
+    }
+    for (flag, port) in [("--node-port", office.node), ("--market-port", port()), ("--explorer-port", port())] {
+        join.extend([flag.into(), port.to_string()]);
+    }
+    office.ok(&join.iter().map(String::as_str).collect::<Vec<_>>());
+    office
+}
+
+#[test]
+fn a_network_of_one_grows_to_four_while_it_is_read() {
+    let net = Net::created();
+    let place = net.dir().parent().unwrap().to_path_buf();
+    let first = net.node();
+    let url = first.urls["node"].as_str().unwrap().to_owned();
+    let network = net.ok(&["network", "inspect"])["network"].as_str().unwrap().to_owned();
+    let all = [("validator-0", port()), ("customs", port()), ("carriers", port()), ("university", port())];
+    let offices: Vec<_> = all[1..].iter().map(|(name, _)| joins(&place, name, &url, &network, &all)).collect();
+    let nodes: Vec<Service> =
+        offices.iter().map(|office| office.start(&place.join(format!("{}.log", office.name)))).collect();
+    for office in &offices {
+        until("it observes and follows", || {
+            office.status()["observes"] == true && office.status()["height"].as_u64() > Some(0)
+        });
+    }
+
+    // The founder says where the others will be, and proposes them; alone, it is a quorum.
+    let config = net.dir().join("lonja.toml");
+    let mut text = fs::read_to_string(&config).unwrap();
+    text += &format!("\n[peers]\nlisten = \"127.0.0.1:{}\"\n[peers.addresses]\n", all[0].1);
+    offices.iter().for_each(|office| text += &format!("{} = \"127.0.0.1:{}\"\n", office.name, office.peers));
+    let files: Vec<String> =
+        offices.iter().map(|it| it.dir.join(format!("{}.member.json", it.name)).display().to_string()).collect();
+    let mut propose = vec!["governance", "set", "--as", "operator"];
+    files.iter().for_each(|file| propose.extend(["--add", file]));
+    let proposal = net.ok(&propose)["proposal"].as_str().unwrap().to_owned();
+    let early = net.fails(6, &["governance", "ready", &proposal, "--as", "operator"]);
+    assert!(says(&early, "does not say how to reach all validators"), "{early}");
+    fs::write(&config, text).unwrap();
+
+    // Each applies as a party, which hands its word in; the founder admits it.
+    for office in &offices {
+        let party = format!("{}-desk", office.name);
+        office.ok(&["party", "apply", office.name, "--as", &party]);
+        let id = office.ok(&["key", "show", &party])["party"].as_str().unwrap().to_owned();
+        net.ok(&["party", "admit", &id, "--role", "buyer"]);
+    }
+
+    let (over, reads) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        // A reader that asks the founder's node all the time: a proven record each time.
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                net.ok(&["account", "balance", "operator"]);
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        net.ok(&["governance", "ready", &proposal, "--as", "operator"]);
+        for office in &offices[..2] {
+            let party = format!("{}-desk", office.name);
+            office.ok(&["governance", "ready", &proposal, "--as", &party]);
+        }
+        until("all are validators", || offices.iter().all(|office| office.status()["era"] == 1));
+        let seats: Vec<_> = offices.iter().map(|office| office.status()["validator"].as_u64()).collect();
+        assert_eq!(seats, [Some(1), Some(2), Some(3)]);
+        // A receipt that three of four signed, handed in at a new one.
+        let receipt = place.join("receipt.bin");
+        offices[2].ok(&["party", "apply", "Somebody", "--as", "somebody", "--receipt", receipt.to_str().unwrap()]);
+        let read = reads.load(Ordering::Relaxed);
+        until("the reader goes on", || reads.load(Ordering::Relaxed) > read + 1);
+        over.store(true, Ordering::Relaxed);
+    });
+
+    // Receipts of the new set verify offline from the founding's anchor, with the records of the change.
+    let receipt = place.join("receipt.bin");
+    let alone = offices[0].run(&[
+        "verify",
+        receipt.to_str().unwrap(),
+        "--anchor",
+        net.dir().join("anchor.json").to_str().unwrap(),
+    ]);
+    assert_eq!(alone.status.code(), Some(4), "the anchor alone knows the first set");
+    let trust = place.join("trust.json");
+    offices[0].ok(&["network", "trust", "--output", trust.to_str().unwrap()]);
+    let verified = offices[0].ok(&["verify", receipt.to_str().unwrap(), "--trust", trust.to_str().unwrap()]);
+    assert_eq!(verified[0]["signers"].as_array().unwrap().len(), 3, "{verified}");
+    let listed = net.ok(&["governance", "list"]);
+    assert_eq!((listed[0]["state"].as_str(), listed.as_array().unwrap().len()), (Some("in force"), 1), "{listed}");
+
+    // The founder goes; three of four go on, and all directories audit the same.
+    first.stop();
+    offices[1].ok(&["party", "apply", "Another", "--as", "another"]);
+    nodes.into_iter().for_each(Service::stop);
+    let heights: Vec<_> = offices.iter().map(|office| office.ok(&["audit"])["height"].as_u64()).collect();
+    assert!(heights.iter().all(Option::is_some), "{heights:?}");
+    net.ok(&["audit"]);
+}
