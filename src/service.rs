@@ -154,18 +154,14 @@ pub async fn node(
     }
     let keys = names.iter().map(|name| validator::keys(context, name)).collect::<Result<Vec<_>, _>>()?;
     let folder = layout.data_path(&config.node.data);
-    let settings = node::Config { folder, document, keys: keys.clone(), confirm_time };
+    let settings =
+        node::Config { folder, document, keys: keys.clone(), may_observe: !sources.is_empty(), confirm_time };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    if node.handle().seat().is_none() && sources.is_empty() {
-        return Err(Problem::new("this node is none of the validators, and lonja.toml has no [observe]")
-            .help("name nodes that serve blocks: [observe] with from = [\"https://node.example.org\"]")
-            .exits(Exit::File));
-    }
     let linker = Linker { handle: node.handle(), layout, keys };
     let links = linker.link().await?;
     let ending = CancellationToken::new();

@@ -157,6 +157,7 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
         folder: folder.to_path_buf(),
         document: document(),
         keys: vec![solo_keys()],
+        may_observe: false,
         confirm_time: false,
     })
 }

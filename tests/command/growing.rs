@@ -1,20 +1,14 @@
 //! A network of one grows to four organisations while a reader reads, by the commands that people type.
 
-use super::harness::{Net, Service, command, says, start_as};
+use super::harness::{Net, Service, command, free_ports, says, start_as};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A port that was free a moment ago.
-fn port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
 
 /// An organisation with a directory of its own.
 struct Office {
@@ -68,8 +62,10 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// An organisation that made its keys, joined, and runs a node that observes.
 fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[(&'static str, u16)]) -> Office {
-    let peers = all.iter().find(|(known, _)| *known == name).unwrap().1;
-    let office = Office { name, dir: place.join(name), node: port(), peers };
+    let number = all.iter().position(|(known, _)| *known == name).unwrap() as u16;
+    // Behind those for links between validators come three for each.
+    let (peers, node) = (all[usize::from(number)].1, all[0].1 + 4 + 3 * number);
+    let office = Office { name, dir: place.join(name), node, peers };
     let passphrase = place.join(format!("{name}.passphrase"));
     fs::write(&passphrase, format!("passphrase of {name}")).unwrap();
     fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -83,7 +79,7 @@ fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[(&'s
     for (other, port) in all.iter().filter(|(other, _)| *other != name) {
         join.extend(["--peer".into(), format!("{other}=127.0.0.1:{port}")]);
     }
-    for (flag, port) in [("--node-port", office.node), ("--market-port", port()), ("--explorer-port", port())] {
+    for (flag, port) in [("--node-port", node), ("--market-port", node + 1), ("--explorer-port", node + 2)] {
         join.extend([flag.into(), port.to_string()]);
     }
     office.ok(&join.iter().map(String::as_str).collect::<Vec<_>>());
@@ -97,7 +93,8 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     let first = net.node();
     let url = first.urls["node"].as_str().unwrap().to_owned();
     let network = net.ok(&["network", "inspect"])["network"].as_str().unwrap().to_owned();
-    let all = [("validator-0", port()), ("customs", port()), ("carriers", port()), ("university", port())];
+    let port = free_ports(16);
+    let all = [("validator-0", port), ("customs", port + 1), ("carriers", port + 2), ("university", port + 3)];
     let offices: Vec<_> = all[1..].iter().map(|(name, _)| joins(&place, name, &url, &network, &all)).collect();
     let nodes: Vec<Service> =
         offices.iter().map(|office| office.start(&place.join(format!("{}.log", office.name)))).collect();

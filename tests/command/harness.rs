@@ -39,7 +39,7 @@ pub fn four_times(validators: usize) -> Vec<String> {
 }
 
 /// The first of `count` ports in a row that were free a moment ago.
-fn free_ports(count: usize) -> u16 {
+pub fn free_ports(count: usize) -> u16 {
     let free = |first: u16| (0..count as u16).all(|above| TcpListener::bind(("127.0.0.1", first + above)).is_ok());
     loop {
         // Below the ports that the system hands out by itself, so that nobody takes one in between.

@@ -10,6 +10,7 @@
 //! | `GET /v1/status`, `/health`, `/metrics` | how the node is |
 //! | `GET /v1/network` | the founding document's founding state |
 //! | `GET /v1/blocks?after=H&limit=N&wait_ms=T` | borsh list of [`BlockPage`] items |
+//! | `GET /v1/trust?after=N` | borsh list of records of changes of the validator set |
 //! | `GET /v1/transactions/{id}` | [`Answer`] in borsh; `/json` for people |
 //! | `GET /v1/state/{key}` | [`StateAnswer`]: record, proof, and the receipt of the height |
 //! | `GET /v1/history/{key}` | [`HistoryAnswer`]: all events of a record with the same proofs |
@@ -29,6 +30,7 @@ pub mod server;
 mod submit;
 pub mod types;
 
+pub(crate) use evidence::bundle as bundle_of;
 pub use problem::Problem;
 pub use types::{Answer, BlockPage, Decision, HistoryAnswer, StateAnswer};
 

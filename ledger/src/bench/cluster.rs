@@ -58,7 +58,7 @@ impl Cluster {
     fn start_node(&mut self, runtime: &Runtime, number: u16, count: u16) -> Result<(), BenchError> {
         let (folder, document) = (folder(&self.place, number), self.document.clone());
         let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
-        let node = Node::start(Config { folder, document, keys: vec![keys], confirm_time: true })
+        let node = Node::start(Config { folder, document, keys: vec![keys], may_observe: false, confirm_time: true })
             .map_err(|error| BenchError::new("start a node", error))?;
         let (listener, address) = listen(runtime)?;
         let (stop, stopped) = oneshot::channel::<()>();

@@ -71,8 +71,21 @@ pub struct Config {
     /// Keys of the validators that it may be: in each era it is the one whose keys are in the set, and where none
     /// is, it observes.
     pub keys: Vec<ValidatorKeys>,
+    /// It may be none of the validators: somebody brings it blocks then.
+    pub may_observe: bool,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
     pub confirm_time: bool,
+}
+
+impl Config {
+    /// Are the keys those of a validator of the era, or may there be none?
+    fn check_keys(&self, seated: &Seated) -> Result<(), NodeError> {
+        match &seated.seat {
+            Some((number, keys)) => role::check_keys(&seated.set.validators[usize::from(*number)], keys),
+            None if self.may_observe => Ok(()),
+            None => Err(NodeError::WrongKey("consensus")),
+        }
+    }
 }
 
 /// A running node.
@@ -178,6 +191,11 @@ impl Node {
         let network = config.document.network;
         let db = config.folder.join("db");
         let fresh = !db.exists();
+        let founding = &config.document.document.founding.validators;
+        if fresh {
+            // Before anything is made.
+            config.check_keys(&Seated::of(Era { number: 0, after: 0, set: founding.clone() }, &config.keys))?;
+        }
         std::fs::create_dir_all(&config.folder)
             .map_err(|source| NodeError::Folder { path: config.folder.clone(), source })?;
         let mark_path = config.folder.join("highwater");
@@ -185,12 +203,12 @@ impl Node {
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
         let chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
-        let founding = &config.document.document.founding.validators;
         let reader = chain.store().reader();
         let era = Era::at(&reader, chain.tip().height, founding)?;
         let trust = era::trust(&reader, network, founding)?;
         drop(reader);
         let seated = Seated::of(era, &config.keys);
+        config.check_keys(&seated)?;
         let has_others = seated.set.validators.len() > 1 || seated.seat.is_none();
         check_mark(&chain, highwater.mark(), &db, has_others)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;

@@ -72,7 +72,7 @@ impl Role {
     }
 }
 
-fn check_keys(validator: &Validator, keys: &ValidatorKeys) -> Result<(), NodeError> {
+pub(super) fn check_keys(validator: &Validator, keys: &ValidatorKeys) -> Result<(), NodeError> {
     for (what, expected, signer) in
         [("log", validator.log, &keys.log), ("cosigner", validator.cosigner, &keys.cosigner)]
     {

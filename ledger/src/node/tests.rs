@@ -6,7 +6,13 @@ use std::time::Duration;
 fn config(folder: &Path) -> Config {
     let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn Signer>;
     let keys = ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) };
-    Config { folder: folder.to_path_buf(), document: testing::document(), keys: vec![keys], confirm_time: false }
+    Config {
+        folder: folder.to_path_buf(),
+        document: testing::document(),
+        keys: vec![keys],
+        may_observe: false,
+        confirm_time: false,
+    }
 }
 
 fn soon() -> tokio::time::Instant {
