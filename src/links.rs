@@ -2,11 +2,10 @@
 //! blocks. Both change with the validator set, while the node runs.
 
 use crate::problem::{Exit, Problem};
-use contracts::key::Signer;
 use genesis::{Layout, TrustAnchor, config};
 use ledger::{
     api::client::Client,
-    node::{Handle, ValidatorKeys},
+    node::{Handle, Keys},
     peers::{self, Peer, Peers},
 };
 use std::{sync::Arc, time::Duration};
@@ -24,8 +23,8 @@ const ROOM_AFTER: Duration = Duration::from_millis(50);
 pub struct Linker {
     pub handle: Handle,
     pub layout: Layout,
-    /// All keys that the node may vote with.
-    pub keys: Vec<ValidatorKeys>,
+    /// Where its keys are.
+    pub keys: Arc<dyn Keys>,
 }
 
 impl Linker {
@@ -50,9 +49,7 @@ impl Linker {
             tracing::warn!(stranger, ?meant, "lonja.toml has the address of somebody who is no validator");
         }
         let peers = peers_of(&set, number, &settings)?;
-        let ours = set.validators[usize::from(number)].consensus;
-        let signer: Option<Arc<dyn Signer>> =
-            self.keys.iter().find(|keys| keys.consensus.public() == ours).map(|keys| keys.consensus.clone());
+        let signer = self.keys.of(&set).map(|(_, keys)| keys.consensus);
         let signer = signer.ok_or_else(|| Problem::new("the validator's key is not at hand").exits(Exit::File))?;
         let listener = listen(&settings).await?;
         let times = peers::Times::default();
@@ -143,6 +140,7 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
                     }
                     Err(error) => {
                         tracing::warn!(%error, url = client.url(), "no blocks");
+                        handle.unreached(format!("it observes and gets no blocks: {error}"));
                         turn += 1;
                         AGAIN_AFTER
                     }

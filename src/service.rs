@@ -10,7 +10,7 @@ use crate::{
     problem::{Exit, Problem},
     running::{self, Announced},
     stop::StopRequests,
-    validator,
+    validator::{self, Ring},
 };
 use genesis::{
     Keyring,
@@ -19,10 +19,10 @@ use genesis::{
 use ledger::{
     api::client::Client,
     limits::DRAIN,
-    node::{self, Node, NodeError},
+    node::{self, Keys, Node, NodeError},
 };
 use marketplace::keys::MasterKey;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -152,7 +152,9 @@ pub async fn node(
     if names.is_empty() && sources.is_empty() {
         return Err(validator::none_held(context, &document.document.founding.validators));
     }
-    let keys = names.iter().map(|name| validator::keys(context, name)).collect::<Result<Vec<_>, _>>()?;
+    // A node that only observes has none, and asks for no passphrase.
+    let keys: Arc<dyn Keys> =
+        if names.is_empty() { Arc::new(Vec::new()) } else { Arc::new(Ring::open(context, &names)?) };
     let folder = layout.data_path(&config.node.data);
     let settings =
         node::Config { folder, document, keys: keys.clone(), may_observe: !sources.is_empty(), confirm_time };

@@ -33,6 +33,8 @@ mod kills;
 mod laid;
 #[path = "command/market_kills.rs"]
 mod market_kills;
+#[path = "command/outside.rs"]
+mod outside;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/refusals.rs"]

@@ -13,7 +13,6 @@ use crate::{
 use contracts::{
     governance::{Change, Governance, Proposal},
     id::{Height, NetworkId},
-    key::PublicKey,
     state::{Fault, Reading},
     validators::ValidatorSet,
 };
@@ -69,12 +68,6 @@ impl Era {
             number => record(reader, number)?.set,
         };
         Ok(Self { number, after: begins(reader, number)?, set })
-    }
-
-    /// Our number in the set, if our consensus key is in it.
-    pub fn seat(&self, key: &PublicKey) -> Option<u16> {
-        let seat = self.set.validators.iter().position(|validator| validator.consensus == *key);
-        seat.map(|seat| seat as u16)
     }
 
     /// The record of the change by which this era ends, for its validators to sign: `reader` sees the state

@@ -156,7 +156,7 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
     Node::start(Config {
         folder: folder.to_path_buf(),
         document: document(),
-        keys: vec![solo_keys()],
+        keys: Arc::new(vec![solo_keys()]),
         may_observe: false,
         confirm_time: false,
     })

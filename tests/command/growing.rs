@@ -151,6 +151,33 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
         over.store(true, Ordering::Relaxed);
     });
 
+    // One of the new changes its keys while its node runs: a new name, made where the old ones are.
+    let rotating = &offices[2];
+    rotating.ok(&["key", "new", "university-2", "--validator", &format!("127.0.0.1:{}", rotating.peers)]);
+    for office in &offices[..2] {
+        let config = office.dir.join("lonja.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        let there = format!("university = \"127.0.0.1:{}\"", rotating.peers);
+        assert!(text.contains(&there), "{text}");
+        fs::write(&config, text.replace(&there, &format!("{there}\nuniversity-2 = \"127.0.0.1:{}\"", rotating.peers)))
+            .unwrap();
+    }
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("university =", "university-2 =")).unwrap();
+    let file = rotating.dir.join("university-2.member.json").display().to_string();
+    let change = ["governance", "set", "--remove", "university", "--add", &file];
+    let change = net.ok(&[&change[..], &["--as", "operator"]].concat())["proposal"].as_str().unwrap().to_owned();
+    for office in &offices[..2] {
+        office.ok(&["governance", "approve", &change, "--as", &format!("{}-desk", office.name)]);
+    }
+    rotating.ok(&["governance", "ready", &change, "--as", "university-desk"]);
+    for office in &offices[..2] {
+        office.ok(&["governance", "ready", &change, "--as", &format!("{}-desk", office.name)]);
+    }
+    until("all go on with its new keys", || offices.iter().all(|office| office.status()["era"] == 2));
+    assert_eq!(rotating.status()["validator"], 3);
+    rotating.ok(&["party", "apply", "With new keys", "--as", "newer"]);
+
     // Receipts of the new set verify offline from the founding's anchor, with the records of the change.
     let receipt = place.join("receipt.bin");
     let alone = offices[0].run(&[
@@ -165,7 +192,7 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     let verified = offices[0].ok(&["verify", receipt.to_str().unwrap(), "--trust", trust.to_str().unwrap()]);
     assert_eq!(verified[0]["signers"].as_array().unwrap().len(), 3, "{verified}");
     let listed = net.ok(&["governance", "list"]);
-    assert_eq!((listed[0]["state"].as_str(), listed.as_array().unwrap().len()), (Some("in force"), 1), "{listed}");
+    assert_eq!((listed[1]["state"].as_str(), listed.as_array().unwrap().len()), (Some("in force"), 2), "{listed}");
 
     // The founder goes; three of four go on, and all directories audit the same.
     first.stop();

@@ -58,8 +58,14 @@ impl Cluster {
     fn start_node(&mut self, runtime: &Runtime, number: u16, count: u16) -> Result<(), BenchError> {
         let (folder, document) = (folder(&self.place, number), self.document.clone());
         let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
-        let node = Node::start(Config { folder, document, keys: vec![keys], may_observe: false, confirm_time: true })
-            .map_err(|error| BenchError::new("start a node", error))?;
+        let node = Node::start(Config {
+            folder,
+            document,
+            keys: Arc::new(vec![keys]),
+            may_observe: false,
+            confirm_time: true,
+        })
+        .map_err(|error| BenchError::new("start a node", error))?;
         let (listener, address) = listen(runtime)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server::serve(listener, node.handle(), async move { drop(stopped.await) });

@@ -85,7 +85,7 @@ impl Network {
     }
 
     fn up(&mut self, place: usize) {
-        let keys = vec![testing::validator_keys(place as u16)];
+        let keys = Arc::new(vec![testing::validator_keys(place as u16)]);
         let (folder, document) = (self.path(place), self.document.clone());
         let node = Node::start(Config { folder, document, keys, may_observe: true, confirm_time: false }).unwrap();
         node.handle().connect(Some(Arc::new(Wires { place, handles: self.handles.clone() })));
@@ -167,7 +167,7 @@ impl Network {
     async fn mint(&mut self, at: usize) -> (Height, Receipt) {
         let (party, reference) = (testing::buyer().party, BankReference([self.nonce; 32]));
         let (amount, currency) = (Amount::new(100).unwrap(), "EUR".parse().unwrap());
-        self.act(at, &testing::settlement(), Mint { party, amount, currency, reference }.into_action()).await
+        self.act(at, &testing::settlement(), Action::Mint(Mint { party, amount, currency, reference })).await
     }
 
     /// The validators of `before` decide that those at `places` are the set, and a quorum of it is ready.
@@ -209,16 +209,6 @@ impl Network {
             let report = audit::folder(&path, &self.document, &anchor, scratch.path(), &|_, _| {}).unwrap();
             assert!(report.is_clean() && report.height > 0, "node {place}: {:?}", report.findings);
         }
-    }
-}
-
-trait IntoAction {
-    fn into_action(self) -> Action;
-}
-
-impl IntoAction for Mint {
-    fn into_action(self) -> Action {
-        Action::Mint(self)
     }
 }
 

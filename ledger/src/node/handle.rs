@@ -196,10 +196,17 @@ impl Handle {
 
     /// Blocks that another node serves, for one that observes, which verifies and executes each.
     pub fn observe(&self, pages: Vec<BlockPage>) {
+        *self.shared.unreached.lock() = None;
         let mut queue = self.shared.queue.lock();
         queue.pages.extend(pages);
         drop(queue);
         self.shared.wake.notify_all();
+    }
+
+    /// Nobody who serves blocks could be reached: a node that observes says so, and is not taken for one that
+    /// knows what is so now.
+    pub fn unreached(&self, reason: String) {
+        *self.shared.unreached.lock() = Some(reason);
     }
 
     /// The store, for reading.
@@ -225,7 +232,9 @@ impl Handle {
     /// How the node is.
     pub fn status(&self) -> Status {
         let tip = self.shared.tip.borrow().clone();
-        let (reason, era) = (self.shared.stopped.lock().clone(), self.shared.era());
+        let era = self.shared.era();
+        let unreached = || self.shared.unreached.lock().clone().filter(|_| era.number().is_none());
+        let reason = self.shared.stopped.lock().clone().or_else(unreached);
         Status {
             network: self.shared.network,
             height: tip.height,

@@ -39,6 +39,7 @@ use crate::{
 use contracts::{
     id::{Height, NetworkId, TransactionId},
     key::Signer,
+    validators::ValidatorSet,
 };
 use genesis::SignedDocument;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -62,6 +63,23 @@ pub struct ValidatorKeys {
     pub cosigner: Arc<dyn Signer>,
 }
 
+/// Where a node finds its keys at the beginning of each era: new ones may have come since the last.
+pub trait Keys: Send + Sync {
+    /// The keys of one of the validators of `set`, if there are any, with its number.
+    fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)>;
+}
+
+/// Keys that are at hand, and stay the same.
+impl Keys for Vec<ValidatorKeys> {
+    fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)> {
+        let place = |keys: &ValidatorKeys| {
+            let key = keys.consensus.public();
+            set.validators.iter().position(|validator| validator.consensus == key)
+        };
+        self.iter().find_map(|keys| Some((place(keys)? as u16, keys.clone())))
+    }
+}
+
 /// What a node needs.
 pub struct Config {
     /// Its folder. Nobody else writes there.
@@ -70,7 +88,7 @@ pub struct Config {
     pub document: SignedDocument,
     /// Keys of the validators that it may be: in each era it is the one whose keys are in the set, and where none
     /// is, it observes.
-    pub keys: Vec<ValidatorKeys>,
+    pub keys: Arc<dyn Keys>,
     /// It may be none of the validators: somebody brings it blocks then.
     pub may_observe: bool,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
@@ -115,12 +133,14 @@ pub(crate) struct Shared {
     pub tip: watch::Sender<Tip>,
     /// Why the node makes no blocks, if it makes none: for now, or for good.
     pub stopped: Mutex<Option<String>>,
+    /// Why a node that observes gets no blocks, if it gets none.
+    pub unreached: Mutex<Option<String>>,
     /// Has the node's thread ended?
     pub ended: watch::Sender<bool>,
     /// Are those who wait for the next block to be sent home, since the server stops?
     pub closing: watch::Sender<bool>,
-    /// Keys of all validators that we may be.
-    pub keys: Vec<ValidatorKeys>,
+    /// Where the keys of all validators are that we may be.
+    pub keys: Arc<dyn Keys>,
     pub confirm_time: bool,
     pub metrics: crate::metrics::Metrics,
 }
@@ -134,8 +154,8 @@ pub(crate) struct Seated {
 
 impl Seated {
     /// Whose seat in the set is ours?
-    fn of(era: Era, keys: &[ValidatorKeys]) -> Self {
-        let seat = keys.iter().find_map(|keys| Some((era.seat(&keys.consensus.public())?, keys.clone())));
+    fn of(era: Era, keys: &dyn Keys) -> Self {
+        let seat = keys.of(&era.set);
         Self { era, seat }
     }
 
@@ -194,7 +214,7 @@ impl Node {
         let founding = &config.document.document.founding.validators;
         if fresh {
             // Before anything is made.
-            config.check_keys(&Seated::of(Era { number: 0, after: 0, set: founding.clone() }, &config.keys))?;
+            config.check_keys(&Seated::of(Era { number: 0, after: 0, set: founding.clone() }, &*config.keys))?;
         }
         std::fs::create_dir_all(&config.folder)
             .map_err(|source| NodeError::Folder { path: config.folder.clone(), source })?;
@@ -207,7 +227,7 @@ impl Node {
         let era = Era::at(&reader, chain.tip().height, founding)?;
         let trust = era::trust(&reader, network, founding)?;
         drop(reader);
-        let seated = Seated::of(era, &config.keys);
+        let seated = Seated::of(era, &*config.keys);
         config.check_keys(&seated)?;
         let has_others = seated.set.validators.len() > 1 || seated.seat.is_none();
         check_mark(&chain, highwater.mark(), &db, has_others)?;
@@ -227,6 +247,7 @@ impl Node {
             wake: Condvar::new(),
             tip,
             stopped: Mutex::new(None),
+            unreached: Mutex::new(None),
             ended: watch::channel(false).0,
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,

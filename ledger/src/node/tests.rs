@@ -9,7 +9,7 @@ fn config(folder: &Path) -> Config {
     Config {
         folder: folder.to_path_buf(),
         document: testing::document(),
-        keys: vec![keys],
+        keys: Arc::new(vec![keys]),
         may_observe: false,
         confirm_time: false,
     }

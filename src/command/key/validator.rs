@@ -71,7 +71,9 @@ pub fn new(context: &Context, name: &str, founding: &Founding, address: &str) ->
     }
     let layout = context.layout();
     let file = layout.root().join(format!("{name}.member.json"));
-    if layout.exists() || file.exists() {
+    // In the directory of a network that runs they are for a change of its keys, by governance.
+    let changes = layout.exists() && founding.roles.is_empty();
+    if file.exists() || (layout.exists() && !changes) {
         let text = format!("{} belongs to a network, or will", layout.root().display());
         return Err(Problem::usage(text, "choose another --dir: a directory holds one validator of one network"));
     }
@@ -80,7 +82,7 @@ pub fn new(context: &Context, name: &str, founding: &Founding, address: &str) ->
             files::create_directory(&folder)?;
         }
     }
-    let passphrase = context.new_passphrase()?;
+    let passphrase = if changes { context.passphrase()? } else { context.new_passphrase()? };
     let (member, signers) = make(&context.keyring(), name, founding, address, &passphrase)?;
     let fingerprint = member.fingerprint();
     let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();

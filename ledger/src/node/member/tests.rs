@@ -78,8 +78,14 @@ impl Four {
     fn up(&mut self, number: u16) {
         let keys = testing::validator_keys(number);
         let (folder, document) = (self.path(number), self.document.clone());
-        let node = Node::start(Config { folder, document, keys: vec![keys], may_observe: false, confirm_time: false })
-            .unwrap();
+        let node = Node::start(Config {
+            folder,
+            document,
+            keys: Arc::new(vec![keys]),
+            may_observe: false,
+            confirm_time: false,
+        })
+        .unwrap();
         let wires = Wires { from: number, handles: self.handles.clone(), faults: self.faults.clone() };
         node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
