@@ -24,7 +24,7 @@ const SEAL_WAIT: Duration = Duration::from_millis(10);
 
 /// The file of a bundle about the record under `key`, at the newest height: all its events, the
 /// records related to it (without their histories), and receipts of the newest transactions.
-pub(crate) fn bundle(handle: &Handle, key: &Key) -> Result<Vec<u8>, Problem> {
+pub(super) fn bundle(handle: &Handle, key: &Key) -> Result<Vec<u8>, Problem> {
     if kind_of(key).is_none() {
         return Err(Problem::bad_request("there are no bundles about this kind of record"));
     }

@@ -30,7 +30,6 @@ pub mod server;
 mod submit;
 pub mod types;
 
-pub(crate) use evidence::bundle as bundle_of;
 pub use problem::Problem;
 pub use types::{Answer, BlockPage, Decision, HistoryAnswer, StateAnswer};
 

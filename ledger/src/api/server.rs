@@ -133,7 +133,7 @@ pub(super) async fn aside<T: Send + 'static>(
     }
 }
 
-pub(crate) fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
+pub(super) fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
     let place =
         reader.place(id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
     let (receipt, time_ms) = receipt_at(reader, handle, place)?;

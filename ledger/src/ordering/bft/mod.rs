@@ -190,27 +190,6 @@ impl Ordering for Bft {
     }
 }
 
-/// Is this a message of another validator's ordering, as far as its bytes show?
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_message(bytes: &[u8]) -> Result<(), String> {
-    wire::decode(bytes).map(drop)
-}
-
-/// Can this be read back as a record? What was read is written as the same bytes.
-///
-/// # Errors
-/// What is wrong with it.
-///
-/// # Panics
-/// When a record has two forms.
-pub fn check_record(bytes: &[u8]) -> Result<(), String> {
-    let input = record::decode(bytes)?;
-    assert!(record::encode(&input) == bytes, "a record has two forms");
-    Ok(())
-}
-
 fn timeout(timer: Timer) -> Timeout {
     use super::TimerKind::*;
     let round = Round::new(timer.round);
