@@ -39,4 +39,6 @@ pub mod replica;
 #[cfg(test)]
 mod sim;
 #[doc(hidden)]
+pub mod decoders;
+#[doc(hidden)]
 pub mod testing;

@@ -13,7 +13,7 @@
 //! Read in this order: [`identity`] (TLS with our keys), [`frame`], [`peer`] (what waits for one), [`link`]
 //! (one link while it lasts), [`mesh`] (dialling and accepting).
 
-mod frame;
+pub(crate) mod frame;
 mod identity;
 mod link;
 mod mesh;
