@@ -32,13 +32,13 @@ pub mod api;
 pub mod audit;
 pub mod bench;
 pub mod chain;
+#[doc(hidden)]
+pub mod decoders;
 pub mod mempool;
 pub mod metrics;
 pub mod node;
 pub mod replica;
 #[cfg(test)]
 mod sim;
-#[doc(hidden)]
-pub mod decoders;
 #[doc(hidden)]
 pub mod testing;

@@ -90,13 +90,14 @@ fn signed(action: contracts::action::Action) -> Transaction {
 
 fn side() -> SideBody {
     let field = |name: &str| SideField { name: name.into(), value: format!("what {name} says") };
-    SideBody::new([3; 32].into(), vec![field("contact"), field("outline")]).expect("two short fields")
+    SideBody::new([3; 32], vec![field("contact"), field("outline")]).expect("two short fields")
 }
 
 fn votes(head: &TreeHead) -> Vec<Vote> {
     let vote = |number: u16| {
         let keys = testing::validator_keys(number);
-        Vote::sign(&NETWORK, head, number as u8, 1_700_000_000, &*keys.log, &*keys.cosigner).expect("a test's key signs")
+        Vote::sign(&NETWORK, head, number as u8, 1_700_000_000, &*keys.log, &*keys.cosigner)
+            .expect("a test's key signs")
     };
     (1..VALIDATORS).map(vote).collect()
 }
@@ -159,7 +160,8 @@ impl World {
         let id = block.header.id();
         let message = Domain::Block.message(&NETWORK, &Certificate::message(1, 0, &id));
         let sign = |number| (number, testing::consensus_signer(number).sign(&message).expect("a test's key signs"));
-        let certificate = Certificate { height: 1, round: 0, block: id, signatures: (1..VALIDATORS).map(sign).collect() };
+        let certificate =
+            Certificate { height: 1, round: 0, block: id, signatures: (1..VALIDATORS).map(sign).collect() };
         Self { set, trust, head, log, entries, block, results, state, absent, leaves, seal, certificate }
     }
 
@@ -174,7 +176,10 @@ impl World {
     fn receipt(&self, index: u64) -> Receipt {
         let path = proof::inclusion(&self.log, index, self.head.size).expect("an entry of the log");
         let entry = self.entries[index as usize];
-        Receipt { statement: Statement { network: NETWORK, index, entry, path, checkpoint: self.head }, seal: self.seal.clone() }
+        Receipt {
+            statement: Statement { network: NETWORK, index, entry, path, checkpoint: self.head },
+            seal: self.seal.clone(),
+        }
     }
 }
 
@@ -182,7 +187,8 @@ impl World {
 fn shown() -> Vec<(Key, Vec<u8>)> {
     let found = (0..=u8::MAX).filter_map(|tag| {
         let key = Key::new(tag, &[&[9]]);
-        let value = (12..BODY_BYTES_MAX).map(|length| vec![0; length]).find(|value| crate::bundle::show(&key, value).is_some());
+        let value =
+            (12..BODY_BYTES_MAX).map(|length| vec![0; length]).find(|value| crate::bundle::show(&key, value).is_some());
         value.map(|value| (key, value))
     });
     found.collect()
@@ -390,7 +396,9 @@ fn ordered() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
                 Output::Record(bytes) => kept.push(bytes),
                 Output::Propose { round } => {
                     queue.push_back((from, Input::Proposed { round, block }));
-                    queue.extend(others.map(|other| (other, Input::Judged { round, proposer: from, block, valid: true })));
+                    queue.extend(
+                        others.map(|other| (other, Input::Judged { round, proposer: from, block, valid: true })),
+                    );
                 }
                 _ => {}
             }
@@ -426,7 +434,7 @@ pub fn votings() -> Vec<Vec<u8>> {
     let begins = (0, [&NETWORK.0[..], &1u64.to_be_bytes()].concat());
     let (record, block) = ((1, vec![1, 2, 3]), (2, [&id.0[..], b"block"].concat()));
     let ours = (3, [&0u32.to_be_bytes()[..], &id.0].concat());
-    vec![voting::written(&[begins.clone()]), voting::written(&[begins, record, block, ours]), vec![]]
+    vec![voting::written(std::slice::from_ref(&begins)), voting::written(&[begins, record, block, ours]), vec![]]
 }
 
 pub fn anchors() -> Vec<Vec<u8>> {
