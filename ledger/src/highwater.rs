@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const SLOT_BYTES: usize = 128;
+pub(crate) const SLOT_BYTES: usize = 128;
 const MAGIC: &[u8; 16] = b"lonja/highwater0";
 
 /// A height and the log's head there.
@@ -151,7 +151,7 @@ pub(crate) fn on_a_full_disk(mut file: HighWater) -> HighWater {
     file
 }
 
-fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
+pub(crate) fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
     let mut bytes = [0; SLOT_BYTES];
     bytes[..16].copy_from_slice(MAGIC);
     bytes[16..24].copy_from_slice(&sequence.to_be_bytes());
@@ -166,11 +166,16 @@ fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
 fn read_slot(file: &File, slot: u64) -> Option<(u64, Mark)> {
     let mut bytes = [0; SLOT_BYTES];
     file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).ok()?;
+    decode(&bytes, slot)
+}
+
+/// The sequence number and mark that a slot's bytes hold, if they are whole and of this slot.
+pub(crate) fn decode(bytes: &[u8; SLOT_BYTES], slot: u64) -> Option<(u64, Mark)> {
     let number = |at: usize| bytes[at..at + 8].try_into().map(u64::from_be_bytes).ok();
     let root = Digest(bytes[40..72].try_into().ok()?);
     let mark = Mark { height: number(24)?, size: number(32)?, root };
     let sequence = number(16)?;
-    (encode(sequence, &mark) == bytes && sequence % 2 == slot).then_some((sequence, mark))
+    (encode(sequence, &mark) == *bytes && sequence % 2 == slot).then_some((sequence, mark))
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub mod api;
 pub mod audit;
 pub mod bench;
 pub mod chain;
+#[doc(hidden)]
+pub mod decoders;
 pub mod era;
 pub mod mempool;
 pub mod metrics;

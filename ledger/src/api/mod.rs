@@ -27,7 +27,7 @@ pub mod follow;
 mod problem;
 mod room;
 pub mod server;
-mod submit;
+pub(crate) mod submit;
 pub mod types;
 
 pub use problem::Problem;

@@ -38,7 +38,7 @@ pub(super) async fn submit(State(handle): State<Handle>, body: Bytes) -> Result<
     Ok(binary(encode(&answers)))
 }
 
-fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem> {
+pub(crate) fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem> {
     let mut rest = body;
     let undecodable = |error: std::io::Error| {
         Problem::new(

@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<(String, TreeHead), NoteError> {
         return Err(bad);
     };
     let number: u64 = size.parse().map_err(|_| bad.clone())?;
-    let root = BASE64.decode(root.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(bad.clone())?;
+    let root = super::unbase64(root).and_then(|bytes| bytes.try_into().ok()).ok_or(bad.clone())?;
     // `parse` takes a plus sign and leading zeros; the specification does not.
     if origin.is_empty() || number.to_string() != size {
         return Err(bad);

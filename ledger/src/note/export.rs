@@ -43,7 +43,7 @@ impl TlogProof {
         }
         let digits = lines.next().and_then(|line| line.strip_prefix("index ")).ok_or(bad.clone())?;
         let index: u64 = digits.parse().map_err(|_| bad.clone())?;
-        let hash = |line: &str| Some(Digest(BASE64.decode(line.as_bytes()).ok()?.try_into().ok()?));
+        let hash = |line: &str| Some(Digest(super::unbase64(line)?.try_into().ok()?));
         let path: Vec<Digest> = lines.map(hash).collect::<Option<_>>().ok_or(bad.clone())?;
         if index.to_string() != digits || path.len() > crate::log::LEVELS_MAX {
             return Err(bad);

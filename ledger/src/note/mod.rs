@@ -136,7 +136,7 @@ impl std::str::FromStr for VerifierKey {
         // Base64 may hold a plus sign, so only the first two separate.
         let mut parts = text.splitn(3, '+');
         let (Some(name), Some(_), Some(key)) = (parts.next(), parts.next(), parts.next()) else { return Err(bad()) };
-        let bytes = BASE64.decode(key.as_bytes()).map_err(|_| bad())?;
+        let bytes = unbase64(key).ok_or_else(bad)?;
         let (kind, key) = match bytes.split_first() {
             Some((0x01, key)) => (KeyKind::Ed25519, key),
             Some((0x04, key)) => (KeyKind::Cosignature, key),
@@ -252,7 +252,7 @@ impl fmt::Display for Note {
 
 fn line_of(line: &str) -> Option<NoteSignature> {
     let (name, base64) = line.strip_prefix("— ")?.split_once(' ')?;
-    let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+    let bytes = unbase64(base64)?;
     let (id, bytes) = bytes.split_first_chunk::<4>()?;
     (is_name(name) && !bytes.is_empty()).then(|| NoteSignature {
         name: name.to_owned(),
@@ -263,6 +263,12 @@ fn line_of(line: &str) -> Option<NoteSignature> {
 
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '+' || c.is_control())
+}
+
+/// The bytes that `text` is in base64 (RFC 4648, section 4), if it is written as they are: the decoder takes parts
+/// with padding one after the other, which would be a second spelling.
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }
 
 #[cfg(test)]

@@ -173,3 +173,21 @@ fn a_receipt_goes_out_as_a_tlog_proof() {
         assert!(TlogProof::parse(&bad).is_err());
     }
 }
+
+/// Found by fuzzing: padding in the middle, which the decoder takes for the end of a first part.
+#[test]
+fn a_hash_or_signature_has_one_spelling() {
+    assert_eq!(unbase64("AAECAw=="), Some(vec![0, 1, 2, 3]));
+    for other in ["AA==AQID", "AAE=AgM=", "AAECAw==AA==", "AAECAw", "AAECAx==", "AAECAw==\n", " AAECAw=="] {
+        assert_eq!(unbase64(other), None, "{other:?}");
+    }
+    let root = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let line = |signature: &str| format!("origin\n9\n{root}\n\n— origin {signature}\n");
+    let whole = line(&BASE64.encode(&[7; 68]));
+    assert!(Note::parse(whole.as_bytes()).is_ok());
+    let split = line(&format!("{}{}", BASE64.encode(&[7; 20]), BASE64.encode(&[7; 48])));
+    assert!(Note::parse(split.as_bytes()).is_err(), "{split}");
+    assert!(checkpoint::parse(&format!("origin\n9\n{root}\n")).is_ok());
+    let split = format!("{}{}", BASE64.encode(&[0; 16]), BASE64.encode(&[0; 16]));
+    assert!(checkpoint::parse(&format!("origin\n9\n{split}\n")).is_err());
+}

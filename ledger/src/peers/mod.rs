@@ -15,7 +15,7 @@
 //! (one link while it lasts), [`mesh`] (dialling and accepting), [`faults`] (who is held off, and why).
 
 mod faults;
-mod frame;
+pub(crate) mod frame;
 mod identity;
 mod link;
 mod mesh;

@@ -201,5 +201,28 @@ fn timeout(timer: Timer) -> Timeout {
     }
 }
 
+/// Reads `bytes` as a message of another validator. Were they one?
+///
+/// # Panics
+/// When what was read would be written otherwise.
+pub(crate) fn check_message(bytes: &[u8]) -> bool {
+    if wire::decode(bytes).is_err() {
+        return false;
+    }
+    let message: wire::Message = borsh::from_slice(bytes).expect("it was just read");
+    assert_eq!(wire::encode(&message), bytes, "one message has one spelling");
+    true
+}
+
+/// Reads `bytes` as a record of the height at work. Were they one?
+///
+/// # Panics
+/// When what was read would be written otherwise.
+pub(crate) fn check_record(bytes: &[u8]) -> bool {
+    let Ok(input) = record::decode(bytes) else { return false };
+    assert_eq!(record::encode(&input), bytes, "one record has one spelling");
+    true
+}
+
 #[cfg(test)]
 pub(crate) use wire::forge;
