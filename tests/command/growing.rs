@@ -167,9 +167,15 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     let file = rotating.dir.join("university-2.member.json").display().to_string();
     let change = ["governance", "set", "--remove", "university", "--add", &file];
     let change = net.ok(&[&change[..], &["--as", "operator"]].concat())["proposal"].as_str().unwrap().to_owned();
+    for office in &offices {
+        let known = || office.run(&["governance", "show", &change]).status.success();
+        until("its node knows the proposal", known);
+    }
     for office in &offices[..2] {
         office.ok(&["governance", "approve", &change, "--as", &format!("{}-desk", office.name)]);
     }
+    let passed = || rotating.ok(&["governance", "show", &change])["state"] == "passed";
+    until("its node knows that it has passed", passed);
     rotating.ok(&["governance", "ready", &change, "--as", "university-desk"]);
     for office in &offices[..2] {
         office.ok(&["governance", "ready", &change, "--as", &format!("{}-desk", office.name)]);
