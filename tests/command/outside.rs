@@ -21,6 +21,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 /// Transactions after the older checkpoint: so many that there is a tile of level 1.
@@ -120,6 +121,9 @@ async fn a_client_of_others_verifies_all_that_is_served_and_refuses_it_changed()
     let anchor = layout.anchor().unwrap();
     let client = Client::new(&layout.config().unwrap().node.url(), anchor.clone()).unwrap();
     let dir = net.path("served");
+    while client.status().await.unwrap().height == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     get(&client, &dir, "/checkpoint", "old.note").await;
     let mut last: Option<TransactionId> = None;
     for first in (0..COUNT).step_by(100) {

@@ -57,7 +57,8 @@ fn nothing_that_comes_from_outside_breaks_a_decoder() {
             }
             feed(&bytes);
         }
-        assert!(of(name).is_some_and(|found| std::ptr::eq(found, &DECODERS[number])), "{name} is there twice");
+        let first = DECODERS.iter().position(|other| other.name == *name);
+        assert!(first == Some(number) && of(name).is_some(), "{name} is there twice");
     }
 }
 
