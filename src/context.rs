@@ -160,13 +160,13 @@ impl Context {
     /// those that it gets its blocks from.
     async fn client_that_takes(&self) -> Result<Client, Problem> {
         let client = self.client()?;
-        if self.global.node_url.is_some() || !client.status().await?.observes {
+        if self.global.node_url.is_some() || !self.layout().exists() {
             return Ok(client);
         }
         let from = self.config()?.observe.map(|observe| observe.from).unwrap_or_default();
         match from.first() {
-            Some(url) => Ok(Client::new(url, self.anchor()?)?),
-            None => Ok(client),
+            Some(url) if client.status().await?.observes => Ok(Client::new(url, self.anchor()?)?),
+            _ => Ok(client),
         }
     }
 

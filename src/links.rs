@@ -128,7 +128,7 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
             None => ROOM_AFTER,
             Some(after) => {
                 let client = &clients[turn % clients.len()];
-                match client.fetch_blocks(after, NEXT_BLOCK_WAIT).await {
+                match client.blocks(after, NEXT_BLOCK_WAIT).await {
                     Ok(pages) => {
                         let refused = handle.status().reason;
                         handle.observe(pages);

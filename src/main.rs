@@ -8,6 +8,7 @@ mod command;
 mod contents;
 mod context;
 mod demo;
+mod joining;
 mod links;
 mod market;
 mod output;

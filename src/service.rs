@@ -6,6 +6,7 @@
 use crate::{
     contents,
     context::Context,
+    joining,
     links::{self, Linker},
     problem::{Exit, Problem},
     running::{self, Announced},
@@ -156,6 +157,9 @@ pub async fn node(
     let keys: Arc<dyn Keys> =
         if names.is_empty() { Arc::new(Vec::new()) } else { Arc::new(Ring::open(context, &names)?) };
     let folder = layout.data_path(&config.node.data);
+    if config.observe.as_ref().is_some_and(|observe| observe.snapshot) {
+        joining::join(&sources, &folder).await?;
+    }
     let settings =
         node::Config { folder, document, keys: keys.clone(), may_observe: !sources.is_empty(), confirm_time };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;

@@ -43,6 +43,8 @@ mod refusals;
 mod reports;
 #[path = "command/running.rs"]
 mod running;
+#[path = "command/snapshots.rs"]
+mod snapshots;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]

@@ -61,6 +61,9 @@ pub const VALIDATORS_MAX: usize = 16;
 /// How long a proposal of governance may wait for ballots and readiness, in milliseconds: 92 days, in which
 /// boards meet.
 pub const PROPOSAL_MS_MAX: u64 = 92 * 86_400_000;
+/// How often the validator set may change: every verifier keeps a record of each change, 5 KB at most. One a week
+/// fills it in twenty years.
+pub const SET_CHANGES_MAX: u32 = 1_024;
 /// How many blocks old a validator's word may be that it is ready, in blocks: as long as a transaction can
 /// wait.
 pub const READY_BLOCKS_MAX: u64 = VALIDITY_BLOCKS_MAX;

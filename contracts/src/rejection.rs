@@ -296,6 +296,8 @@ rejections! {
     SetChangeUnderWay = 150, "another change of the validator set has passed: it comes into force first, or its time runs out";
     /// The height is over or was long ago.
     NotReadyNow { height: Height } = 151, "who is ready has replayed everything up to the newest blocks, which end at height {height}";
+    /// The set has changed as often as it may.
+    SetChangesUsedUp = 152, "the validator set has changed as often as verifiers follow, 1,024 times: whoever goes on founds a new network";
 }
 
 fn list(missing: &[Gap]) -> String {

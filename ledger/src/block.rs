@@ -21,6 +21,11 @@ pub struct Header {
 }
 
 impl Header {
+    /// Is this the last block that its validator set decides?
+    pub fn ends_era(&self) -> bool {
+        self.entry.validators != self.entry.next_validators
+    }
+
     /// The block's id.
     pub fn id(&self) -> Digest {
         Digest::of(&[b"lonja/block/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])

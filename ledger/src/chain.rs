@@ -9,6 +9,7 @@ use crate::{
     log::{self, SubtreeHash},
     ordering::Certificate,
     replay::ReplaySet,
+    snapshot::Stations,
     store::{Commit, HistoryPointer, Place, Store, StoreError, StoredResult, Tip},
     time,
     tree::{self, MemoryNodes, TreeError},
@@ -38,6 +39,7 @@ pub struct Chain {
     /// marks of all deletions before it, which RocksDB keeps until it compacts.
     pruned: u64,
     verified: Arc<Verified>,
+    stations: Option<Arc<Stations>>,
 }
 
 /// A block that was executed and can be committed as soon as it is ordered.
@@ -170,7 +172,12 @@ impl Chain {
         };
         check_tip(&store, &tip)?;
         let replay = read_replay(&store, tip.height)?;
-        Ok(Self { store, tip, replay, pruned: 0, verified: Arc::default() })
+        Ok(Self { store, tip, replay, pruned: 0, verified: Arc::default(), stations: None })
+    }
+
+    /// Tells `stations` of each block from now on.
+    pub fn hand_on(&mut self, stations: Arc<Stations>) {
+        self.stations = Some(stations);
     }
 
     /// Where the chain stands.
@@ -287,6 +294,9 @@ impl Chain {
             prune,
             tip: tip.clone(),
         })?;
+        if let Some(stations) = &self.stations {
+            stations.committed(height);
+        }
         self.pruned = pruned;
         self.replay.push(height, transactions.iter().map(Checked::id).collect());
         let log_before = std::mem::replace(&mut self.tip, tip).log;

@@ -6,6 +6,7 @@
 //! records know those before it.
 
 use crate::{
+    block::Header,
     log::proof::TreeHead,
     receipt::{SetChange, Trust, TrustError},
     store::{Reader, StoreError},
@@ -17,7 +18,7 @@ use contracts::{
     validators::ValidatorSet,
 };
 
-/// What a node is at some height.
+/// The heights that one validator set decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Era {
     /// How many changes of the set came before it.
@@ -56,7 +57,7 @@ impl Era {
             reader.value(&ValidatorSet::key())?.ok_or_else(|| EraError::Missing("validator set".into()))?;
         let changes = changes(reader)?;
         let header = if tip == 0 { None } else { reader.header(tip)? };
-        let ends = header.is_some_and(|header| header.entry.validators != header.entry.next_validators);
+        let ends = header.is_some_and(|header| header.ends_era());
         let done =
             || -> Result<bool, StoreError> { Ok(reader.seal(tip)?.is_some() && reader.set_change(changes)?.is_some()) };
         if !ends || done()? {
@@ -116,6 +117,20 @@ pub fn change_after(reader: &Reader, height: Height) -> Result<Option<SetChange>
     Ok(None)
 }
 
+/// Is this the record of the change by which an era ends with the block of `header`? Whether a quorum signed it
+/// is for [`Trust::extend`] or [`SetChange::verify`].
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_closes(change: Option<&SetChange>, header: &Header) -> Result<(), String> {
+    let height = header.entry.height;
+    let change = change.ok_or_else(|| format!("block {height} ends an era without a record of that"))?;
+    if change.after_size != header.log_size || change.set.digest() != header.entry.next_validators {
+        return Err(format!("the record of the change of validators is not that of block {height}"));
+    }
+    Ok(())
+}
+
 /// How often the state says that the set has changed.
 fn changes(reader: &Reader) -> Result<u32, Fault> {
     Ok(reader.value::<Governance>(&Governance::key())?.unwrap_or_default().changes)
@@ -132,7 +147,12 @@ fn begins(reader: &Reader, number: u32) -> Result<Height, EraError> {
         return Ok(0);
     }
     let size = record(reader, number)?.after_size;
-    reader.height_of_size(size)?.ok_or_else(|| EraError::Missing(format!("block whose log has {size} entries")))
+    match (reader.height_of_size(size)?, reader.base()?) {
+        (Some(height), _) => Ok(height),
+        (None, 0) => Err(EraError::Missing(format!("block whose log has {size} entries"))),
+        // It began before the oldest block that is here.
+        (None, base) => Ok(base),
+    }
 }
 
 /// All sets that `reader` has records of, from `first` on.

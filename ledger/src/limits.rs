@@ -73,8 +73,11 @@ pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
 pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
 /// After so many heights it is forgotten who let turns pass; who starts reads no more headers than that for
-/// it.
-pub const TURNS_EPOCH_HEIGHTS: u64 = 4_096;
+/// it. One that is away costs six turns in that time.
+pub const TURNS_EPOCH_HEIGHTS: u64 = 8_192;
+/// How long a validator that let its last turn pass is waited for by one whose link to it is down: others may
+/// be about to hear it, and what they heard comes in a moment.
+pub const UNLINKED_PATIENCE: Duration = Duration::from_millis(20);
 /// Heights above the one at work whose messages are kept until it comes; who is further behind is
 /// given blocks.
 pub const ORDERING_AHEAD_HEIGHTS_MAX: usize = 4;
@@ -130,8 +133,6 @@ pub const PEER_REDIAL_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Records of changes of the validator set in one answer, some 5 KB each at most; whoever misses more asks
 /// again.
 pub const TRUST_CHANGES_MAX: usize = 64;
-/// Blocks that were fetched and wait to be taken up by a node that observes: two full pages.
-pub const OBSERVED_BLOCKS_MAX: usize = 2 * FOLLOW_BLOCKS_MAX;
 /// How long a validator is held off that did wrong again and again: what it costs us falls to nothing, and
 /// where it was mended it is back soon. One of four that is away stops nobody.
 pub const PEER_HELD_OFF_FOR: Duration = Duration::from_secs(60);
@@ -164,3 +165,17 @@ const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
 const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);
 const _: () = assert!(BUNDLE_RELATED_MAX < crate::bundle::RECORDS_MAX);
+/// Heights between two stations, at which all nodes can hand on the same snapshot: whoever wants one of several nodes
+/// has as long as the next takes, two seconds under full load.
+pub const STATION_EVERY: u64 = 64;
+/// Bytes of one of the 256 chunks of a snapshot, which is held in memory to be checked: some fifty million records in
+/// all.
+pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a snapshot is offered to others besides the one who asked for it first.
+pub const SNAPSHOT_OFFERED_FOR: Duration = Duration::from_secs(600);
+/// How long after the last chunk was read nobody is taken to need more of them.
+pub const SNAPSHOT_IDLE_AFTER: Duration = Duration::from_secs(60);
+/// Chunks that a node which joins fetches and checks at the same time.
+pub const SNAPSHOT_CHUNKS_AT_ONCE: usize = 4;
+/// Headers in one answer, 300 bytes each.
+pub const BLOCK_HEADERS_MAX: usize = 2_048;

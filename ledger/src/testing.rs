@@ -7,7 +7,7 @@ use crate::{
         client::{Client, Identity},
         server,
     },
-    node::{Config, Node, ValidatorKeys},
+    node::{Config, Handle, Node, ValidatorKeys},
 };
 use contracts::{
     founding::{Founder, FounderKey, Founding, Parameters},
@@ -162,6 +162,20 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
     })
 }
 
+/// A node of the test network in `folder` that observes, without a server.
+///
+/// # Errors
+/// [`crate::node::NodeError`].
+pub fn observer(folder: &Path) -> Result<Node, crate::node::NodeError> {
+    Node::start(Config {
+        folder: folder.to_path_buf(),
+        document: document(),
+        keys: Arc::new(Vec::new()),
+        may_observe: true,
+        confirm_time: false,
+    })
+}
+
 /// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.
 ///
 /// # Panics
@@ -178,7 +192,18 @@ impl Network {
     /// # Panics
     /// When it cannot: a test goes no further then.
     pub async fn start(folder: &Path) -> Self {
-        let node = node(folder).expect("the test network starts");
+        let started = Self::serving(node(folder).expect("the test network starts")).await;
+        while started.client.status().await.expect("the node answers").height == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        started
+    }
+
+    /// Serves `node` on a free port of the loopback.
+    ///
+    /// # Panics
+    /// When it cannot.
+    pub async fn serving(node: Node) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port of the loopback is free");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -186,11 +211,15 @@ impl Network {
         let server = tokio::spawn(serving);
         let anchor = document().anchor();
         let client = Client::new(&url, anchor.clone()).expect("the anchor and the link are valid");
-        let started = Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server) };
-        while started.client.status().await.expect("the node answers").height == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        started
+        Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server) }
+    }
+
+    /// The handle of its node.
+    ///
+    /// # Panics
+    /// Never: it has one until it is stopped.
+    pub fn handle(&self) -> Handle {
+        self.node.as_ref().expect("it is not stopped").handle()
     }
 
     /// Stops node and server, leaving the folder.

@@ -32,6 +32,9 @@ pub struct Audit {
     /// Where to build the ledger anew; it needs as much room as what is audited
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
+    /// URL of a node that has all blocks, where the directory joined by a snapshot; it need not be trusted
+    #[arg(long, value_name = "URL")]
+    blocks: Option<String>,
 }
 
 impl Audit {
@@ -45,7 +48,8 @@ impl Audit {
         } else {
             let layout = Layout::at(&target);
             let anchor = if context.has_anchor() { context.anchor()? } else { layout.anchor()? };
-            let (report, services) = directory::audit(context, &layout, anchor, scratch.path()).await?;
+            let blocks = self.blocks.map(|url| Client::new(&url, anchor.clone())).transpose()?;
+            let (report, services) = directory::audit(context, &layout, anchor, blocks, scratch.path()).await?;
             (report, Some(services))
         };
         let audited = Audited { ledger: &report, services: services.as_ref() };
@@ -97,6 +101,7 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
+        AuditError::Before(_) => ("name a node that has them with --blocks URL; it need not be trusted", Exit::File),
     };
     Problem::new(format!("cannot audit: {error}")).help(help).exits(exit)
 }

@@ -6,7 +6,7 @@ use crate::{
     event::Event,
     founding::Parameters,
     id::{Digest, ProposalId, TimeMs},
-    limits::PROPOSAL_MS_MAX,
+    limits::{PROPOSAL_MS_MAX, SET_CHANGES_MAX},
     party::{Party, require_active},
     rejection::{Malformed, Rejection, Stop},
     state::Reading,
@@ -89,6 +89,9 @@ fn possible(call: &Call, change: &Change, now: &ValidatorSet) -> Result<(), Stop
                 return Err(Rejection::NotAValidator { number: *number }.into());
             }
             let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
+            if governance.changes >= SET_CHANGES_MAX {
+                return Err(Rejection::SetChangesUsedUp.into());
+            }
             let Some(pending) = governance.pending else { return Ok(()) };
             let pending: Option<Proposal> = call.state.value(&Proposal::key(&pending))?;
             match pending {

@@ -6,7 +6,7 @@ use crate::{
     governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
     id::*,
     key::{Signer, TestSigner},
-    limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX},
+    limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX, SET_CHANGES_MAX},
     party::{Party, Role, Roles, Standing},
     quota::QuotaLimits,
     rejection::Rejection,
@@ -298,6 +298,13 @@ pub(super) const GOVERNANCE: &[Case] = &[
             m.ok(BUYER, approve(1, first));
             m.ok(BUYER, approve(2, first));
             m.no(BUYER, approve(2, second))
+        })
+    }),
+    ("SetChangesUsedUp", |m, _| {
+        in_four(m, |m| {
+            proposed(m, parameters(5_000), 1);
+            m.set(&Governance::key(), |now: &mut Governance| now.changes = SET_CHANGES_MAX);
+            m.no(BUYER, propose(0, validators(5)))
         })
     }),
     ("NotReadyNow", |m, _| {

@@ -12,10 +12,14 @@ const FROM_MAX: usize = 16;
 pub struct Observe {
     /// URLs of nodes, such as `https://node.example.org`. The next is asked where one does not answer.
     pub from: Vec<String>,
+    /// Does a node that has no blocks yet begin with a snapshot of the state, proven by the newest blocks? Otherwise
+    /// it fetches and executes all blocks.
+    #[serde(default)]
+    pub snapshot: bool,
 }
 
 /// Keys of the section.
-pub(super) const KEYS: [&str; 1] = ["from"];
+pub(super) const KEYS: [&str; 2] = ["from", "snapshot"];
 
 impl Observe {
     /// Checks what the types do not: what is wrong, and a remedy.

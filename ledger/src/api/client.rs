@@ -372,19 +372,14 @@ impl Client {
         self.json(&format!("/v1/decisions/{agreement}/{version}")).await
     }
 
-    /// Blocks after `after`, waiting up to `wait` for the next one. Verified by [`super::follow`].
-    pub(crate) async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
-        let bytes = self.get(&format!("/v1/blocks?after={after}&wait_ms={}", wait.as_millis())).await?;
-        Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
-    }
-
-    /// Blocks after `after` as the node serves them, waiting up to `wait` for the next one: for a node that
-    /// observes, which verifies and executes each.
+    /// Blocks after `after` as the node serves them, waiting up to `wait` for the next one. Nothing of them is
+    /// verified: [`super::follow`] does that, and a node that observes, which executes them besides.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn fetch_blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
-        self.blocks(after, wait).await
+    pub async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
+        let bytes = self.get(&format!("/v1/blocks?after={after}&wait_ms={}", wait.as_millis())).await?;
+        Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
     /// Sends bytes to a route of the node, and returns its answer.
@@ -458,7 +453,7 @@ impl Client {
         }
     }
 
-    pub(super) fn untrue(&self, reason: impl ToString) -> ClientError {
+    pub(crate) fn untrue(&self, reason: impl ToString) -> ClientError {
         ClientError::Untrue { url: self.url.to_string(), reason: reason.to_string() }
     }
 }

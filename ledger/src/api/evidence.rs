@@ -10,7 +10,7 @@ use crate::{
     bundle::{Bundle, RecordEvidence, Report, kind_of, related},
     limits::{BUNDLE_RECEIPTS_MAX, BUNDLE_RELATED_MAX, HISTORY_ITEMS_MAX},
     node::Handle,
-    receipt::{HistoryLeaf, Receipt, StateEvidence},
+    receipt::{CHANGES_MAX, HistoryLeaf, Receipt, StateEvidence},
     store::Reader,
     tree,
 };
@@ -58,7 +58,7 @@ fn gather(reader: &Reader, handle: &Handle, key: &Key) -> Result<Bundle, Problem
         records.push(RecordEvidence { state, history: None });
     }
     let changes =
-        crate::era::changes_after(reader, 0, usize::MAX).map_err(|error| Problem::internal(error.to_string()))?;
+        crate::era::changes_after(reader, 0, CHANGES_MAX).map_err(|error| Problem::internal(error.to_string()))?;
     let mut bundle = Bundle { changes, height: crate::receipt::HeightProof { receipt }, records, receipts: Vec::new() };
     let transactions = bundle.transactions();
     for id in &transactions[transactions.len().saturating_sub(BUNDLE_RECEIPTS_MAX)..] {

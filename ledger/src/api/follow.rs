@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     block::entries,
+    era,
     log::{self, proof::TreeHead},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -104,13 +105,12 @@ impl Follower {
         let mut cursor = self.cursor.clone();
         let mut blocks = Vec::with_capacity(pages.len());
         for page in pages {
-            let (client, founding) = (&self.client, founding.take());
-            let followed = match verify(client, &cursor, page.clone(), founding.clone()) {
-                // The set may have changed since the client learned of it.
-                Err(reason) if !client.refresh().await? => Err(reason),
-                Err(_) => verify(client, &cursor, page, founding),
-                followed => followed,
-            };
+            let header = &page.block.header;
+            if self.client.trust().era(header.log_size).digest() != header.entry.validators {
+                // The set has changed since the client learned of it, or the block does not hold.
+                self.client.refresh().await?;
+            }
+            let followed = verify(&self.client, &cursor, page, founding.take());
             let followed = followed.map_err(|reason| self.client.untrue(reason))?;
             cursor = followed.cursor.clone();
             blocks.push(followed);
@@ -121,7 +121,13 @@ impl Follower {
     }
 }
 
-fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Founding>) -> Result<Followed, String> {
+/// Verifies the block that follows `cursor`, or says what is wrong with it.
+pub(crate) fn verify(
+    client: &Client,
+    cursor: &Cursor,
+    page: BlockPage,
+    founding: Option<Founding>,
+) -> Result<Followed, String> {
     let BlockPage { block, results, certificate, seal, change } = page;
     let (header, said) = (&block.header, &block.header.entry);
     let parent = cursor.block.unwrap_or(Digest(client.network().0));
@@ -158,12 +164,9 @@ fn verify(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Fo
     certificate.verify(&client.network(), trust.era(head.size)).map_err(|error| error.to_string())?;
     // Keys that were lost since do not matter here: the newest block's set vouches for all before it.
     seal.verify_by(&client.network(), trust.era(head.size), &head).map_err(|error| error.to_string())?;
-    if said.validators != said.next_validators {
-        let change = change.ok_or_else(|| format!("block {} ends an era without a record of that", said.height))?;
-        if change.after_size != head.size || change.set.digest() != said.next_validators {
-            return Err(format!("the record of the change of validators is not that of block {}", said.height));
-        }
-        client.learn(&[change]).map_err(|error| error.to_string())?;
+    if header.ends_era() {
+        era::check_closes(change.as_ref(), header)?;
+        client.learn(change.as_slice()).map_err(|error| error.to_string())?;
     }
     let first = cursor.log.count();
     let item = |(place, (transaction, result)): (usize, (Checked, crate::store::StoredResult))| FollowedItem {

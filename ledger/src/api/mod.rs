@@ -11,6 +11,8 @@
 //! | `GET /v1/network` | the founding document's founding state |
 //! | `GET /v1/blocks?after=H&limit=N&wait_ms=T` | borsh list of [`BlockPage`] items |
 //! | `GET /v1/trust?after=N` | borsh list of records of changes of the validator set |
+//! | `GET /v1/headers?after=H` | borsh list of headers |
+//! | `GET /v1/snapshots`, `…/{height}`, `…/{height}/{number}` | the state, for a node that joins ([`crate::snapshot`]) |
 //! | `GET /v1/transactions/{id}` | [`Answer`] in borsh; `/json` for people |
 //! | `GET /v1/state/{key}` | [`StateAnswer`]: record, proof, and the receipt of the height |
 //! | `GET /v1/history/{key}` | [`HistoryAnswer`]: all events of a record with the same proofs |
@@ -27,6 +29,7 @@ pub mod follow;
 mod problem;
 mod room;
 pub mod server;
+mod snapshots;
 pub(crate) mod submit;
 pub mod types;
 

@@ -4,6 +4,7 @@ use super::{
     Answer, BlockPage, Decision, HistoryAnswer, Problem, StateAnswer,
     connections::{self, Door},
     room::{self, Room},
+    snapshots,
     submit::submit,
     types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision, TrustQuery},
 };
@@ -48,6 +49,10 @@ const ROUTES: &str = "\
 /v1/submissions                       POST: signed transactions
 /v1/blocks?after=H                    blocks from a height on
 /v1/trust?after=N                     records of changes of the validator set
+/v1/headers?after=H                   headers of blocks from a height on
+/v1/snapshots                         the height of which the state can be had, for a node that joins
+/v1/snapshots/{height}                what that snapshot consists of, which is made now
+/v1/snapshots/{height}/{number}       one of its 256 chunks
 /v1/transactions/{id}                 a transaction with its receipt
 /v1/state/{key}                       a record with its proof, or the proof that there is none
 /v1/history/{key}                     all events of a subject
@@ -71,6 +76,10 @@ pub fn router(handle: Handle) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/blocks", get(blocks))
         .route("/v1/trust", get(trust))
+        .route("/v1/headers", get(snapshots::headers))
+        .route("/v1/snapshots", get(snapshots::offered))
+        .route("/v1/snapshots/{height}", get(snapshots::manifest))
+        .route("/v1/snapshots/{height}/{chunk}", get(snapshots::chunk))
         .route("/v1/transactions/{id}", get(transaction))
         .route("/v1/state/{key}", get(state))
         .route("/v1/history/{key}", get(history))
@@ -134,12 +143,20 @@ pub(super) async fn aside<T: Send + 'static>(
 }
 
 pub(super) fn committed(reader: &Reader, handle: &Handle, id: &TransactionId) -> Result<CommittedAnswer, Problem> {
-    let place =
-        reader.place(id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
+    let place = place_of(reader, id)?;
     let (receipt, time_ms) = receipt_at(reader, handle, place)?;
     let results = reader.results(place.height)?.ok_or_else(|| missing(place.height))?;
     let result = results.into_iter().nth(place.place as usize).ok_or_else(|| missing(place.height))?;
     Ok(CommittedAnswer { id: *id, height: place.height, time_ms, events: result.events, receipt: receipt.encode() })
+}
+
+/// Where a transaction is. Without all blocks, nobody can say that it is nowhere.
+fn place_of(reader: &Reader, id: &TransactionId) -> Result<Place, Problem> {
+    match (reader.place(id)?, reader.base()?) {
+        (Some(place), _) => Ok(place),
+        (None, 0) => Err(Problem::not_found(format!("transaction {id} is not in the ledger"))),
+        (None, base) => Err(StoreError::Before { what: format!("transaction {id}, if there is one,"), base }.into()),
+    }
 }
 
 fn missing(height: Height) -> Problem {
@@ -228,11 +245,12 @@ async fn blocks(State(handle): State<Handle>, Query(query): Query<BlocksQuery>) 
 
 pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, Problem> {
     let reader = handle.store().reader();
+    reader.reaches(after.saturating_add(1))?;
     let mut pages: Vec<BlockPage> = Vec::new();
     let mut bytes = 0;
     for height in (after + 1..).take(limit) {
         let (Some(header), Some(sealed)) = (reader.header(height)?, reader.seal(height)?) else { break };
-        let ends = header.entry.validators != header.entry.next_validators;
+        let ends = header.ends_era();
         let change = if ends { era::change_after(&reader, height).map_err(internal)? } else { None };
         if ends && change.is_none() {
             break;
@@ -385,8 +403,7 @@ async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Res
     let id: TransactionId = parse(&id)?;
     aside(move || {
         let reader = handle.settled()?;
-        let place =
-            reader.place(&id)?.ok_or_else(|| Problem::not_found(format!("transaction {id} is not in the ledger")))?;
+        let place = place_of(&reader, &id)?;
         let (receipt, _) = receipt_at(&reader, &handle, place)?;
         let proof = receipt.tlog_proof(&handle.trust()).map_err(|error| Problem::internal(error.to_string()))?;
         Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof.to_string()).into_response())
@@ -436,10 +453,17 @@ fn entry_bundle(reader: &Reader, tile: &tile::Tile) -> Result<Vec<u8>, Problem> 
     while index < end {
         let height =
             reader.height_of_entry(index)?.ok_or_else(|| Problem::not_found("the entries are not there yet"))?;
+        reader.reaches(height)?;
         let entries = reader.entries(height)?.ok_or_else(|| missing(height))?;
         let size = reader.header(height)?.ok_or_else(|| missing(height))?.log_size;
         let first = size - entries.len() as u64;
-        let from = (index - first) as usize;
+        // Of an entry before the oldest block that is here, the next block's are found.
+        let from = index.checked_sub(first).map(|from| from as usize);
+        let from = match (from, reader.base()?) {
+            (Some(from), _) => from,
+            (None, 0) => return Err(missing(height)),
+            (None, base) => return Err(StoreError::Before { what: format!("log entry {index}"), base }.into()),
+        };
         let to = ((end - first) as usize).min(entries.len());
         bundle.extend(entries[from..to].iter().map(Entry::bytes));
         index = first + to as u64;
@@ -463,6 +487,11 @@ fn parse_key(text: &str) -> Result<Key, Problem> {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Problem::internal(error.to_string())
+        match error {
+            StoreError::Before { .. } => {
+                Problem::new(axum::http::StatusCode::GONE, "before", "Not on this node", error.to_string())
+            }
+            error => Problem::internal(error.to_string()),
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! ([`Replayed`]), so that services can compare what they made of the ledger.
 
 mod compare;
+mod joined;
 mod money;
 mod replayed;
 mod report;
@@ -51,6 +52,9 @@ pub enum AuditError {
     /// The node cannot be reached.
     #[error("{0}")]
     Unreachable(String),
+    /// The ledger lacks older blocks, and no node was named that has them.
+    #[error("the node joined by a snapshot, and has no blocks up to {0}")]
+    Before(Height),
 }
 
 /// Audits the node folder `folder` (the one that holds `db`), whose node is stopped.
@@ -67,11 +71,20 @@ pub fn folder(
     scratch: &Path,
     progress: &dyn Fn(Height, Height),
 ) -> Result<Report, AuditError> {
-    folder_and_ledger(folder, document, anchor, scratch, progress).map(|(report, _)| report)
+    folder_and_ledger(folder, document, anchor, scratch, None, progress).map(|(report, _)| report)
+}
+
+/// A node that has blocks which a directory lacks, and what drives its client.
+pub struct Elsewhere {
+    /// Its client, from the same anchor.
+    pub client: Client,
+    /// Drives it.
+    pub runtime: tokio::runtime::Handle,
 }
 
 /// As [`folder`], and hands on the ledger as it was made anew; nothing where not every block could be
-/// verified, since what services made of the rest could not be compared with anything.
+/// verified, since what services made of the rest could not be compared with anything. A ledger that was begun by
+/// a snapshot is audited with older blocks from `elsewhere`.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -80,6 +93,7 @@ pub fn folder_and_ledger(
     document: &SignedDocument,
     anchor: &TrustAnchor,
     scratch: &Path,
+    elsewhere: Option<Elsewhere>,
     progress: &dyn Fn(Height, Height),
 ) -> Result<(Report, Option<Replayed>), AuditError> {
     let mut report = Report::new(anchor.network);
@@ -105,13 +119,30 @@ pub fn folder_and_ledger(
             return Ok((report, None));
         }
     };
+    let base = match store.reader().begins() {
+        Ok(base) => base,
+        Err(error) => {
+            report.find("meta base", error.to_string());
+            return Ok((report, None));
+        }
+    };
     let source = source::Folder::new(store.clone());
-    let scratch = replay(&source, document, anchor, scratch, &mut report, progress)?;
+    let source: Box<dyn Source> = match (base.as_ref().map_or(0, |base| base.height), elsewhere) {
+        (0, _) => Box::new(source),
+        (base, None) => return Err(AuditError::Before(base)),
+        (base, Some(Elsewhere { client, runtime })) => {
+            Box::new(source::Joined { after: source, before: source::Node::new(client, runtime, base) })
+        }
+    };
+    let scratch = replay(&*source, document, anchor, scratch, &mut report, progress)?;
     let whole = report.is_clean();
     if whole {
         let mut found = Findings::default();
-        report.rows =
-            compare::rows(store.kv(), scratch.store().kv(), FAMILIES, &mut |place, what| found.find(place, what));
+        let mut find = |place, what| found.find(place, what);
+        report.rows = match base {
+            None => compare::rows(store.kv(), scratch.store().kv(), FAMILIES, &mut find),
+            Some(base) => joined::rows(&store, scratch.store(), &base, &mut find),
+        };
         report.also(found);
     }
     check_highwater(folder, &store, &mut report);
@@ -233,8 +264,7 @@ fn one(
         return Err(Broken::Block("its results are not what executing it gives".into()));
     }
     chain.store().keep_seal(height, seal).map_err(|error| Broken::Scratch(error.to_string()))?;
-    let entry = &committed.header.entry;
-    if entry.validators != entry.next_validators {
+    if committed.header.ends_era() {
         follow(trust, chain, page.change)?;
     }
     report.block(committed.results.iter().map(|result| &result.entry));

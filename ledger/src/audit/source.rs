@@ -52,6 +52,22 @@ impl Source for Folder {
     }
 }
 
+/// A store that begins after the block of some height, with those up to it from a node that has them.
+pub(super) struct Joined {
+    pub after: Folder,
+    pub before: Node,
+}
+
+impl Source for Joined {
+    fn last(&self) -> Result<Height, String> {
+        self.after.last()
+    }
+
+    fn block(&self, height: Height) -> Result<BlockPage, String> {
+        if height <= self.before.last { self.before.block(height) } else { self.after.block(height) }
+    }
+}
+
 /// A running node.
 pub(super) struct Node {
     client: Client,

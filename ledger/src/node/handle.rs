@@ -3,11 +3,12 @@
 use super::{Frame, Links, Shared, fate::Fate};
 use crate::{
     api::BlockPage,
-    limits::{OBSERVED_BLOCKS_MAX, SETTLED_WAIT, SUBMIT_WAIT_MS},
+    limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
     peers::PeerStatus,
     receipt::Trust,
     sides::SidesError,
+    snapshot::Stations,
     store::{Reader, Store, StoreError, Tip},
     submission::{SideMismatch, Submission},
 };
@@ -181,17 +182,15 @@ impl Handle {
     }
 
     /// The height above which blocks are wanted, on a node that observes, or on a validator that the others do not
-    /// bring on; `None` where it has enough that wait.
+    /// bring on; `None` while what it was brought last waits to be taken up: one answer at a time is in memory.
     pub fn wants_blocks(&self) -> Option<Height> {
         if self.seat().is_some() && self.shared.stopped.lock().is_none() {
             return None;
         }
-        let queue = self.shared.queue.lock();
-        let waiting = queue.pages.back().map(|page| page.block.header.entry.height);
         let tip = self.shared.tip.borrow().height;
         // With its newest block a validator gets what it may miss of the end of its era.
         let from = if self.seat().is_some() { tip.saturating_sub(1) } else { tip };
-        (queue.pages.len() < OBSERVED_BLOCKS_MAX).then(|| waiting.unwrap_or(from))
+        self.shared.queue.lock().pages.is_empty().then_some(from)
     }
 
     /// Blocks that another node serves, for one that observes, which verifies and executes each.
@@ -207,6 +206,11 @@ impl Handle {
     /// knows what is so now.
     pub fn unreached(&self, reason: String) {
         *self.shared.unreached.lock() = Some(reason);
+    }
+
+    /// Snapshots for those who join.
+    pub fn stations(&self) -> &Stations {
+        &self.shared.stations
     }
 
     /// The store, for reading.

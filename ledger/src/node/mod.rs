@@ -33,6 +33,7 @@ use crate::{
     mempool::Mempool,
     receipt::{SetChange, Trust},
     sides::{Sides, SidesError},
+    snapshot::Stations,
     store::{Reader, Store, Tip},
     verified::Verified,
 };
@@ -125,6 +126,7 @@ pub(crate) struct Shared {
     /// Where frames for the other validators go, once there are links.
     pub links: RwLock<Option<Arc<dyn Links>>>,
     pub store: Store,
+    pub stations: Arc<Stations>,
     pub sides: Sides,
     pub verified: Arc<Verified>,
     /// Owned by whoever holds the lock; `wake` tells the node's thread that something waits.
@@ -222,7 +224,12 @@ impl Node {
         // Made before the store, so that a store without it is one whose file was taken away.
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
-        let chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
+        let mut chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
+        let snapshots = config.folder.join("snapshots");
+        let stations = Stations::start(chain.store().clone(), network, snapshots.clone())
+            .map_err(|source| NodeError::Folder { path: snapshots, source })?;
+        let stations = Arc::new(stations);
+        chain.hand_on(stations.clone());
         let reader = chain.store().reader();
         let era = Era::at(&reader, chain.tip().height, founding)?;
         let trust = era::trust(&reader, network, founding)?;
@@ -241,6 +248,7 @@ impl Node {
             trust: RwLock::new(Arc::new(trust)),
             links: RwLock::new(None),
             store: chain.store().clone(),
+            stations,
             sides,
             verified: chain.verified().clone(),
             queue: Mutex::default(),
@@ -278,6 +286,7 @@ impl Node {
             // A panic of the thread was reported by its hook, and the handle says that it stopped.
             drop(thread.join());
         }
+        self.handle.stations().stop();
     }
 }
 
@@ -365,6 +374,12 @@ impl Shared {
     fn send_others(&self, frame: &Frame) {
         let era = self.era();
         self.send((0..era.set.validators.len() as u16).filter(|to| Some(*to) != era.number()), frame);
+    }
+
+    /// Is the link to validator `number` known to be down?
+    pub fn is_unlinked(&self, number: u16) -> bool {
+        let links = self.links.read().as_ref().map(|links| links.status()).unwrap_or_default();
+        links.iter().any(|link| link.number == number && !link.connected)
     }
 
     /// Sends a frame to some of the other validators, if there are links.

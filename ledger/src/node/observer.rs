@@ -4,7 +4,9 @@
 use super::{NodeError, Shared, role::Ended, run::reachable};
 use crate::{
     api::BlockPage,
+    block::Header,
     chain::{Chain, Committed},
+    era,
     highwater::{HighWater, Mark},
     log::proof::TreeHead,
     node::fate::{Decided, Fate},
@@ -72,6 +74,10 @@ impl Observer {
         let header = page.block.header.clone();
         let (height, tip) = (header.entry.height, self.chain.tip().height);
         let head = TreeHead { size: header.log_size, root: header.log_root };
+        if height <= self.shared.tip.borrow().height {
+            // Asked for twice, and known with all that belongs to it.
+            return Ok(Ok(()));
+        }
         let known = if height <= tip { self.shared.store.reader().header(height)? } else { None };
         if height <= tip && known.as_ref() != Some(&header) {
             return Ok(Err(format!("another block was decided at height {height}")));
@@ -85,8 +91,8 @@ impl Observer {
         if let Err(error) = page.seal.verify_by(&network, &era.set, &head) {
             return Ok(Err(error.to_string()));
         }
-        let ends = header.entry.validators != header.entry.next_validators;
-        if ends && let Err(reason) = self.check_change(page.change.as_ref()) {
+        let ends = header.ends_era();
+        if ends && let Err(reason) = self.check_change(page.change.as_ref(), &header) {
             return Ok(Err(reason));
         }
         let begun = Instant::now();
@@ -118,8 +124,9 @@ impl Observer {
     }
 
     /// Is the record of the change the one by which this era ends?
-    fn check_change(&self, change: Option<&SetChange>) -> Result<(), String> {
-        let change = change.ok_or("it ends an era and comes without the record of that")?;
+    fn check_change(&self, change: Option<&SetChange>, header: &Header) -> Result<(), String> {
+        era::check_closes(change, header)?;
+        let Some(change) = change else { return Ok(()) };
         let era = self.shared.era();
         if change.number != era.number + 1 {
             return Err(format!("change {} of the validator set comes next, not {}", era.number + 1, change.number));

@@ -47,7 +47,7 @@ pub mod trust;
 
 pub use evidence::{EvidenceError, HeightProof, HistoryEvidence, HistoryLeaf, StateEvidence};
 pub use seal::{Cosignature, Seal, SealError, Vote};
-pub use trust::{SetChange, Trust, TrustError};
+pub use trust::{CHANGES_MAX, SetChange, Trust, TrustError};
 
 /// What a transaction's receipt may take with sixteen validators and a path of 30 hashes, in bytes:
 /// it fits two sectors of any disk and a QR code of the larger kind.

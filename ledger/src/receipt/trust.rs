@@ -9,14 +9,14 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, NetworkId},
     key::{Domain, PublicKey, SignError, Signature, Signer},
-    limits::VALIDATORS_MAX,
+    limits::{SET_CHANGES_MAX, VALIDATORS_MAX},
     validators::ValidatorSet,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, io};
 
-/// Changes of the set that a verifier follows. One a week would fill it in twenty years.
-pub const CHANGES_MAX: usize = 1_024;
+/// Changes of the set that a verifier follows: the rules allow no more.
+pub const CHANGES_MAX: usize = SET_CHANGES_MAX as usize;
 
 /// The record of one change of the validator set, or of a key in it.
 ///

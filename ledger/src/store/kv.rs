@@ -117,6 +117,9 @@ impl Batch {
 /// Keys and values in the order of their keys.
 pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// A key and its value.
+pub type Row = (Box<[u8]>, Box<[u8]>);
+
 impl Kv {
     /// Opens the store in folder `path` with `families` of [`Content::Records`], making what is missing.
     ///
@@ -354,6 +357,16 @@ impl Snapshot<'_> {
         options.set_snapshot(&self.inner);
         let start = if from < prefix { prefix } else { from };
         self.kv.rows(family, options, IteratorMode::From(start, Direction::Forward), prefix, limit)
+    }
+
+    /// All rows of a family, ascending, one after the other.
+    pub fn rows(&self, family: &str) -> impl Iterator<Item = Result<Row, KvError>> + '_ {
+        let mut options = ReadOptions::default();
+        options.set_snapshot(&self.inner);
+        options.set_total_order_seek(true);
+        options.fill_cache(false);
+        let rows = self.kv.db.iterator_cf_opt(self.kv.family(family), options, IteratorMode::Start);
+        rows.map(|row| row.map_err(|error| explain("read", &self.kv.path, &error)))
     }
 
     /// Up to `limit` rows from key `from` up to but not including key `end`, ascending. Nothing

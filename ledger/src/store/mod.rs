@@ -4,6 +4,7 @@
 //! | family | key | value |
 //! |---|---|---|
 //! | `meta` | `tip` | [`Tip`] |
+//! | `meta` | `base` | [`Base`](crate::snapshot::Base), where it was begun by a snapshot |
 //! | `blocks` | height | [`Header`] |
 //! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
 //! | `results` | height | entries and events of the transactions, in order |
@@ -26,8 +27,9 @@
 
 pub mod kv;
 mod read;
+mod restore;
 
-pub use kv::{Batch, Kv, KvError};
+pub use kv::{Batch, Kv, KvError, Row};
 pub use read::{HistoryPointer, Place, Reader, StaleNodes};
 
 use kv::Content;
@@ -93,6 +95,17 @@ pub enum StoreError {
         at: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// It is of blocks that come before those of this store.
+    #[error(
+        "{what} is of blocks up to {base}, which this node does not have: it joined by a snapshot. Ask a node that \
+         has all blocks"
+    )]
+    Before {
+        /// What was asked for.
+        what: String,
+        /// The height below the oldest block.
+        base: Height,
     },
     /// The directory belongs to another network.
     #[error("the directory holds network {found}, the anchor names {expected}")]

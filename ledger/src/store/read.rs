@@ -1,16 +1,18 @@
 //! Typed reads of one moment of the ledger.
 
-use super::{KvError, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
+use super::{KvError, Row, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
 use crate::{
     block::{Header, entries},
     log::{HashReader, LogError},
     ordering::Certificate,
     receipt::SetChange,
+    snapshot::Base,
     tree::{NodeReader, TreeError},
 };
 use borsh::BorshDeserialize;
 use contracts::{
     id::{Digest, Height, TransactionId},
+    merkle::Frontier,
     outcome::Entry,
     state::{Fault, Key, View},
 };
@@ -80,6 +82,39 @@ impl<'a> Reader<'a> {
     /// [`StoreError`], as of every read here.
     pub fn tip(&self) -> Result<Option<Tip>, StoreError> {
         self.get("meta", b"tip", "tip")
+    }
+
+    /// The height below the oldest block that is here with everything: 0 where nothing is missing, which is so
+    /// unless the node joined by a snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn base(&self) -> Result<Height, StoreError> {
+        Ok(self.begins()?.map_or(0, |base| base.height))
+    }
+
+    /// Where it was begun by a snapshot: what comes before the oldest block.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn begins(&self) -> Result<Option<Base>, StoreError> {
+        self.get("meta", b"base", "base")
+    }
+
+    /// Refuses what is of the block at `height`, where that is none that is here.
+    ///
+    /// # Errors
+    /// [`StoreError::Before`].
+    pub fn reaches(&self, height: Height) -> Result<(), StoreError> {
+        match self.base()? {
+            base if height <= base => Err(StoreError::Before { what: format!("block {height}"), base }),
+            _ => Ok(()),
+        }
+    }
+
+    /// All records in the order of their keys, as they are stored.
+    pub fn records(&self) -> impl Iterator<Item = Result<Row, StoreError>> + '_ {
+        self.snapshot.rows("state").map(|row| Ok(row?))
     }
 
     /// The header of the block at `height`.
@@ -184,7 +219,21 @@ impl<'a> Reader<'a> {
         let decode = |bytes: &[u8]| {
             HistoryPointer::decode(bytes).ok_or_else(|| damaged("history", key, "14 bytes are expected"))
         };
+        let begins = rows.first().is_none_or(|(at, _)| *at == history_key(key, from));
+        if !begins || (rows.is_empty() && self.events(key)? > from) {
+            return match self.base()? {
+                0 => Err(damaged("history", key, &format!("event {from} is missing"))),
+                base => Err(StoreError::Before { what: format!("event {from} of record {key}"), base }),
+            };
+        }
         rows.iter().map(|(_, bytes)| decode(bytes)).collect()
+    }
+
+    /// How many events the record under `key` has had; 0 where there is none.
+    pub(super) fn events(&self, key: &Key) -> Result<u64, StoreError> {
+        let Some(record) = self.snapshot.get("state", key.as_bytes())? else { return Ok(0) };
+        let history = Frontier::deserialize(&mut record.as_slice());
+        history.map(|history| history.count()).map_err(|error| damaged("record", key, &error.to_string()))
     }
 
     /// Tree nodes that no version from `oldest` on reaches, by the version that left them: those of

@@ -26,15 +26,18 @@
 //! An update of version v reads the nodes of version `base` and writes new ones, all keyed by v, so
 //! both versions stay readable until the nodes that v made stale are deleted.
 
+use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::id::Digest;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
+mod heads;
 mod node;
 pub mod proof;
 mod update;
 mod walk;
 
+pub use heads::{Head, Heads, Nodes, SUBTREES, subtree, subtree_of};
 pub use proof::{ProofError, StateProof, prove};
 pub use update::update;
 pub use walk::walk;
@@ -94,7 +97,7 @@ pub struct TreeUpdate {
 }
 
 /// A record as the tree knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Leaf {
     /// SHA-256 of the record's key.
     pub key_hash: Digest,

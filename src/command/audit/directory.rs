@@ -8,7 +8,10 @@ use crate::{
 };
 use contracts::id::Digest;
 use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
-use ledger::audit::{self, Findings, Replayed, Report};
+use ledger::{
+    api::client::Client,
+    audit::{self, Findings, Replayed, Report},
+};
 use marketplace::{audit::Contents, keys::MasterKey};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -38,7 +41,7 @@ struct Places {
     scratch: PathBuf,
 }
 
-/// Audits the network's directory `layout`, working in `scratch`.
+/// Audits the network's directory `layout`, working in `scratch`. Blocks that it lacks come from `blocks`.
 ///
 /// # Errors
 /// When it cannot be audited at all. What is wrong in it is a finding of the report.
@@ -46,6 +49,7 @@ pub async fn audit(
     context: &Context,
     layout: &Layout,
     anchor: TrustAnchor,
+    blocks: Option<Client>,
     scratch: &Path,
 ) -> Result<(Report, Services), Problem> {
     let (document, config) = (layout.document()?, layout.config()?);
@@ -72,6 +76,8 @@ pub async fn audit(
         }
     };
     let opened = master.is_some();
+    let runtime = tokio::runtime::Handle::current();
+    let elsewhere = blocks.map(|client| audit::Elsewhere { client, runtime });
     let work = move || -> Result<(Report, Findings, Parts), Problem> {
         let in_scratch = |name: &str| {
             let path = places.scratch.join(name);
@@ -82,7 +88,7 @@ pub async fn audit(
             bar.set_length(last);
             bar.set_position(height);
         };
-        let audited = audit::folder_and_ledger(&places.node, &document, &anchor, &ledger, &told);
+        let audited = audit::folder_and_ledger(&places.node, &document, &anchor, &ledger, elsewhere, &told);
         bar.finish_and_clear();
         let (report, replayed) = audited.map_err(|error| problem(&error))?;
         let mut findings = Findings::default();

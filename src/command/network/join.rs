@@ -24,6 +24,10 @@ pub struct Join {
     /// The network's id, as somebody you trust told you; the founding document must be that of this network
     #[arg(long, value_name = "ID")]
     network: NetworkId,
+    /// Begin with a snapshot of the state, proven by the newest blocks, instead of executing all blocks: quick, but
+    /// this node then has neither older blocks nor events in them
+    #[arg(long)]
+    snapshot: bool,
     /// Where other validators are to reach this node, once it is one
     #[arg(long, value_name = "IP:PORT", requires = "peer")]
     listen: Option<SocketAddr>,
@@ -68,7 +72,7 @@ impl Join {
                 .exits(Exit::Untrue));
         }
         let mut config = Config::local(self.ports.or_usual());
-        config.observe = Some(Observe { from: vec![url] });
+        config.observe = Some(Observe { from: vec![url], snapshot: self.snapshot });
         let addresses: BTreeMap<_, _> = self.peer.into_iter().collect();
         config.peers = self.listen.map(|listen| Peers { listen, addresses });
         let layout = context.layout();

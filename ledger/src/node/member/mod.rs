@@ -24,9 +24,9 @@ use crate::{
     block::Block,
     chain::{Chain, Committed},
     highwater::HighWater,
-    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
+    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, UNLINKED_PATIENCE},
     ordering::{
-        Timer,
+        Timer, TimerKind,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
@@ -242,7 +242,10 @@ impl Member {
         match act {
             Act::Broadcast(packet) => self.broadcast(&packet.into()),
             Act::Answer(to, packet) => self.answer(to, packet)?,
-            Act::Start(timer, start, after) => drop(self.timers.insert((Instant::now() + after, start), timer)),
+            Act::Start(timer, start, after) => {
+                let after = if self.is_missed(timer) { after.min(UNLINKED_PATIENCE) } else { after };
+                self.timers.insert((Instant::now() + after, start), timer);
+            }
             Act::Propose(height, round) => {
                 let queue = self.shared.queue.lock();
                 let candidates = queue.mempool.peek(PROPOSAL_TRANSACTIONS_MAX, BLOCK_BYTES_MAX);
@@ -302,6 +305,14 @@ impl Member {
         self.shared.queue.lock().mempool.remove(&gone);
         self.shared.tell(out);
         proposed
+    }
+
+    /// Is this a timer for the proposal of one who let its last turn pass, and whose link is down? It is not worth
+    /// its time. How long each waits is its own affair; that all do so keeps the turns of one that is away cheap.
+    fn is_missed(&self, timer: Timer) -> bool {
+        let turns = self.replica.ledger().turns();
+        let turn = turns[timer.round as usize % turns.len()];
+        timer.kind == TimerKind::Propose && turn.doubtful && self.shared.is_unlinked(turn.number)
     }
 
     fn broadcast(&self, frame: &Frame) {

@@ -175,7 +175,7 @@ impl Member {
             self.send(to, &Frame::Sealed(height, seal));
         }
         let header = reader.header(height)?;
-        if header.is_some_and(|header| header.entry.validators != header.entry.next_validators)
+        if header.is_some_and(|header| header.ends_era())
             && let Some(change) = crate::era::change_after(&reader, height)?
         {
             self.send(to, &Frame::SetChanged(Box::new(change)));

@@ -1,0 +1,206 @@
+//! Joining a network that is older than what a snapshot brings, from sources that serve what is so and what is not.
+
+use super::*;
+use crate::{
+    api::client::{Client, ClientError},
+    testing::{self, Network},
+};
+use axum::{Router, extract::State, http::Uri, response::IntoResponse};
+use contracts::{
+    action::Action,
+    id::BankReference,
+    money::Amount,
+    party::Party,
+    settlement::{Account, Mint},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// Puts blocks of one transaction each into the ledger, until it has `height` of them.
+async fn grow(network: &Network, height: Height) {
+    let settlement = testing::settlement();
+    let mut number = network.client.status().await.unwrap().height;
+    while number < height {
+        number += 1;
+        let mut reference = [0; 32];
+        reference[..8].copy_from_slice(&number.to_be_bytes());
+        let mint = Mint {
+            party: testing::buyer().party,
+            amount: Amount::new(100).unwrap(),
+            currency: "EUR".parse().unwrap(),
+            reference: BankReference(reference),
+        };
+        network.client.act(&settlement, Action::Mint(mint), None).await.unwrap().applied().unwrap();
+    }
+}
+
+/// A client of somebody between us and `network`, who changes what `change` changes.
+async fn between(network: &Network, change: impl Fn(&str, &mut Vec<u8>) + Send + Sync + 'static) -> Client {
+    type Between = (Client, Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>);
+    async fn pass(State((client, change)): State<Between>, uri: Uri) -> axum::response::Response {
+        let path = uri.path_and_query().unwrap().as_str();
+        match client.get(path).await {
+            Ok(mut bytes) => {
+                change(path, &mut bytes);
+                bytes.into_response()
+            }
+            Err(ClientError::Problem(problem)) => problem.into_response(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let between: Between = (network.client.clone(), Arc::new(change));
+    let router = Router::new().fallback(pass).with_state(between);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Client::new(&url, network.anchor.clone()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("whole")).await;
+    let young = join(std::slice::from_ref(&network.client), &folder.path().join("early"), &|_| {}).await;
+    assert!(matches!(young, Err(JoinError::NoneOffered(_))), "{young:?}");
+    let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 2) * STATION_EVERY;
+    grow(&network, station + 3).await;
+
+    let joined_in = folder.path().join("joined");
+    let joined = join(std::slice::from_ref(&network.client), &joined_in, &|_| {}).await.unwrap();
+    assert_eq!((joined.height, joined.base), (station, station - VALIDITY_BLOCKS_MAX));
+    let again = join(std::slice::from_ref(&network.client), &joined_in, &|_| {}).await;
+    assert!(matches!(again, Err(JoinError::NotEmpty(_))), "{again:?}");
+
+    // It goes on as one that observes, executing what comes.
+    let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
+    let tip = network.client.status().await.unwrap().height;
+    while observer.handle().status().height < tip {
+        if let Some(after) = observer.handle().wants_blocks() {
+            observer.handle().observe(network.client.blocks(after, Duration::from_secs(1)).await.unwrap());
+        }
+        assert_eq!(observer.handle().status().reason, None);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (whole, part) = (network.handle().store().clone(), observer.handle().store().clone());
+    for family in ["state", "hashes", "sets"] {
+        let rows = |store: &crate::store::Store| store.kv().scan(family, &[], &[], 1_000_000).unwrap();
+        assert!(rows(&whole) == rows(&part), "{family}");
+    }
+    for family in ["blocks", "bodies", "results", "certificates", "seals", "ids", "sizes", "history"] {
+        let rows = part.kv().scan(family, &[], &[], 1_000_000).unwrap();
+        assert!(rows.len() > 3, "{family} has {} rows", rows.len());
+        for (key, value) in rows {
+            assert!(whole.kv().get(family, &key).unwrap().as_ref() == Some(&value), "{family} {}", hex::encode(key));
+        }
+    }
+
+    for (key, value) in whole.kv().scan("history", &[], &[], 1_000_000).unwrap() {
+        let is_here = part.kv().get("history", &key).unwrap().is_some();
+        let height = u64::from_be_bytes(*value.first_chunk().unwrap());
+        assert_eq!(is_here, height > joined.base, "an event of block {height}");
+    }
+
+    // What it has it proves; of what it has not it says so, and not that there is nothing.
+    let buyer = Party::key(&testing::buyer().party);
+    assert!(observer.client.record::<Party>(&buyer).await.unwrap().record.is_some());
+    let first = network.client.blocks(1, Duration::ZERO).await.unwrap().remove(0);
+    let old = first.results[0].entry.transaction;
+    let account = Account::key(&testing::buyer().party, "EUR".parse().unwrap());
+    let gone = |asked: Result<(), ClientError>| match asked {
+        Err(ClientError::Problem(problem)) => assert_eq!((problem.status, problem.code.as_str()), (410, "before")),
+        other => panic!("{other:?}"),
+    };
+    gone(observer.client.blocks(0, Duration::ZERO).await.map(drop));
+    gone(observer.client.get(&format!("/v1/transactions/{old}")).await.map(drop));
+    gone(observer.client.get("/tile/entries/000").await.map(drop));
+    gone(observer.client.history(&account).await.map(drop));
+    assert_eq!(observer.client.get("/tile/0/000").await.unwrap(), network.client.get("/tile/0/000").await.unwrap());
+    // It hands on what it has once it has enough of it.
+    assert_eq!(observer.handle().stations().offered(), None);
+    observer.stop().await;
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("whole")).await;
+    let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
+    grow(&network, station + 1).await;
+    let full =
+        (0..=255u8).find(|number| network.handle().stations().chunk(station, *number).is_ok_and(|it| !it.is_empty()));
+    assert_eq!(full, None, "nothing is made before somebody asks");
+    network.client.get(&format!("/v1/snapshots/{station}")).await.unwrap();
+    let full = (0..=255u8).find(|number| !network.handle().stations().chunk(station, *number).unwrap().is_empty());
+    let chunk = format!("/v1/snapshots/{station}/{}", full.unwrap());
+    let manifest = format!("/v1/snapshots/{station}");
+    type Change = Box<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>;
+    let of = |path: &str, change: fn(&mut Vec<u8>)| -> Change {
+        let path = path.to_owned();
+        Box::new(move |asked, bytes| {
+            if asked.starts_with(&path) {
+                change(bytes)
+            }
+        })
+    };
+    let exactly = |path: &str, change: fn(&mut Vec<u8>)| -> Change {
+        let path = path.to_owned();
+        Box::new(move |asked, bytes| {
+            if asked == path {
+                change(bytes)
+            }
+        })
+    };
+    let changes: Vec<(&str, &str, Change)> = vec![
+        (
+            "a record of a chunk changed",
+            "is not what the ledger holds",
+            exactly(&chunk, |bytes| *bytes.last_mut().unwrap() ^= 1),
+        ),
+        ("a chunk cut short", "is not what the ledger holds", exactly(&chunk, |bytes| bytes.truncate(bytes.len() - 1))),
+        ("a chunk left out", "is not what the ledger holds", exactly(&chunk, |bytes| bytes.clear())),
+        (
+            "a record twice, as of another key",
+            "is not what the ledger holds",
+            exactly(&chunk, |bytes| {
+                let mut again = bytes.clone();
+                again[4] ^= 1;
+                bytes.extend(again);
+            }),
+        ),
+        (
+            "a head changed",
+            "is not of the state after block",
+            exactly(&manifest, |bytes| {
+                let at = bytes.len() - 9;
+                bytes[at] ^= 1;
+            }),
+        ),
+        ("another base", "does not follow block", exactly(&manifest, |bytes| bytes[16] ^= 1)),
+        ("another height", "is of another height", exactly(&manifest, |bytes| bytes[0] ^= 1)),
+        ("a tile of the log changed", "are of another log", of("/tile/0/", |bytes| bytes[5] ^= 1)),
+        ("a header changed", "header", of("/v1/headers", |bytes| bytes[9] ^= 1)),
+        ("blocks kept back", "does not serve block", of("/v1/blocks", |bytes| *bytes = vec![0; 4])),
+        (
+            "a block changed",
+            "",
+            of("/v1/blocks", |bytes| {
+                let at = bytes.len() / 2;
+                bytes[at] ^= 1;
+            }),
+        ),
+    ];
+    for (number, (what, reason, change)) in changes.into_iter().enumerate() {
+        let liar = between(&network, change).await;
+        let place = folder.path().join(number.to_string());
+        let alone = join(std::slice::from_ref(&liar), &place, &|_| {}).await;
+        let said = alone.expect_err(what).to_string();
+        assert!(said.contains(reason), "{what}: {said}");
+        assert!(!place.join("db").exists(), "{what}: nothing is there that a node would start on");
+        if number % 3 == 0 {
+            let joined = join(&[liar, network.client.clone()], &place, &|_| {}).await.unwrap();
+            assert_eq!(joined.height, station, "{what}");
+        }
+    }
+    network.stop().await;
+}

@@ -1,0 +1,75 @@
+//! A directory joins by a snapshot, with the commands that people type.
+
+use super::harness::{Net, command, free_ports, says, start_as};
+use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
+use std::time::{Duration, Instant};
+
+/// More blocks than a station is apart, each of one transaction.
+const BLOCKS: u8 = 70;
+
+fn grow(net: &Net) {
+    let (client, settlement) = (net.client(), net.identity("settlement"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for number in 0..BLOCKS {
+            let mint = Mint {
+                party: settlement.party,
+                amount: Amount::new(100).unwrap(),
+                currency: "EUR".parse().unwrap(),
+                reference: BankReference([number; 32]),
+            };
+            client.act(&settlement, Action::Mint(mint), None).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_directory_joins_by_a_snapshot_and_is_audited() {
+    let net = Net::created();
+    let place = net.dir().parent().unwrap().to_path_buf();
+    let node = net.node();
+    let url = node.urls["node"].as_str().unwrap().to_owned();
+    let network = net.ok(&["network", "inspect"])["network"].as_str().unwrap().to_owned();
+    let dir = place.join("regulator");
+    let run = |arguments: &[&str]| {
+        let output = command().arg("--dir").arg(&dir).arg("--json").args(arguments).output().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), answer, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let first = free_ports(3);
+    let ports: Vec<String> = (0..3).map(|more| (first + more).to_string()).collect();
+    let mut join = vec!["network", "join", &url, "--network", &network, "--snapshot"];
+    for (flag, port) in ["--node-port", "--market-port", "--explorer-port"].iter().zip(&ports) {
+        join.extend([flag, port.as_str()]);
+    }
+    assert_eq!(run(&join).0, Some(0));
+    let (code, _, said) = run(&["node", "run"]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(says(&said, "could not join by a snapshot") && says(&said, "take `snapshot = true` out"), "{said}");
+
+    grow(&net);
+    let log = place.join("regulator.log");
+    let start = || {
+        let mut command = command();
+        command.arg("--dir").arg(&dir).args(["--json", "node", "run"]);
+        start_as(command, &log)
+    };
+    let joined = start();
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(says(&said, "joined by a snapshot"), "{said}");
+    // It follows, and proves what it has.
+    net.ok(&["party", "apply", "Late", "--as", "late"]);
+    let late = net.ok(&["key", "show", "late"])["party"].as_str().unwrap().to_owned();
+    let begun = Instant::now();
+    while run(&["party", "show", &late]).0 != Some(0) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", run(&["party", "show", &late]));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    joined.stop();
+    // It begins where it was.
+    start().stop();
+    let (code, audited, said) = run(&["audit", dir.to_str().unwrap()]);
+    assert_eq!((code, audited["findings"].as_array().map(Vec::len)), (Some(0), Some(0)), "{said}");
+    node.stop();
+    assert_eq!(net.audit()["state_root"], audited["state_root"]);
+}
