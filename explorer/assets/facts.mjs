@@ -74,6 +74,7 @@ const rejection = tagged('kind', {
   149: ['nothing-changes', {}],
   150: ['set-change-under-way', {}],
   151: ['not-ready-now', { height: u64 }],
+  152: ['set-changes-used-up', {}],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],

@@ -313,6 +313,7 @@ rejection = tagged("kind", {
     149: ("nothing-changes", {}),
     150: ("set-change-under-way", {}),
     151: ("not-ready-now", dict(height=u64)),
+    152: ("set-changes-used-up", {}),
 })
 
 event = tagged("event", {
