@@ -18,12 +18,15 @@ pub enum Exit {
     Unreachable = 5,
     /// A key, passphrase, configuration or network file cannot be used.
     File = 6,
+    /// Everything that is there holds, and not everything is there.
+    Partly = 7,
 }
 
 /// For `lonja help` and the README.
 pub const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 refused by the rules \
 (the refusal is on the ledger), 4 does not verify, 5 a service cannot be reached or is busy, \
-6 a key, passphrase or network file cannot be used.";
+6 a key, passphrase or network file cannot be used, 7 an audit held as far as it went, \
+and executed no block.";
 
 /// What went wrong.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use genesis::{
 };
 use ledger::{
     api::client::Client,
+    archive::{Archive, Retention},
     limits::DRAIN,
     node::{self, Keys, Node, NodeError},
 };
@@ -160,8 +161,12 @@ pub async fn node(
     if config.observe.as_ref().is_some_and(|observe| observe.snapshot) {
         joining::join(&sources, &folder).await?;
     }
-    let settings =
-        node::Config { folder, document, keys: keys.clone(), may_observe: !sources.is_empty(), confirm_time };
+    let retention = config.retention.as_ref().map(|retention| Retention {
+        keep_blocks: retention.keep_blocks,
+        archive: Archive::new(layout.data_path(&retention.archive)),
+    });
+    let may_observe = !sources.is_empty();
+    let settings = node::Config { folder, document, keys: keys.clone(), may_observe, confirm_time, retention };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,

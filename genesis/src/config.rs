@@ -7,10 +7,12 @@
 mod contents;
 mod observe;
 mod peers;
+mod retention;
 
 pub use contents::{Bucket, Contents};
 pub use observe::Observe;
 pub use peers::Peers;
+pub use retention::Retention;
 
 use crate::{
     files::{self, Access, FileError},
@@ -70,6 +72,9 @@ pub struct Config {
     /// Where a node that observes gets its blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observe: Option<Observe>,
+    /// What the node keeps of old blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
 }
 
 /// A configuration that cannot be used.
@@ -142,7 +147,7 @@ impl Default for Ports {
     }
 }
 
-const SECTIONS: [&str; 5] = ["node", "market", "explorer", "peers", "observe"];
+const SECTIONS: [&str; 6] = ["node", "market", "explorer", "peers", "observe", "retention"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
 const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
 /// How keys are called by which people would write secrets into the configuration.
@@ -172,6 +177,7 @@ impl Config {
             explorer: Service::local(ports.explorer, "explorer"),
             peers: None,
             observe: None,
+            retention: None,
         }
     }
 
@@ -209,6 +215,9 @@ impl Config {
         }
         if let Some((reason, remedy)) = self.observe.as_ref().and_then(|observe| observe.check().err()) {
             return wrong("observe.from".into(), reason, remedy);
+        }
+        if let Some((key, reason, remedy)) = self.retention.as_ref().and_then(|retention| retention.check().err()) {
+            return wrong(format!("retention.{key}"), reason, remedy);
         }
         let peers = self.peers.as_ref().map(|peers| peers.listen).filter(|listen| listen.port() != 0);
         if let Some((other, _)) = self.services().into_iter().find(|(_, service)| Some(service.listen) == peers) {
@@ -250,6 +259,7 @@ impl Config {
                 "market" => &MARKET_KEYS,
                 "peers" => &peers::KEYS,
                 "observe" => &observe::KEYS,
+                "retention" => &retention::KEYS,
                 _ => &KEYS,
             };
             for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
@@ -306,7 +316,9 @@ impl Config {
              # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\
              # A validator among several has [peers]: listen, and the addresses of the others by their\n\
              # names. Those links prove keys of the ledger and need no certificate. A node that is no\n\
-             # validator has [observe]: from, the URLs of nodes that serve blocks.\n\n{values}"
+             # validator has [observe]: from, the URLs of nodes that serve blocks, and snapshot = true to begin\n\
+             # with their state instead of executing all blocks. [retention] moves signed transactions\n\
+             # of all but the newest keep_blocks blocks into the directory archive.\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }

@@ -4,7 +4,7 @@
 //! of the marketplace or the explorer, which read it through [`api`]. Read in this order: [`block`],
 //! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`] (solo, or a
 //! Byzantine quorum), [`replica`] (a chain that grows by ordering, without clock or sockets) and [`voting`]
-//! (what it keeps of the height at work), [`store`], [`era`] (one validator set after the other), [`snapshot`] (how a node begins in the middle), [`node`] (the one
+//! (what it keeps of the height at work), [`store`], [`era`] (one validator set after the other), [`snapshot`] (how a node begins in the middle), [`archive`] (old transactions outside the store), [`node`] (the one
 //! thread that owns the chain), [`api`].
 //! `sim` runs whole networks of replicas from a seed.
 
@@ -30,6 +30,7 @@ pub mod voting;
 mod whole;
 
 pub mod api;
+pub mod archive;
 pub mod audit;
 pub mod bench;
 pub mod chain;

@@ -179,3 +179,7 @@ pub const SNAPSHOT_IDLE_AFTER: Duration = Duration::from_secs(60);
 pub const SNAPSHOT_CHUNKS_AT_ONCE: usize = 4;
 /// Headers in one answer, 300 bytes each.
 pub const BLOCK_HEADERS_MAX: usize = 2_048;
+/// Blocks of which the archive has the transactions in one file: tens of megabytes under full load.
+pub const ARCHIVE_SEGMENT_BLOCKS: u64 = 1_024;
+/// How often a node looks whether there is a segment to be archived.
+pub const PRUNE_LOOK_EVERY: Duration = Duration::from_millis(500);

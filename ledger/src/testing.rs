@@ -148,18 +148,24 @@ pub fn custodian() -> Identity {
     identity(15)
 }
 
-/// A node of the test network in `folder`, without a server.
-///
-/// # Errors
-/// [`crate::node::NodeError`].
-pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
-    Node::start(Config {
+/// How a node of the test network in `folder` is started.
+pub fn config(folder: &Path) -> Config {
+    Config {
         folder: folder.to_path_buf(),
         document: document(),
         keys: Arc::new(vec![solo_keys()]),
         may_observe: false,
         confirm_time: false,
-    })
+        retention: None,
+    }
+}
+
+/// A node of the test network in `folder`, without a server.
+///
+/// # Errors
+/// [`crate::node::NodeError`].
+pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
+    Node::start(config(folder))
 }
 
 /// A node of the test network in `folder` that observes, without a server.
@@ -167,13 +173,7 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
 /// # Errors
 /// [`crate::node::NodeError`].
 pub fn observer(folder: &Path) -> Result<Node, crate::node::NodeError> {
-    Node::start(Config {
-        folder: folder.to_path_buf(),
-        document: document(),
-        keys: Arc::new(Vec::new()),
-        may_observe: true,
-        confirm_time: false,
-    })
+    Node::start(Config { keys: Arc::new(Vec::new()), may_observe: true, ..config(folder) })
 }
 
 /// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.
@@ -212,6 +212,29 @@ impl Network {
         let anchor = document().anchor();
         let client = Client::new(&url, anchor.clone()).expect("the anchor and the link are valid");
         Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server) }
+    }
+
+    /// Puts blocks of one transaction each into the ledger, until it has `height` of them.
+    ///
+    /// # Panics
+    /// When one is not taken.
+    pub async fn grow(&self, height: contracts::id::Height) {
+        let settlement = settlement();
+        let mut number = self.client.status().await.expect("the node answers").height;
+        while number < height {
+            number += 1;
+            let mut reference = [0; 32];
+            reference[..8].copy_from_slice(&number.to_be_bytes());
+            let mint = contracts::settlement::Mint {
+                party: buyer().party,
+                amount: contracts::money::Amount::new(100).expect("below the limit"),
+                currency: "EUR".parse().expect("a currency"),
+                reference: contracts::id::BankReference(reference),
+            };
+            let action = contracts::action::Action::Mint(mint);
+            let done = self.client.act(&settlement, action, None).await.expect("it is taken");
+            done.applied().expect("the rules allow it");
+        }
     }
 
     /// The handle of its node.

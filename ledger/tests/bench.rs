@@ -31,6 +31,8 @@ fn a_short_bench_commits_everything_and_audits_clean() {
         away: 0,
         back: false,
         rate: None,
+        keep_blocks: None,
+        join: false,
         loads: LOADS.to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
@@ -59,6 +61,8 @@ fn a_short_bench_of_four_validators_commits_everything_and_audits_clean_four_tim
         away: 1,
         back: true,
         rate: Some(600),
+        keep_blocks: None,
+        join: true,
         loads: LOADS[2..3].to_vec(),
         duration: Duration::from_secs(number("LONJA_BENCH_SECONDS", 2)),
         audit: true,
@@ -69,6 +73,8 @@ fn a_short_bench_of_four_validators_commits_everything_and_audits_clean_four_tim
     assert!(outcome.loads[0].failed == 0 && outcome.loads[0].per_second > 0.0, "{:?}", outcome.loads);
     let back = outcome.back.unwrap();
     assert!(back.behind >= 100 && back.seconds > 0.0 && back.load.failed == 0, "{back:?}");
+    let joined = outcome.joined.unwrap();
+    assert!(joined.records > 1_000, "{joined:?}");
     assert!((1..4).all(|number| folder.path().join(format!("node-{number}/db")).is_dir()));
 }
 

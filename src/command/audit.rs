@@ -32,7 +32,8 @@ pub struct Audit {
     /// Where to build the ledger anew; it needs as much room as what is audited
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
-    /// URL of a node that has all blocks, where the directory joined by a snapshot; it need not be trusted
+    /// URL of a node that has all blocks, where the directory joined by a snapshot or
+    /// lost its archive; it need not be trusted
     #[arg(long, value_name = "URL")]
     blocks: Option<String>,
 }
@@ -55,7 +56,13 @@ impl Audit {
         let audited = Audited { ledger: &report, services: services.as_ref() };
         context.print(&audited, || people(&target, &audited));
         if report.is_clean() {
-            return Ok(());
+            return match &report.unexecuted {
+                None => Ok(()),
+                Some(reason) => Err(Problem::new(format!("no block of {target} was executed again"))
+                    .because(reason.clone())
+                    .help("name a node that has all blocks with --blocks URL; it need not be trusted")
+                    .exits(Exit::Partly)),
+            };
         }
         let count = report.findings.len() as u64 + report.more_findings;
         Err(Problem::new(format!("{target} does not hold: {count} findings"))
@@ -101,7 +108,6 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
-        AuditError::Before(_) => ("name a node that has them with --blocks URL; it need not be trusted", Exit::File),
     };
     Problem::new(format!("cannot audit: {error}")).help(help).exits(exit)
 }
@@ -127,13 +133,21 @@ fn people(target: &str, audited: &Audited) -> String {
     lines.extend(audited.services.map(of_services).unwrap_or_else(|| vec![("services", "not audited by URL".into())]));
     lines.push(("audit digest", report.digest.to_string()));
     lines.extend(audited.services.map(|services| ("directory digest", services.directory_digest.to_string())));
-    lines.push(("verdict", if report.is_clean() { "everything holds".into() } else { "does not hold".into() }));
+    lines.push(("verdict", verdict(report)));
     let head = output::lines(&lines);
     if report.is_clean() {
         return head;
     }
     let rows = report.findings.iter().map(|finding| [finding.place.clone(), finding.what.clone()]);
     format!("{head}\n{}", output::table(["where", "what"], rows))
+}
+
+fn verdict(report: &Report) -> String {
+    match (report.is_clean(), &report.unexecuted) {
+        (false, _) => "does not hold".into(),
+        (true, None) => "everything holds".into(),
+        (true, Some(reason)) => format!("hashes and signatures hold; no block was executed again, since {reason}"),
+    }
 }
 
 fn of_services(services: &Services) -> Vec<(&'static str, String)> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use clap::{Args, builder::PossibleValuesParser};
 use indicatif::ProgressBar;
-use ledger::bench::{self, Measured, Mix, Outcome, Plan};
+use ledger::bench::{self, JoinedIn, Measured, Mix, Outcome, Plan};
 use std::{path::PathBuf, time::Duration};
 
 /// Measure this machine and a node on it: committed transactions per second over the real API.
@@ -40,6 +40,12 @@ pub struct Bench {
     /// Run this load alone, or several, each named once: how many transactions are in a post (all four)
     #[arg(long = "load", value_name = "LOAD", value_parser = PossibleValuesParser::new(names()))]
     loads: Vec<String>,
+    /// Keep the signed transactions of so many blocks in the store, and move older ones into an archive meanwhile
+    #[arg(long, value_name = "N")]
+    keep_blocks: Option<u64>,
+    /// Let a node join by a snapshot afterwards, and measure that
+    #[arg(long)]
+    join: bool,
     /// Do not audit the ledger afterwards
     #[arg(long)]
     no_audit: bool,
@@ -76,6 +82,8 @@ impl Bench {
             away: self.away,
             back: self.back,
             rate: self.rate,
+            keep_blocks: self.keep_blocks,
+            join: self.join,
             loads: bench::LOADS.into_iter().filter(|load| self.runs(load)).collect(),
             duration: Duration::from_secs(self.seconds),
             audit: !self.no_audit,
@@ -141,6 +149,27 @@ fn row(load: &Measured) -> [String; 9] {
     ]
 }
 
+fn disk(outcome: &Outcome) -> String {
+    let bodies = &outcome.bodies;
+    format!(
+        "{} MB, of which {} MB are signed transactions of blocks {} to {}; {} MB in the archive, pruned {:.1} s after \
+         the load",
+        bodies.all_bytes / 1_000_000,
+        bodies.store_bytes / 1_000_000,
+        bodies.pruned + 1,
+        bodies.height,
+        bodies.archive_bytes / 1_000_000,
+        bodies.behind_seconds
+    )
+}
+
+fn joined(outcome: &Outcome) -> String {
+    outcome.joined.as_ref().map_or("not asked for".into(), |joined| {
+        let JoinedIn { records, seconds, seconds_per_million } = joined;
+        format!("{records} records in {seconds:.1} s: {seconds_per_million:.1} s for a million")
+    })
+}
+
 fn people(outcome: &Outcome) -> String {
     let machine = &outcome.machine;
     let audit = match outcome.audit_clean {
@@ -156,6 +185,9 @@ fn people(outcome: &Outcome) -> String {
         ("bare GET, server's CPU", format!("{:.1} µs", machine.get_us)),
         ("base", format!("{} records in {:.1} s", outcome.base_keys, outcome.base_seconds)),
         ("transactions in the ledger", outcome.transactions.to_string()),
+        ("on disk", disk(outcome)),
+        ("started again", format!("in {:.2} s", outcome.restart_seconds)),
+        ("joined by a snapshot", joined(outcome)),
         ("audit", audit),
     ]);
     let back = outcome.back.as_ref().map(|back| {

@@ -17,12 +17,21 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Compares `families` of `found` with those of `expected`, which was made anew, and tells `find` of
 /// each row that differs: where, and how. Returns how many rows stand in both.
 pub fn rows(found: &Kv, expected: &Kv, families: &[&'static str], find: &mut dyn FnMut(String, String)) -> u64 {
-    rows_after(0, found, expected, families, find)
+    rows_but(&Lacks::default(), found, expected, families, find)
 }
 
-/// As [`rows`], of a store that has nothing of blocks up to `base`, or only some of it.
-pub(super) fn rows_after(
-    base: Height,
+/// What a store of a ledger may lack.
+#[derive(Default)]
+pub(super) struct Lacks {
+    /// Everything of the blocks up to this height.
+    pub blocks: Height,
+    /// Signed transactions up to this height.
+    pub bodies: Height,
+}
+
+/// As [`rows`], of a store that may lack what `lacks` says.
+pub(super) fn rows_but(
+    lacks: &Lacks,
     found: &Kv,
     expected: &Kv,
     families: &[&'static str],
@@ -47,7 +56,7 @@ pub(super) fn rows_after(
                     left.skip();
                 }
                 (None, Some((key, value))) => {
-                    if !is_of(family, &key, &value, base) {
+                    if !lacks.has(family, &key, &value) {
                         differs(&key, "a row is missing");
                     }
                     right.skip();
@@ -57,7 +66,7 @@ pub(super) fn rows_after(
                     left.skip();
                 }
                 (Some((a, _)), Some((b, value))) if a > b => {
-                    if !is_of(family, &b, &value, base) {
+                    if !lacks.has(family, &b, &value) {
                         differs(&b, "a row is missing");
                     }
                     right.skip();
@@ -82,14 +91,17 @@ pub(super) fn rows_after(
     both
 }
 
-/// Is this row of a ledger's store of a block up to `base`?
-fn is_of(family: &str, key: &[u8], value: &[u8], base: Height) -> bool {
-    let height = match family {
-        "blocks" | "bodies" | "results" | "certificates" | "seals" => key,
-        "ids" | "sizes" | "history" => value,
-        _ => return false,
-    };
-    height.first_chunk::<8>().is_some_and(|height| u64::from_be_bytes(*height) <= base)
+impl Lacks {
+    /// May this row be missing?
+    fn has(&self, family: &str, key: &[u8], value: &[u8]) -> bool {
+        let (up_to, height) = match family {
+            "bodies" => (self.blocks.max(self.bodies), key),
+            "blocks" | "results" | "certificates" | "seals" => (self.blocks, key),
+            "ids" | "sizes" | "history" => (self.blocks, value),
+            _ => return false,
+        };
+        height.first_chunk::<8>().is_some_and(|height| u64::from_be_bytes(*height) <= up_to)
+    }
 }
 
 /// Commitments of all side bodies that transactions of the ledger name.

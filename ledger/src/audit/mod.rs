@@ -8,8 +8,9 @@
 //! ([`Replayed`]), so that services can compare what they made of the ledger.
 
 mod compare;
-mod joined;
+mod hashed;
 mod money;
+mod partial;
 mod replayed;
 mod report;
 mod source;
@@ -20,13 +21,14 @@ pub use report::{Finding, Findings, Report};
 
 use crate::{
     api::client::Client,
+    archive::Archive,
     chain::{BlockError, Chain},
     era::Era,
     highwater::HighWater,
     log::{self, proof::TreeHead},
     receipt::{Seal, SetChange, Trust},
     sides::Sides,
-    store::{FAMILIES, Store},
+    store::Store,
 };
 use borsh::BorshDeserialize;
 use contracts::id::Height;
@@ -52,9 +54,6 @@ pub enum AuditError {
     /// The node cannot be reached.
     #[error("{0}")]
     Unreachable(String),
-    /// The ledger lacks older blocks, and no node was named that has them.
-    #[error("the node joined by a snapshot, and has no blocks up to {0}")]
-    Before(Height),
 }
 
 /// Audits the node folder `folder` (the one that holds `db`), whose node is stopped.
@@ -71,11 +70,20 @@ pub fn folder(
     scratch: &Path,
     progress: &dyn Fn(Height, Height),
 ) -> Result<Report, AuditError> {
-    folder_and_ledger(folder, document, anchor, scratch, None, progress).map(|(report, _)| report)
+    folder_and_ledger(folder, document, anchor, scratch, Elsewhere::default(), progress).map(|(report, _)| report)
 }
 
-/// A node that has blocks which a directory lacks, and what drives its client.
+/// Where an audit finds what the store of a directory lacks.
+#[derive(Default)]
 pub struct Elsewhere {
+    /// Its archive, where it has one.
+    pub archive: Option<Archive>,
+    /// A node that has all blocks.
+    pub node: Option<Served>,
+}
+
+/// A node that serves blocks, and what drives its client.
+pub struct Served {
     /// Its client, from the same anchor.
     pub client: Client,
     /// Drives it.
@@ -84,7 +92,8 @@ pub struct Elsewhere {
 
 /// As [`folder`], and hands on the ledger as it was made anew; nothing where not every block could be
 /// verified, since what services made of the rest could not be compared with anything. A ledger that was begun by
-/// a snapshot is audited with older blocks from `elsewhere`.
+/// a snapshot is audited with older blocks from `elsewhere`, and one that was pruned with
+/// transactions from there; where nobody has them, nothing is executed, and the report says so.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -93,7 +102,7 @@ pub fn folder_and_ledger(
     document: &SignedDocument,
     anchor: &TrustAnchor,
     scratch: &Path,
-    elsewhere: Option<Elsewhere>,
+    elsewhere: Elsewhere,
     progress: &dyn Fn(Height, Height),
 ) -> Result<(Report, Option<Replayed>), AuditError> {
     let mut report = Report::new(anchor.network);
@@ -106,7 +115,7 @@ pub fn folder_and_ledger(
     if !report.is_clean() {
         return Ok((report, None));
     }
-    let store = match Store::open(&folder.join("db")) {
+    let store = match Store::open_with(&folder.join("db"), elsewhere.archive.clone()) {
         Ok(store) => store,
         Err(crate::store::StoreError::Kv(error @ crate::store::KvError::InUse { .. })) => {
             return Err(AuditError::InUse(error.to_string()));
@@ -119,19 +128,29 @@ pub fn folder_and_ledger(
             return Ok((report, None));
         }
     };
-    let base = match store.reader().begins() {
-        Ok(base) => base,
+    let lacking = match hashed::lacking(&store) {
+        Ok(lacking) => lacking,
         Err(error) => {
-            report.find("meta base", error.to_string());
+            report.find("db", error.to_string());
             return Ok((report, None));
         }
     };
+    let base = store.reader().begins().map_err(|error| AuditError::Scratch(error.to_string()))?;
     let source = source::Folder::new(store.clone());
-    let source: Box<dyn Source> = match (base.as_ref().map_or(0, |base| base.height), elsewhere) {
-        (0, _) => Box::new(source),
-        (base, None) => return Err(AuditError::Before(base)),
-        (base, Some(Elsewhere { client, runtime })) => {
-            Box::new(source::Joined { after: source, before: source::Node::new(client, runtime, base) })
+    let source: Box<dyn Source> = match (lacking, elsewhere.node) {
+        (None, _) => Box::new(source),
+        (Some(reason), None) => {
+            hashes(&store, document, anchor, &mut report, progress)?;
+            report.unexecuted = Some(reason);
+            check_highwater(folder, &store, &mut report);
+            report.finish();
+            return Ok((report, None));
+        }
+        (Some(_), Some(Served { client, runtime })) => {
+            let base = base.as_ref().map_or(0, |base| base.height);
+            let tip = source.last().unwrap_or_default();
+            let node = source::Node::new(client, runtime, tip);
+            Box::new(source::Completed { folder: source, base, node })
         }
     };
     let scratch = replay(&*source, document, anchor, scratch, &mut report, progress)?;
@@ -139,10 +158,7 @@ pub fn folder_and_ledger(
     if whole {
         let mut found = Findings::default();
         let mut find = |place, what| found.find(place, what);
-        report.rows = match base {
-            None => compare::rows(store.kv(), scratch.store().kv(), FAMILIES, &mut find),
-            Some(base) => joined::rows(&store, scratch.store(), &base, &mut find),
-        };
+        report.rows = partial::rows(&store, scratch.store(), base.as_ref(), &mut find);
         report.also(found);
     }
     check_highwater(folder, &store, &mut report);
@@ -172,6 +188,32 @@ pub fn url(
     Ok(report)
 }
 
+/// Verifies what can be verified without executing blocks.
+fn hashes(
+    store: &Store,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    report: &mut Report,
+    progress: &dyn Fn(Height, Height),
+) -> Result<(), AuditError> {
+    let mut trust = trusted(document, anchor, report)?;
+    if report.is_clean() {
+        hashed::check(store, &mut trust, report, progress);
+        money::check(store, report);
+    }
+    Ok(())
+}
+
+/// Trust that begins with the anchor, of which the founding document has to be.
+fn trusted(document: &SignedDocument, anchor: &TrustAnchor, report: &mut Report) -> Result<Trust, AuditError> {
+    if let Err(error) = document.verify() {
+        report.find("network.json", error.to_string());
+    } else if document.anchor() != *anchor {
+        report.find("network.json", "the founding document is of another network than the anchor");
+    }
+    Trust::new(anchor.network, anchor.set.clone()).map_err(|error| AuditError::Anchor(error.to_string()))
+}
+
 /// Verifies and executes every block of `source` into a scratch store.
 fn replay(
     source: &dyn Source,
@@ -181,15 +223,9 @@ fn replay(
     report: &mut Report,
     progress: &dyn Fn(Height, Height),
 ) -> Result<Chain, AuditError> {
-    let mut trust =
-        Trust::new(anchor.network, anchor.set.clone()).map_err(|error| AuditError::Anchor(error.to_string()))?;
+    let mut trust = trusted(document, anchor, report)?;
     let broken = |error: &dyn std::error::Error| AuditError::Scratch(error.to_string());
     let store = Store::open(scratch).map_err(|error| broken(&error))?;
-    if let Err(error) = document.verify() {
-        report.find("network.json", error.to_string());
-    } else if document.anchor() != *anchor {
-        report.find("network.json", "the founding document is of another network than the anchor");
-    }
     let founding = &document.document.founding;
     let mut chain = Chain::open(store, anchor.network, founding).map_err(|error| broken(&error))?;
     if !report.is_clean() {

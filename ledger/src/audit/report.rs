@@ -80,7 +80,10 @@ pub struct Report {
     /// SHA-256 over everything above but the number of rows: two audits of one ledger give the same,
     /// from a directory or from a URL.
     pub digest: Digest,
-    /// What is not as it must be. Empty means that everything holds.
+    /// Why no block was executed again, if none was: then hashes and signatures hold, and nothing else is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unexecuted: Option<String>,
+    /// What is not as it must be. Empty means that everything holds, as far as `unexecuted` does not say otherwise.
     pub findings: Vec<Finding>,
     /// Findings beyond those listed.
     pub more_findings: u64,
@@ -101,6 +104,7 @@ impl Report {
             sides: 0,
             orphans: 0,
             digest: Digest::default(),
+            unexecuted: None,
             findings: Vec::new(),
             more_findings: 0,
         }

@@ -40,7 +40,12 @@ impl Source for Folder {
         let reader = self.store.reader();
         let text = |error: crate::store::StoreError| error.to_string();
         let header = reader.header(height).map_err(text)?.ok_or("its header is missing")?;
-        let transactions = reader.bodies(height).map_err(text)?.ok_or("its transactions are missing")?;
+        let transactions = reader.bodies(height).map_err(text)?.ok_or_else(|| match reader.pruned() {
+            Ok(pruned) if height <= pruned => {
+                "its transactions were pruned, and the archive has no file of them".into()
+            }
+            _ => "its transactions are missing".to_owned(),
+        })?;
         let seal = reader.seal(height).map_err(text)?.ok_or("its seal is missing")?;
         Ok(BlockPage {
             block: Block { header, transactions },
@@ -52,19 +57,23 @@ impl Source for Folder {
     }
 }
 
-/// A store that begins after the block of some height, with those up to it from a node that has them.
-pub(super) struct Joined {
-    pub after: Folder,
-    pub before: Node,
+/// A store that lacks some of its blocks, and a node that has them.
+pub(super) struct Completed {
+    pub folder: Folder,
+    /// It has none up to this height.
+    pub base: Height,
+    pub node: Node,
 }
 
-impl Source for Joined {
+impl Source for Completed {
     fn last(&self) -> Result<Height, String> {
-        self.after.last()
+        self.folder.last()
     }
 
     fn block(&self, height: Height) -> Result<BlockPage, String> {
-        if height <= self.before.last { self.before.block(height) } else { self.after.block(height) }
+        let bodies = self.folder.store.reader().bodies(height);
+        let is_here = height > self.base && bodies.map_err(|error| error.to_string())?.is_some();
+        if is_here { self.folder.block(height) } else { self.node.block(height) }
     }
 }
 
@@ -89,6 +98,10 @@ impl Source for Node {
 
     fn block(&self, height: Height) -> Result<BlockPage, String> {
         let mut ahead = self.ahead.lock();
+        let is_before = |page: &BlockPage| page.block.header.entry.height < height;
+        while ahead.front().is_some_and(is_before) {
+            ahead.pop_front();
+        }
         if ahead.is_empty() {
             let pages = self.runtime.block_on(self.client.blocks(height - 1, Duration::ZERO));
             ahead.extend(pages.map_err(|error| error.to_string())?);

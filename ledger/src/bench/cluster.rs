@@ -3,6 +3,7 @@
 use super::BenchError;
 use crate::{
     api::{client::Client, server},
+    archive::{Archive, Retention},
     node::{Config, Handle, Node},
     peers::{self, Peer, Peers, Times},
     testing,
@@ -26,6 +27,7 @@ pub struct Cluster {
     /// The nodes.
     pub nodes: Vec<Node>,
     place: PathBuf,
+    keep_blocks: Option<u64>,
     document: SignedDocument,
     /// Where each listens to the others.
     addresses: Vec<SocketAddr>,
@@ -39,13 +41,32 @@ pub fn folder(folder: &Path, number: u16) -> PathBuf {
     if number == 0 { folder.join("node") } else { folder.join(format!("node-{number}")) }
 }
 
+/// Where node `number` archives.
+pub fn archive(place: &Path, number: u16) -> PathBuf {
+    folder(place, number).join("archive")
+}
+
+/// How node `number` of `count` is started.
+pub fn config(place: &Path, number: u16, count: u16, document: &SignedDocument, keep_blocks: Option<u64>) -> Config {
+    let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
+    Config {
+        folder: folder(place, number),
+        document: document.clone(),
+        keys: Arc::new(vec![keys]),
+        may_observe: false,
+        confirm_time: true,
+        retention: keep_blocks
+            .map(|keep_blocks| Retention { keep_blocks, archive: Archive::new(archive(place, number)) }),
+    }
+}
+
 impl Cluster {
     /// Starts `count` nodes below `place`.
-    pub fn start(runtime: &Runtime, place: &Path, count: u16) -> Result<Self, BenchError> {
+    pub fn start(runtime: &Runtime, place: &Path, count: u16, keep_blocks: Option<u64>) -> Result<Self, BenchError> {
         let document = if count == 1 { testing::document() } else { testing::document_among(count) };
         let (clients, nodes, links, stops, servers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (place, addresses) = (place.to_path_buf(), Vec::new());
-        let mut cluster = Self { clients, nodes, place, document, addresses, links, stops, servers };
+        let mut cluster = Self { clients, nodes, place, keep_blocks, document, addresses, links, stops, servers };
         for number in 0..count {
             cluster.start_node(runtime, number, count)?;
         }
@@ -56,16 +77,8 @@ impl Cluster {
     }
 
     fn start_node(&mut self, runtime: &Runtime, number: u16, count: u16) -> Result<(), BenchError> {
-        let (folder, document) = (folder(&self.place, number), self.document.clone());
-        let keys = if count == 1 { testing::solo_keys() } else { testing::validator_keys(number) };
-        let node = Node::start(Config {
-            folder,
-            document,
-            keys: Arc::new(vec![keys]),
-            may_observe: false,
-            confirm_time: true,
-        })
-        .map_err(|error| BenchError::new("start a node", error))?;
+        let config = config(&self.place, number, count, &self.document, self.keep_blocks);
+        let node = Node::start(config).map_err(|error| BenchError::new("start a node", error))?;
         let (listener, address) = listen(runtime)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server::serve(listener, node.handle(), async move { drop(stopped.await) });

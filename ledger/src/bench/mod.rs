@@ -6,6 +6,7 @@
 //! it is not the node's cost). With several validators, all their nodes run in the process, linked over
 //! TLS as anywhere, and each gets its share of what is sent. What is measured ends with an audit.
 
+mod afterwards;
 mod back;
 mod cluster;
 mod cpu;
@@ -13,7 +14,8 @@ mod load;
 mod machine;
 mod setup;
 
-use crate::audit;
+use crate::{archive::Archive, audit};
+pub use afterwards::{Bodies, JoinedIn};
 pub use back::Back;
 use cluster::Cluster;
 pub use load::Measured;
@@ -37,6 +39,10 @@ pub struct Plan {
     pub back: bool,
     /// Transactions a second that are sent, spread evenly; as many as go through where it is none.
     pub rate: Option<u64>,
+    /// Signed transactions of so many of the newest blocks stay in the store; all of them where it is none.
+    pub keep_blocks: Option<u64>,
+    /// Whether a node joins by a snapshot afterwards.
+    pub join: bool,
     /// Which loads run, as in [`LOADS`].
     pub loads: Vec<(Mix, usize)>,
     /// How long each of them runs.
@@ -78,6 +84,12 @@ pub struct Outcome {
     pub back: Option<Back>,
     /// Transactions in the ledger at the end.
     pub transactions: u64,
+    /// What they take on the disk.
+    pub bodies: Bodies,
+    /// A node that joined by a snapshot, where one was to.
+    pub joined: Option<JoinedIn>,
+    /// Seconds until the first node, stopped and started again, was healthy.
+    pub restart_seconds: f64,
     /// Did the audit find everything in order? `None` where it was not asked for.
     pub audit_clean: Option<bool>,
     /// What the audit found, if anything.
@@ -124,7 +136,7 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
             .map_err(|error| BenchError::new("start threads", error))
     };
     let (serving, loading) = (runtime("node-http", 2)?, runtime("bench-load", 2)?);
-    let mut cluster = Cluster::start(&serving, &plan.folder, plan.validators)?;
+    let mut cluster = Cluster::start(&serving, &plan.folder, plan.validators, plan.keep_blocks)?;
 
     let begun = std::time::Instant::now();
     let world = loading.block_on(setup::world(&cluster.clients[0], plan, progress))?;
@@ -149,7 +161,17 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
         _ => None,
     };
     let transactions = cluster.transactions();
+    progress("looking at the disk".into());
+    let bodies = afterwards::bodies(&cluster.nodes[0].handle(), plan.keep_blocks, &cluster::archive(&plan.folder, 0))?;
+    let joined = plan.join.then(|| {
+        progress("a node joins by a snapshot".into());
+        afterwards::joined(&loading, &cluster, &plan.folder.join("joined"))
+    });
+    let joined = joined.transpose()?;
     let document = cluster.stop(&serving)?;
+    progress("starting a node again".into());
+    let restart_seconds =
+        afterwards::restart(cluster::config(&plan.folder, 0, plan.validators, &document, plan.keep_blocks))?;
     let (audit_clean, findings) = if plan.audit { audited(plan, &document, progress)? } else { (None, Vec::new()) };
     let setting = format!(
         "one machine of {} cores; {} with HTTP server, and load generator in one process, in threads of their own",
@@ -168,6 +190,9 @@ pub fn run(plan: &Plan, watch: &dyn Watch) -> Result<Outcome, BenchError> {
         loads,
         back,
         transactions,
+        bodies,
+        joined,
+        restart_seconds,
         audit_clean,
         findings,
     })
@@ -182,7 +207,9 @@ fn audited(
     let mut findings = Vec::new();
     for number in 0..plan.validators {
         let (folder, scratch) = (cluster::folder(&plan.folder, number), plan.folder.join(format!("audit-{number}")));
-        let report = audit::folder(&folder, document, &document.anchor(), &scratch, &told)
+        let archive = plan.keep_blocks.map(|_| Archive::new(cluster::archive(&plan.folder, number)));
+        let elsewhere = audit::Elsewhere { archive, node: None };
+        let (report, _) = audit::folder_and_ledger(&folder, document, &document.anchor(), &scratch, elsewhere, &told)
             .map_err(|error| BenchError::new("audit", error))?;
         findings.extend(report.findings.iter().map(|finding| format!("{}: {}", finding.place, finding.what)));
     }

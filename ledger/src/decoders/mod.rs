@@ -10,7 +10,7 @@ mod tests;
 
 use crate::{
     api::{Answer, BlockPage, HistoryAnswer, Problem, StateAnswer, submit},
-    block::Block,
+    block::{Block, Header},
     bundle::{self, Bundle},
     highwater,
     log::{
@@ -22,7 +22,8 @@ use crate::{
     ordering::{Certificate, bft},
     peers::frame,
     receipt::{Later, Receipt, Seal, SetChange, Trust},
-    tree::StateProof,
+    snapshot::{self, Manifest},
+    tree::{self, StateProof},
     voting,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -52,6 +53,9 @@ pub const DECODERS: &[Decoder] = &[
     decoder("side", canonical::<SideBody>, samples::sides),
     decoder("block", block, samples::blocks),
     decoder("pages", canonical::<Vec<BlockPage>>, samples::pages),
+    decoder("headers", canonical::<Vec<Header>>, samples::headers),
+    decoder("manifest", manifest, samples::manifests),
+    decoder("chunk", chunk, samples::chunks),
     decoder("answers", canonical::<Vec<Answer>>, samples::answers),
     decoder("state", state, samples::states),
     decoder("history", canonical::<HistoryAnswer>, samples::histories),
@@ -122,6 +126,21 @@ fn submissions(bytes: &[u8]) -> bool {
     let Ok(submissions) = submit::decode_submissions(bytes) else { return false };
     submissions.iter().for_each(|submission| drop(submission.check_side()));
     same(&borsh::to_vec(&submissions).expect("writing to memory does not fail"), bytes)
+}
+
+fn manifest(bytes: &[u8]) -> bool {
+    let Some(manifest) = read::<Manifest>(bytes) else { return false };
+    assert_eq!(manifest.heads.root(), manifest.heads.upper(manifest.height).0);
+    true
+}
+
+fn chunk(bytes: &[u8]) -> bool {
+    let Some(records) = snapshot::decode_chunk(bytes) else { return false };
+    if let Some((key, _)) = records.first() {
+        drop(tree::subtree(tree::subtree_of(key), 1, &records));
+    }
+    let record = |(key, value): &(Key, Vec<u8>)| snapshot::encode_record(key.as_bytes(), value);
+    same(&records.iter().flat_map(record).collect::<Vec<u8>>(), bytes)
 }
 
 fn block(bytes: &[u8]) -> bool {

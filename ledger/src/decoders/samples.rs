@@ -19,9 +19,12 @@ use crate::{
         bft::{Bft, Patience},
     },
     receipt::{HeightProof, HistoryLeaf, Later, Receipt, Seal, SetChange, StateEvidence, Statement, Trust, Vote},
+    snapshot::{self, Base, Manifest},
     store::StoredResult,
     submission::Submission,
-    testing, tree, voting,
+    testing,
+    tree::{self, Heads, MemoryNodes},
+    voting,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
@@ -225,6 +228,35 @@ pub fn pages() -> Vec<Vec<u8>> {
     let page = BlockPage { block, results, certificate, seal, change: None };
     let last = BlockPage { change: Some(a_change()), ..page.clone() };
     vec![bytes(&vec![page.clone()]), bytes(&vec![page, last])]
+}
+
+pub fn headers() -> Vec<Vec<u8>> {
+    let header = &world().block.header;
+    vec![bytes(&vec![header.clone(), header.clone()]), bytes(&Vec::<Header>::new())]
+}
+
+/// A state of some hundred records.
+fn state_records() -> Vec<(Key, Vec<u8>)> {
+    (0u16..300).map(|number| (Key::from_bytes(number.to_be_bytes().to_vec()), vec![7; 20])).collect()
+}
+
+pub fn manifests() -> Vec<Vec<u8>> {
+    let records = state_records();
+    let changes = records.iter().map(|(key, value)| (key, value.as_slice()));
+    let update = tree::update(&MemoryNodes::default(), None, 64, changes).expect("an empty tree can be read");
+    let mut nodes = MemoryNodes::default();
+    nodes.keep(update);
+    let heads = Heads::read(&nodes, 64).expect("the tree was just made");
+    let base = Base { height: 0, block: Digest([3; 32]), log: Frontier::EMPTY };
+    vec![bytes(&Manifest { height: 64, base, heads, bytes: 9_000 })]
+}
+
+pub fn chunks() -> Vec<Vec<u8>> {
+    let records = state_records();
+    let encode = |(key, value): &(Key, Vec<u8>)| snapshot::encode_record(key.as_bytes(), value);
+    let first = tree::subtree_of(&records[0].0);
+    let of_first = records.iter().filter(|(key, _)| tree::subtree_of(key) == first);
+    vec![of_first.flat_map(encode).collect(), records.iter().flat_map(encode).collect()]
 }
 
 fn a_problem() -> Problem {

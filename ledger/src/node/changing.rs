@@ -87,7 +87,9 @@ impl Network {
     fn up(&mut self, place: usize) {
         let keys = Arc::new(vec![testing::validator_keys(place as u16)]);
         let (folder, document) = (self.path(place), self.document.clone());
-        let node = Node::start(Config { folder, document, keys, may_observe: true, confirm_time: false }).unwrap();
+        let node =
+            Node::start(Config { folder, document, keys, may_observe: true, confirm_time: false, retention: None })
+                .unwrap();
         node.handle().connect(Some(Arc::new(Wires { place, handles: self.handles.clone() })));
         self.handles.write()[place] = Some(node.handle());
         self.nodes[place] = Some(node);

@@ -114,9 +114,19 @@ pub struct Status {
     /// How often the set of validators has changed.
     #[serde(default)]
     pub era: u32,
+    /// The height up to which it has no blocks, since it joined by a snapshot.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub base: Height,
+    /// The height up to which it moved transactions into its archive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pruned: Height,
     /// The links to the other validators, where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<PeerStatus>,
+}
+
+fn is_zero(height: &Height) -> bool {
+    *height == 0
 }
 
 impl Handle {
@@ -252,8 +262,15 @@ impl Handle {
             observes: era.number().is_none(),
             validator: era.number(),
             era: era.era.number,
+            base: self.known(|reader| reader.base()),
+            pruned: self.known(|reader| reader.pruned()),
             links: self.shared.links.read().as_ref().map(|links| links.status()).unwrap_or_default(),
         }
+    }
+
+    /// A height that the store knows; 0 where it cannot be read, of which other requests tell.
+    fn known(&self, height: impl Fn(&Reader<'_>) -> Result<Height, StoreError>) -> Height {
+        height(&self.shared.store.reader()).unwrap_or_default()
     }
 
     /// Checks a submission as far as it can be checked before it is executed, and takes it in.

@@ -26,6 +26,7 @@ pub use member::{Frame, Links};
 
 use crate::{
     api::BlockPage,
+    archive::{Pruner, Retention},
     chain::Chain,
     era::{self, Era},
     highwater::{HighWater, Mark},
@@ -94,6 +95,8 @@ pub struct Config {
     pub may_observe: bool,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
     pub confirm_time: bool,
+    /// What it keeps of old blocks; everything where there is none.
+    pub retention: Option<Retention>,
 }
 
 impl Config {
@@ -110,6 +113,7 @@ impl Config {
 /// A running node.
 pub struct Node {
     handle: Handle,
+    pruner: Option<Pruner>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -221,10 +225,13 @@ impl Node {
         std::fs::create_dir_all(&config.folder)
             .map_err(|source| NodeError::Folder { path: config.folder.clone(), source })?;
         let mark_path = config.folder.join("highwater");
+        let archive = config.retention.as_ref().map(|retention| retention.archive.clone());
         // Made before the store, so that a store without it is one whose file was taken away.
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
-        let mut chain = Chain::open(Store::open(&db)?, network, &config.document.document.founding)?;
+        let mut chain =
+            Chain::open(Store::open_with(&db, archive.clone())?, network, &config.document.document.founding)?;
+        let pruning = archive.zip(config.retention.as_ref().map(|retention| retention.keep_blocks));
         let snapshots = config.folder.join("snapshots");
         let stations = Stations::start(chain.store().clone(), network, snapshots.clone())
             .map_err(|source| NodeError::Folder { path: snapshots, source })?;
@@ -264,10 +271,12 @@ impl Node {
             document: config.document,
         });
         let handle = Handle::new(shared.clone());
+        let prune = |(archive, keep)| Pruner::start(handle.store().clone(), archive, keep, handle.watch());
+        let pruner = pruning.map(prune).transpose().map_err(NodeError::Thread)?;
         let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("lonja-node".into()).spawn(work);
         let (role, folder) = (Role::of(&shared, chain, replace(highwater), &config.folder)?, config.folder);
         let thread = spawn(Box::new(move || run::to_the_end(&shared, || role.run(&shared, &folder))));
-        Ok(Self { handle, thread: Some(thread.map_err(NodeError::Thread)?) })
+        Ok(Self { handle, pruner, thread: Some(thread.map_err(NodeError::Thread)?) })
     }
 
     /// What others may ask of it.
@@ -287,6 +296,7 @@ impl Node {
             drop(thread.join());
         }
         self.handle.stations().stop();
+        drop(self.pruner.take());
     }
 }
 

@@ -12,6 +12,7 @@ fn config(folder: &Path) -> Config {
         keys: Arc::new(vec![keys]),
         may_observe: false,
         confirm_time: false,
+        retention: None,
     }
 }
 

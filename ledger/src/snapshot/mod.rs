@@ -16,6 +16,7 @@
 //! A station is a view of the store that RocksDB keeps, until the next one. When somebody asks for it, its records
 //! are written into 256 files, in one pass; blocks go on meanwhile. One snapshot is kept at a time.
 
+mod fetch;
 mod join;
 mod make;
 mod stations;
@@ -77,7 +78,8 @@ pub fn decode_chunk(mut bytes: &[u8]) -> Option<Vec<(Key, Vec<u8>)>> {
     Some(records)
 }
 
-fn encode_record(key: &[u8], value: &[u8]) -> Vec<u8> {
+/// A record as it stands in a chunk.
+pub(crate) fn encode_record(key: &[u8], value: &[u8]) -> Vec<u8> {
     borsh::to_vec(&(key, value)).expect("writing to memory does not fail")
 }
 

@@ -1,7 +1,7 @@
 //! Keeping the newest station in view, and handing it on to whoever asks for it.
 
 use super::{
-    Manifest, is_station,
+    Manifest, base_of, is_station,
     make::{self, chunk_path},
 };
 use crate::{
@@ -194,8 +194,10 @@ impl Shared {
             match ask {
                 Ask::Pin(height) => {
                     let reader = store.reader();
-                    // The next block may have come in between: then this one cannot be seen any more.
-                    if matches!(reader.tip(), Ok(Some(tip)) if tip.height == height) {
+                    // The next block may have come in between: then this one cannot be seen any more. And who joined
+                    // by a snapshot has first to have the blocks that go with one.
+                    let is_seen = matches!(reader.tip(), Ok(Some(tip)) if tip.height == height);
+                    if is_seen && reader.base().is_ok_and(|base| base == 0 || base < base_of(height)) {
                         view = Some((height, reader));
                     }
                     view = view.filter(|(seen, _)| height - *seen <= STATIONS_BEHIND_MAX * STATION_EVERY);

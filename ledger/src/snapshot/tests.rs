@@ -6,33 +6,9 @@ use crate::{
     testing::{self, Network},
 };
 use axum::{Router, extract::State, http::Uri, response::IntoResponse};
-use contracts::{
-    action::Action,
-    id::BankReference,
-    money::Amount,
-    party::Party,
-    settlement::{Account, Mint},
-};
+use contracts::{party::Party, settlement::Account};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
-
-/// Puts blocks of one transaction each into the ledger, until it has `height` of them.
-async fn grow(network: &Network, height: Height) {
-    let settlement = testing::settlement();
-    let mut number = network.client.status().await.unwrap().height;
-    while number < height {
-        number += 1;
-        let mut reference = [0; 32];
-        reference[..8].copy_from_slice(&number.to_be_bytes());
-        let mint = Mint {
-            party: testing::buyer().party,
-            amount: Amount::new(100).unwrap(),
-            currency: "EUR".parse().unwrap(),
-            reference: BankReference(reference),
-        };
-        network.client.act(&settlement, Action::Mint(mint), None).await.unwrap().applied().unwrap();
-    }
-}
 
 /// A client of somebody between us and `network`, who changes what `change` changes.
 async fn between(network: &Network, change: impl Fn(&str, &mut Vec<u8>) + Send + Sync + 'static) -> Client {
@@ -63,7 +39,7 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
     let young = join(std::slice::from_ref(&network.client), &folder.path().join("early"), &|_| {}).await;
     assert!(matches!(young, Err(JoinError::NoneOffered(_))), "{young:?}");
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 2) * STATION_EVERY;
-    grow(&network, station + 3).await;
+    network.grow(station + 3).await;
 
     let joined_in = folder.path().join("joined");
     let joined = join(std::slice::from_ref(&network.client), &joined_in, &|_| {}).await.unwrap();
@@ -118,7 +94,45 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
     // It hands on what it has once it has enough of it.
     assert_eq!(observer.handle().stations().offered(), None);
     observer.stop().await;
+    drop(part);
+
+    // Alone, it shows that hashes and signatures hold; with the blocks of a whole node, that the rules do.
+    let alone = audited(&joined_in, None).await;
+    assert!(alone.is_clean() && alone.unexecuted.unwrap().contains("joined by a snapshot"), "{:?}", alone.findings);
+    let whole = audited(&joined_in, Some(network.client.clone())).await;
+    assert!(whole.is_clean() && whole.unexecuted.is_none(), "{:?}", whole.findings);
+    // A record that was changed, and an event of a block, are found either way.
+    for (family, place) in [("state", "state"), ("results", "block")] {
+        let store = crate::store::Store::open(&joined_in.join("db")).unwrap();
+        let (key, before) = store.kv().scan(family, &[], &[], 1_000_000).unwrap().pop().unwrap();
+        let write = |value: Vec<u8>| {
+            let store = crate::store::Store::open(&joined_in.join("db")).unwrap();
+            let mut batch = crate::store::Batch::default();
+            batch.put(family, key.clone(), value);
+            store.kv().write(batch).unwrap();
+        };
+        drop(store);
+        let mut value = before.clone();
+        *value.last_mut().unwrap() ^= 1;
+        write(value);
+        let alone = audited(&joined_in, None).await;
+        assert!(alone.findings[0].place.starts_with(place), "{family}: {:?}", alone.findings);
+        assert!(!audited(&joined_in, Some(network.client.clone())).await.is_clean(), "{family}");
+        write(before);
+    }
     network.stop().await;
+}
+
+async fn audited(folder: &std::path::Path, node: Option<Client>) -> crate::audit::Report {
+    let (folder, runtime) = (folder.to_path_buf(), tokio::runtime::Handle::current());
+    let work = move || {
+        let (document, scratch) = (testing::document(), tempfile::tempdir().unwrap());
+        let node = node.map(|client| crate::audit::Served { client, runtime });
+        let elsewhere = crate::audit::Elsewhere { archive: None, node };
+        let (anchor, scratch) = (document.anchor(), scratch.path());
+        crate::audit::folder_and_ledger(&folder, &document, &anchor, scratch, elsewhere, &|_, _| {})
+    };
+    tokio::task::spawn_blocking(work).await.unwrap().unwrap().0
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +140,7 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(&folder.path().join("whole")).await;
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
-    grow(&network, station + 1).await;
+    network.grow(station + 1).await;
     let full =
         (0..=255u8).find(|number| network.handle().stations().chunk(station, *number).is_ok_and(|it| !it.is_empty()));
     assert_eq!(full, None, "nothing is made before somebody asks");

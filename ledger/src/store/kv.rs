@@ -63,6 +63,8 @@ enum Change {
     Put(Vec<u8>),
     Delete,
     DeleteOnce,
+    /// Up to this key.
+    DeleteTo(Vec<u8>),
 }
 
 /// Family, key, and what becomes of it.
@@ -92,12 +94,17 @@ impl Batch {
         self.writes.push((family, key.into(), Change::DeleteOnce));
     }
 
+    /// Removes everything in `family` from key `from` up to but not including key `end`.
+    pub fn delete_range(&mut self, family: &'static str, from: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) {
+        self.writes.push((family, from.into(), Change::DeleteTo(end.into())));
+    }
+
     /// Its writes in order: family, key, and the value; none where what is there is removed.
     pub fn writes(&self) -> impl Iterator<Item = (&'static str, &[u8], Option<&[u8]>)> {
         self.writes.iter().map(|(family, key, change)| {
             let value = match change {
                 Change::Put(value) => Some(value.as_slice()),
-                Change::Delete | Change::DeleteOnce => None,
+                Change::Delete | Change::DeleteOnce | Change::DeleteTo(_) => None,
             };
             (*family, key.as_slice(), value)
         })
@@ -225,6 +232,7 @@ impl Kv {
                 Change::Put(value) => writes.put_cf(handle, key, value),
                 Change::Delete => writes.delete_cf(handle, key),
                 Change::DeleteOnce => writes.single_delete_cf(handle, key),
+                Change::DeleteTo(end) => writes.delete_range_cf(handle, key, end),
             }
         }
         let mut options = WriteOptions::default();
@@ -278,6 +286,27 @@ impl Kv {
             self.db.compact_range_cf_opt(handle, None::<&[u8]>, None::<&[u8]>, &options);
         }
         self.db.flush_wal(true).map_err(|error| explain("flush the log of", &self.path, &error))
+    }
+
+    /// Gives the room of what was deleted in `family` from key `from` up to and including key `last` back to the disk,
+    /// as far as it fills files of its own. For a family that is written in the order of its keys, that is nearly all.
+    /// Views of the store from before lose it too.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub fn reclaim(&self, family: &str, from: &[u8], last: &[u8]) -> Result<(), KvError> {
+        let handle = self.family(family);
+        self.db.delete_file_in_range_cf(handle, from, last).map_err(|error| explain("prune", &self.path, &error))?;
+        self.db.compact_range_cf(handle, Some(from), Some(last));
+        Ok(())
+    }
+
+    /// Bytes of the files of `family` on disk.
+    pub fn family_bytes(&self, family: &str) -> u64 {
+        let of = |files: Vec<rocksdb::LiveFile>| {
+            files.iter().filter(|file| file.column_family_name == family).map(|file| file.size as u64).sum()
+        };
+        self.db.live_files().map_or(0, of)
     }
 
     /// Bytes of its files on disk, without the write-ahead log.

@@ -4,6 +4,7 @@
 //! | family | key | value |
 //! |---|---|---|
 //! | `meta` | `tip` | [`Tip`] |
+//! | `meta` | `pruned` | the height up to which transactions are in the archive, where they are not here |
 //! | `meta` | `base` | [`Base`](crate::snapshot::Base), where it was begun by a snapshot |
 //! | `blocks` | height | [`Header`] |
 //! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
@@ -34,7 +35,14 @@ pub use read::{HistoryPointer, Place, Reader, StaleNodes};
 
 use kv::Content;
 
-use crate::{block::Header, log::SubtreeHash, ordering::Certificate, receipt::SetChange, tree::TreeUpdate};
+use crate::{
+    archive::{Archive, ArchiveError},
+    block::Header,
+    log::SubtreeHash,
+    ordering::Certificate,
+    receipt::SetChange,
+    tree::TreeUpdate,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     event::Event,
@@ -86,6 +94,9 @@ pub enum StoreError {
     /// The key-value store said no.
     #[error(transparent)]
     Kv(#[from] KvError),
+    /// The archive said no.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// What was read is not what belongs there.
     #[error("the ledger's store is damaged: {what} at {at}: {reason}")]
     Damaged {
@@ -121,6 +132,8 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     kv: Kv,
+    /// Where transactions are that were pruned.
+    archive: Option<Archive>,
 }
 
 /// One transaction's result as stored.
@@ -162,7 +175,15 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { kv: Kv::open_for(path, FAMILIES, content)? })
+        Ok(Self { kv: Kv::open_for(path, FAMILIES, content)?, archive: None })
+    }
+
+    /// As [`Store::open`]; signed transactions that were pruned are read from `archive`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open_with(path: &Path, archive: Option<Archive>) -> Result<Self, StoreError> {
+        Ok(Self { archive, ..Self::open(path)? })
     }
 
     /// The store below, for checks over whole families.
@@ -172,7 +193,7 @@ impl Store {
 
     /// Reads that see one moment.
     pub fn reader(&self) -> Reader<'_> {
-        Reader::new(self.kv.snapshot())
+        Reader::new(self.kv.snapshot(), self.archive.as_ref())
     }
 
     /// Where the ledger stands, or `None` before the founding was written.
@@ -236,6 +257,19 @@ impl Store {
         let mut batch = Batch::default();
         batch.put("seals", height.to_be_bytes(), seal);
         Ok(self.kv.write(batch)?)
+    }
+
+    /// Deletes the signed transactions of blocks `first` to `last`, which are archived, and gives their room back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn prune_bodies(&self, first: Height, last: Height) -> Result<(), StoreError> {
+        let (from, end) = (first.to_be_bytes(), (last + 1).to_be_bytes());
+        let mut batch = Batch::default();
+        batch.delete_range("bodies", from, end);
+        batch.put("meta", b"pruned".as_slice(), encode(&last));
+        self.kv.write(batch)?;
+        Ok(self.kv.reclaim("bodies", &from, &last.to_be_bytes())?)
     }
 
     /// Keeps the record of a change of the validator set. Durable when this returns; it never changes

@@ -2,6 +2,7 @@
 
 use super::{KvError, Row, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
 use crate::{
+    archive::Archive,
     block::{Header, entries},
     log::{HashReader, LogError},
     ordering::Certificate,
@@ -69,11 +70,12 @@ pub struct StaleNodes {
 /// Reads of one moment; what is committed meanwhile does not show.
 pub struct Reader<'a> {
     snapshot: Snapshot<'a>,
+    archive: Option<&'a Archive>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(snapshot: Snapshot<'a>) -> Self {
-        Self { snapshot }
+    pub(super) fn new(snapshot: Snapshot<'a>, archive: Option<&'a Archive>) -> Self {
+        Self { snapshot, archive }
     }
 
     /// Where the ledger stands, or `None` before the founding was written.
@@ -125,12 +127,32 @@ impl<'a> Reader<'a> {
         self.get("blocks", &height.to_be_bytes(), "header")
     }
 
-    /// Signed transactions of the block at `height`, or `None` where they were pruned.
+    /// Signed transactions of the block at `height`, from the archive where they were pruned, or `None` where that has
+    /// no file of them.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn bodies(&self, height: Height) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        match (self.kept_bodies(height)?, self.archive) {
+            (None, Some(archive)) => Ok(archive.bodies(height)?),
+            (bodies, _) => Ok(bodies),
+        }
+    }
+
+    /// As [`Reader::bodies`], from the store alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn kept_bodies(&self, height: Height) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         self.get("bodies", &height.to_be_bytes(), "bodies")
+    }
+
+    /// The height up to which transactions were pruned; 0 where none were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn pruned(&self) -> Result<Height, StoreError> {
+        Ok(self.get("meta", b"pruned", "height")?.unwrap_or(0))
     }
 
     /// What became of the transactions at `height`.

@@ -10,6 +10,7 @@ use contracts::id::Digest;
 use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
 use ledger::{
     api::client::Client,
+    archive::Archive,
     audit::{self, Findings, Replayed, Report},
 };
 use marketplace::{audit::Contents, keys::MasterKey};
@@ -77,7 +78,9 @@ pub async fn audit(
     };
     let opened = master.is_some();
     let runtime = tokio::runtime::Handle::current();
-    let elsewhere = blocks.map(|client| audit::Elsewhere { client, runtime });
+    let archive = config.retention.as_ref().map(|retention| Archive::new(layout.data_path(&retention.archive)));
+    let node = blocks.map(|client| audit::Served { client, runtime });
+    let elsewhere = audit::Elsewhere { archive, node };
     let work = move || -> Result<(Report, Findings, Parts), Problem> {
         let in_scratch = |name: &str| {
             let path = places.scratch.join(name);

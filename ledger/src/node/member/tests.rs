@@ -84,6 +84,7 @@ impl Four {
             keys: Arc::new(vec![keys]),
             may_observe: false,
             confirm_time: false,
+            retention: None,
         })
         .unwrap();
         let wires = Wires { from: number, handles: self.handles.clone(), faults: self.faults.clone() };

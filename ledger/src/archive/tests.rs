@@ -1,0 +1,143 @@
+//! A node that prunes, what it serves then, and archives that are damaged or gone.
+
+use super::*;
+use crate::{
+    api::client::ClientError,
+    audit::{self, Elsewhere, Served},
+    node::{Config, Node},
+    testing::{self, Network},
+};
+use std::time::{Duration, Instant};
+
+const SEGMENT: u64 = 16;
+const KEEP: u64 = 20;
+const HEIGHT: Height = 100;
+/// The last height of the last segment that is older than the newest [`KEEP`].
+const PRUNED: Height = 80;
+
+fn archive(folder: &Path) -> Archive {
+    Archive::with_segments(folder.join("archive"), SEGMENT)
+}
+
+async fn pruning(folder: &Path) -> Network {
+    let retention = Some(Retention { keep_blocks: KEEP, archive: archive(folder) });
+    Network::serving(Node::start(Config { retention, ..testing::config(folder) }).unwrap()).await
+}
+
+async fn audited(folder: &Path, elsewhere: Elsewhere) -> audit::Report {
+    let (folder, runtime) = (folder.to_path_buf(), tokio::runtime::Handle::current());
+    let work = move || {
+        let (document, scratch) = (testing::document(), tempfile::tempdir().unwrap());
+        let _inside = runtime.enter();
+        audit::folder_and_ledger(&folder, &document, &document.anchor(), scratch.path(), elsewhere, &|_, _| {})
+    };
+    tokio::task::spawn_blocking(work).await.unwrap().unwrap().0
+}
+
+fn with_archive(folder: &Path) -> Elsewhere {
+    Elsewhere { archive: Some(archive(folder)), node: None }
+}
+
+/// A ledger of which all but the newest blocks were pruned, with a copy of its folder.
+async fn pruned(place: &Path) -> (PathBuf, PathBuf) {
+    let (folder, copy) = (place.join("node"), place.join("copy"));
+    let network = pruning(&folder).await;
+    network.grow(HEIGHT).await;
+    let begun = Instant::now();
+    while network.handle().status().pruned < PRUNED {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", network.handle().status().pruned);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(network.handle().status().pruned, PRUNED);
+    network.stop().await;
+    testing::copied(&folder, &copy);
+    (folder, copy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_pruned_is_served_and_audited_from_the_archive_and_then_from_elsewhere() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, copy) = pruned(place.path()).await;
+    assert!(audited(&folder, with_archive(&folder)).await.is_clean());
+    let without = audited(&folder, Elsewhere::default()).await;
+    let said = without.unexecuted.clone().unwrap();
+    assert!(without.is_clean() && said.contains("transactions of block 1 were pruned"), "{said}: {without:?}");
+
+    // A node goes on with it, and a reader notices nothing: all blocks are there, and verify.
+    let network = pruning(&folder).await;
+    let reader = network.handle().store().clone();
+    assert_eq!(reader.reader().kept_bodies(PRUNED).unwrap(), None);
+    assert!(reader.reader().kept_bodies(PRUNED + 1).unwrap().is_some());
+    let mut follower = crate::api::follow::Follower::new(network.client.clone(), Default::default());
+    let mut height = 0;
+    while height < HEIGHT {
+        height = follower.next(Duration::from_secs(5)).await.unwrap().last().unwrap().height;
+    }
+    // Of a file that is gone it says so.
+    fs::remove_file(archive(&folder).path(17)).unwrap();
+    match network.client.blocks(20, Duration::ZERO).await {
+        Err(ClientError::Problem(problem)) => assert_eq!((problem.status, problem.code.as_str()), (410, "pruned")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(network.client.blocks(32, Duration::ZERO).await.unwrap()[0].block.header.entry.height, 33);
+    drop(reader);
+    network.stop().await;
+    let report = audited(&folder, with_archive(&folder)).await;
+    assert!(report.is_clean() && report.unexecuted.unwrap().contains("transactions of block 17"));
+
+    // What is missing may come from anybody.
+    let other = pruning(&copy).await;
+    let served = Served { client: other.client.clone(), runtime: tokio::runtime::Handle::current() };
+    let elsewhere = Elsewhere { archive: Some(archive(&folder)), node: Some(served) };
+    let report = audited(&folder, elsewhere).await;
+    assert!(report.is_clean() && report.unexecuted.is_none(), "{:?}", report.findings);
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_damaged_is_found_out_by_file_and_block() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, _) = pruned(place.path()).await;
+    let path = archive(&folder).path(17);
+    let whole = fs::read(&path).unwrap();
+    let table = whole.len() - 8 * (SEGMENT as usize + 1);
+    for (what, change) in [
+        ("a transaction", Box::new(|bytes: &mut Vec<u8>| bytes[200] ^= 1) as Box<dyn Fn(&mut Vec<u8>)>),
+        ("a place", Box::new(move |bytes: &mut Vec<u8>| bytes[table + 5] ^= 1)),
+        ("cut short", Box::new(|bytes: &mut Vec<u8>| bytes.truncate(100))),
+        ("empty", Box::new(|bytes: &mut Vec<u8>| bytes.clear())),
+    ] {
+        let mut bytes = whole.clone();
+        change(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let report = audited(&folder, with_archive(&folder)).await;
+        assert_eq!(report.findings[0].place, "block 17", "{what}: {:?}", report.findings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cut_short_is_begun_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("node");
+    let network = Network::start(&folder).await;
+    network.grow(60).await;
+    network.stop().await;
+    // It ended while the first file was written, and after the second was, before the store let go of anything.
+    let archive = archive(&folder);
+    fs::create_dir_all(folder.join("archive")).unwrap();
+    fs::write(archive.path(1).with_extension("new"), b"lonja/bod").unwrap();
+    fs::write(archive.path(1), b"lonja/bodies/v0").unwrap();
+    let store = crate::store::Store::open_with(&folder.join("db"), Some(archive.clone())).unwrap();
+    let before = store.kv().scan("bodies", &[], &[], 1_000).unwrap();
+    while step(&store, &archive, KEEP).unwrap() {}
+    let reader = store.reader();
+    assert_eq!(reader.pruned().unwrap(), 32);
+    for (key, value) in before {
+        let height = u64::from_be_bytes(key.try_into().unwrap());
+        assert_eq!(borsh::to_vec(&reader.bodies(height).unwrap().unwrap()).unwrap(), value, "block {height}");
+    }
+    assert_eq!((archive.bodies(0).unwrap(), archive.bodies(33).unwrap()), (None, None));
+    drop(reader);
+    drop(store);
+    assert!(audited(&folder, with_archive(&folder)).await.is_clean());
+}
