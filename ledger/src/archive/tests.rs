@@ -141,3 +141,18 @@ async fn what_was_cut_short_is_begun_anew() {
     drop(store);
     assert!(audited(&folder, with_archive(&folder)).await.is_clean());
 }
+
+/// The format, byte for byte: magic, the lists of transactions one after the other, and where each begins.
+#[test]
+fn a_file_of_the_archive_has_these_bytes() {
+    let place = tempfile::tempdir().unwrap();
+    let archive = Archive::with_segments(place.path().to_path_buf(), 2);
+    let bodies = |height| Ok::<_, ArchiveError>((height == 3).then(|| vec![vec![1, 2], vec![3]]));
+    archive.write(3, bodies).unwrap();
+    let list = [&[2u8, 0, 0, 0][..], &[2, 0, 0, 0, 1, 2], &[1, 0, 0, 0, 3]].concat();
+    let places = [16u64, 31, 31].map(u64::to_be_bytes).concat();
+    let file = fs::read(place.path().join("00000000000000000003.bodies")).unwrap();
+    assert_eq!(file, [&b"lonja/bodies/v0\n"[..], &list, &places].concat());
+    assert_eq!(archive.bodies(3).unwrap(), Some(vec![vec![1, 2], vec![3]]));
+    assert_eq!((archive.bodies(4).unwrap(), archive.bodies(5).unwrap()), (None, None));
+}

@@ -19,6 +19,8 @@ use std::{
 /// How long is waited until a source is asked again for a snapshot that it is making, and how often.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 const MAKING_TRIES: usize = 60;
+/// How often another station is tried where one went out of view.
+const STATION_TRIES: usize = 3;
 
 /// What is being done, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,32 +116,38 @@ pub async fn join(
     Ok(joined)
 }
 
-/// Those who serve the newest snapshot of the first who has one, with the manifest that each gives.
+/// Those who serve the newest snapshot of the first who has one, with the manifest that each gives. Under load a
+/// station may go out of view before it was asked for; then there is a newer one.
 async fn offers(sources: &[Client]) -> Result<Vec<(Client, Manifest)>, JoinError> {
     let mut reasons = Vec::new();
-    let mut height: Option<Height> = None;
-    for client in sources {
-        let offered = fetch::<Option<Height>>(client, "/v1/snapshots").await;
-        match offered {
-            Ok(Some(offered)) => {
-                height = Some(offered);
-                break;
+    for _ in 0..STATION_TRIES {
+        let Some(height) = newest(sources, &mut reasons).await else { break };
+        // At once, since each keeps the station in view until the next one only.
+        let asked = sources.iter().map(|client| async move { (client, manifest(client, height).await) });
+        let mut offers = Vec::new();
+        for (client, manifest) in futures_util::future::join_all(asked).await {
+            match manifest {
+                Ok(manifest) => offers.push((client.clone(), manifest)),
+                Err(error) => reasons.push(error.to_string()),
             }
+        }
+        if !offers.is_empty() {
+            return Ok(offers);
+        }
+    }
+    Err(JoinError::NoneOffered(reasons.join("; ")))
+}
+
+/// The height of the snapshot that the first source offers who has one.
+async fn newest(sources: &[Client], reasons: &mut Vec<String>) -> Option<Height> {
+    for client in sources {
+        match fetch::<Option<Height>>(client, "/v1/snapshots").await {
+            Ok(Some(offered)) => return Some(offered),
             Ok(None) => reasons.push(format!("{} has none", client.url())),
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    let height = height.ok_or_else(|| JoinError::NoneOffered(reasons.join("; ")))?;
-    // At once, since each keeps the station in view until the next one only.
-    let asked = sources.iter().map(|client| async move { (client, manifest(client, height).await) });
-    let mut offers = Vec::new();
-    for (client, manifest) in futures_util::future::join_all(asked).await {
-        match manifest {
-            Ok(manifest) => offers.push((client.clone(), manifest)),
-            Err(error) => reasons.push(error.to_string()),
-        }
-    }
-    if offers.is_empty() { Err(JoinError::NoneOffered(reasons.join("; "))) } else { Ok(offers) }
+    None
 }
 
 async fn manifest(client: &Client, height: Height) -> Result<Manifest, ClientError> {

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     api::client::{Client, ClientError},
     testing::{self, Network},
+    tree,
 };
 use axum::{Router, extract::State, http::Uri, response::IntoResponse};
 use contracts::{party::Party, settlement::Account};
@@ -217,4 +218,22 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
         }
     }
     network.stop().await;
+}
+
+/// The formats, byte for byte.
+#[test]
+fn a_chunk_and_a_manifest_have_these_bytes() {
+    assert_eq!(encode_record(b"k", b"vv"), [&[1u8, 0, 0, 0][..], b"k", &[2, 0, 0, 0], b"vv"].concat());
+    let records: Vec<_> = (0u16..2_000).map(|number| Key::from_bytes(number.to_be_bytes().to_vec())).collect();
+    let changes = records.iter().map(|key| (key, key.as_bytes()));
+    let mut nodes = tree::MemoryNodes::default();
+    nodes.keep(tree::update(&nodes, None, 64, changes).unwrap());
+    let base = Base { height: 3, block: Digest([9; 32]), log: Frontier::EMPTY };
+    let manifest = Manifest { height: 64, base, heads: Heads::read(&nodes, 64).unwrap(), bytes: 20_000 };
+    let bytes = borsh::to_vec(&manifest).unwrap();
+    assert_eq!(bytes[..16], [64u64.to_le_bytes(), 3u64.to_le_bytes()].concat());
+    assert_eq!(
+        (bytes.len(), Digest::of(&[&bytes]).to_string().as_str()),
+        (8_548, "632b91d1fe51001352d28165e152cf49a1c5f7e6ec8d59256808842d6ef5dc05")
+    );
 }
