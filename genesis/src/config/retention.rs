@@ -32,3 +32,32 @@ impl Retention {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Observe, Ports, Retention};
+    use std::path::Path;
+
+    fn read(section: &str) -> Result<Config, String> {
+        let text = toml::to_string(&Config::local(Ports::default())).unwrap() + section;
+        Config::parse(Path::new("lonja.toml"), &text).map_err(|error| format!("{error} -- {}", error.remedy()))
+    }
+
+    #[test]
+    fn what_a_node_keeps_and_begins_with_is_read_and_errors_name_key_and_remedy() {
+        let kept = read("[retention]\nkeep_blocks = 100000\narchive = \"archive\"\n").unwrap().retention;
+        assert_eq!(kept, Some(Retention { keep_blocks: 100_000, archive: "archive".into() }));
+        let from = "[observe]\nfrom = [\"http://127.0.0.1:7100\"]\n";
+        let observe = |snapshot| Some(Observe { from: vec!["http://127.0.0.1:7100".into()], snapshot });
+        assert_eq!(read(from).unwrap().observe, observe(false));
+        assert_eq!(read(&format!("{from}snapshot = true\n")).unwrap().observe, observe(true));
+        for (section, key, remedy) in [
+            ("keep_blocks = 2047\narchive = \"a\"", "retention.keep_blocks", "newest 2048 blocks"),
+            ("keep_blocks = 2048\narchive = \"\"", "retention.archive", "name a directory"),
+            ("keep_block = 2048\narchive = \"a\"", "retention.keep_block", "`retention.keep_blocks`"),
+        ] {
+            let said = read(&format!("[retention]\n{section}\n")).unwrap_err();
+            assert!(said.contains(key) && said.contains(remedy), "{said}");
+        }
+    }
+}
