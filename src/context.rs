@@ -75,7 +75,7 @@ impl Context {
     pub fn once(&self) -> String {
         match &self.intent {
             None => hex::encode(rand::random::<[u8; 16]>()),
-            Some(intent) => Digest::of(&[b"lonja/step/v0\0", intent.step.as_bytes()]).to_string(),
+            Some(intent) => Digest::of(&[b"lonja/step/v1\0", intent.step.as_bytes()]).to_string(),
         }
     }
 

@@ -140,6 +140,8 @@ actions! {
     Approve(governance::Approve) = 71, "governance.approve";
     /// Says that a validator of a new set is ready.
     Ready(governance::Ready) = 72, "governance.ready";
+    /// Accuses a validator of two statements that exclude each other.
+    Accuse(governance::Accuse) = 73, "governance.accuse";
 }
 
 impl Action {

@@ -2,7 +2,7 @@
 //!
 //! A leaf is `SHA-256(0x00 ‖ tag ‖ r_i ‖ u16 len ‖ name ‖ u32 len ‖ value)`, a node
 //! `SHA-256(0x01 ‖ left ‖ right)`, lengths big-endian, the number of leaves fixed, so a root says
-//! nothing about how many fields there are. Blinding of leaf i is `SHA-256("lonja/blind/v0" ‖ r ‖ i)`
+//! nothing about how many fields there are. Blinding of leaf i is `SHA-256("lonja/blind/v1" ‖ r ‖ i)`
 //! of 256 random bits r; who destroys r makes the root a number without meaning.
 
 use crate::{id::Digest, limits::SIDE_FIELDS, merkle};
@@ -12,7 +12,7 @@ pub type Blinding = [u8; 32];
 
 /// The blinding of leaf `index`.
 pub fn blinding_of_leaf(blinding: &Blinding, index: u8) -> Digest {
-    Digest::of(&[b"lonja/blind/v0\0", blinding, &[index]])
+    Digest::of(&[b"lonja/blind/v1\0", blinding, &[index]])
 }
 
 /// The hash of one named field. An unused leaf has an empty name and value.

@@ -10,7 +10,7 @@ use crate::{
     dataset::{Dataset, Listing, ListingReason},
     delivery::Delivery,
     founding::Parameters,
-    governance::{Governance, Proposal},
+    governance::{Governance, Misconduct, Proposal, Protocol},
     group::Group,
     id::*,
     key::PublicKey,
@@ -125,6 +125,10 @@ pub enum Event {
     ParametersChanged { proposal: ProposalId } = 75,
     /// A quorum decided where a party stands.
     PartyDecided { proposal: ProposalId, party: PartyId, standing: Standing, roles: Roles } = 76,
+    /// A validator signed two things that exclude each other.
+    Accused { validator: u8, key: PublicKey, height: Height, round: u32 } = 77,
+    /// A quorum decided which version of the rules is in force from a height on.
+    ProtocolDecided { proposal: ProposalId, version: u16, from: Height } = 78,
 }
 
 impl Event {
@@ -173,11 +177,13 @@ impl Event {
             Self::SetChanged { proposal, .. } => vec![Proposal::key(proposal), ValidatorSet::key()],
             Self::ParametersChanged { proposal } => vec![Proposal::key(proposal), Parameters::key()],
             Self::PartyDecided { proposal, party, .. } => vec![Proposal::key(proposal), Party::key(party)],
+            Self::Accused { key, .. } => vec![Misconduct::key(key), Governance::key()],
+            Self::ProtocolDecided { proposal, .. } => vec![Proposal::key(proposal), Protocol::key()],
         }
     }
 
     /// SHA-256 over a transaction's events, as log entries carry it.
     pub fn digest_all(events: &[Event]) -> Digest {
-        Digest::of(&[b"lonja/events/v0\0", &borsh::to_vec(events).expect("writing to memory does not fail")])
+        Digest::of(&[b"lonja/events/v1\0", &borsh::to_vec(events).expect("writing to memory does not fail")])
     }
 }

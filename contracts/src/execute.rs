@@ -8,6 +8,7 @@ use crate::{
     action::{Action, Call},
     event::Event,
     founding::Parameters,
+    governance::protocol,
     id::{Digest, Height, NetworkId, PartyId, TimeMs, TransactionId},
     limits::{OUTCOME_BYTES_MAX, VALIDITY_BLOCKS_MAX},
     money::Amount,
@@ -77,6 +78,17 @@ pub enum ExecuteError {
         index: usize,
         /// Why.
         reason: Inadmissible,
+    },
+    /// It is of a version of the rules that these are not.
+    #[error(
+        "blocks from height {height} on go by version {version} of the rules, which this lonja does not know: install \
+         a release that does, and start it on the same directory"
+    )]
+    ProtocolUnknown {
+        /// Which.
+        version: u16,
+        /// Height of the block.
+        height: Height,
     },
     /// The state could not be read.
     #[error(transparent)]
@@ -197,6 +209,7 @@ fn run_all<'t>(
     transactions: impl Iterator<Item = &'t Checked>,
     mut inadmissible: impl FnMut(usize, Inadmissible) -> Result<(), ExecuteError>,
 ) -> Result<Executed, ExecuteError> {
+    protocol::check(view, context.height)?;
     let mut block = Overlay::over(view);
     let mut done = Vec::new();
     let mut seen = BTreeSet::new();
@@ -307,5 +320,5 @@ fn delta<T: Subject>(view: &dyn View, key: &Key, bytes: &[u8], measure: impl Fn(
 pub fn digest_of_transactions(transactions: &[Checked]) -> Digest {
     let mut all = Vec::with_capacity(transactions.len() * 32);
     transactions.iter().for_each(|transaction| all.extend_from_slice(&transaction.digest().0));
-    Digest::of(&[b"lonja/transactions/v0\0", &all])
+    Digest::of(&[b"lonja/transactions/v1\0", &all])
 }

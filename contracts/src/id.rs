@@ -113,7 +113,7 @@ impl Digest {
 impl PartyId {
     /// The id of the party whose first key is `key`. It never changes when keys are rotated.
     pub fn of_first_key(key: &crate::key::PublicKey) -> Self {
-        Self(Digest::of(&[b"lonja/party/v0\0", &key.0]).0)
+        Self(Digest::of(&[b"lonja/party/v1\0", &key.0]).0)
     }
 
     /// The party that all strangers share: applications draw on its quota.
@@ -128,7 +128,7 @@ impl DatasetId {
         let catalogue_bytes = (catalogue.len() as u64).to_be_bytes();
         Self(
             Digest::of(&[
-                b"lonja/dataset/v0\0",
+                b"lonja/dataset/v1\0",
                 &publisher.0,
                 &catalogue_bytes,
                 catalogue.as_bytes(),
@@ -142,7 +142,7 @@ impl DatasetId {
 impl VersionId {
     /// The id of version `number` (from 1) of `dataset`.
     pub fn of(dataset: &DatasetId, number: u32) -> Self {
-        Self(Digest::of(&[b"lonja/version/v0\0", &dataset.0, &number.to_be_bytes()]).0)
+        Self(Digest::of(&[b"lonja/version/v1\0", &dataset.0, &number.to_be_bytes()]).0)
     }
 }
 

@@ -184,7 +184,7 @@ impl Jacket {
 
     /// SHA-256 of the jacket's bytes: what identical content of an import is recognised by.
     pub fn digest(&self) -> Digest {
-        Digest::of(&[b"lonja/jacket/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
+        Digest::of(&[b"lonja/jacket/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
     }
 
     /// Checks every bound.

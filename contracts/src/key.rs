@@ -39,16 +39,16 @@ impl Domain {
     /// The domain that starts every signed message of this purpose.
     pub fn domain(self) -> &'static [u8] {
         match self {
-            Self::Transaction => b"lonja/sign/transaction/v0\0",
-            Self::Quote => b"lonja/sign/quote/v0\0",
-            Self::Member => b"lonja/sign/member/v0\0",
-            Self::Network => b"lonja/sign/network/v0\0",
-            Self::Block => b"lonja/sign/block/v0\0",
-            Self::Vote => b"lonja/sign/vote/v0\0",
-            Self::Proposal => b"lonja/sign/proposal/v0\0",
-            Self::Trust => b"lonja/sign/trust/v0\0",
-            Self::Ballot => b"lonja/sign/ballot/v0\0",
-            Self::Ready => b"lonja/sign/ready/v0\0",
+            Self::Transaction => b"lonja/sign/transaction/v1\0",
+            Self::Quote => b"lonja/sign/quote/v1\0",
+            Self::Member => b"lonja/sign/member/v1\0",
+            Self::Network => b"lonja/sign/network/v1\0",
+            Self::Block => b"lonja/sign/block/v1\0",
+            Self::Vote => b"lonja/sign/vote/v1\0",
+            Self::Proposal => b"lonja/sign/proposal/v1\0",
+            Self::Trust => b"lonja/sign/trust/v1\0",
+            Self::Ballot => b"lonja/sign/ballot/v1\0",
+            Self::Ready => b"lonja/sign/ready/v1\0",
         }
     }
 

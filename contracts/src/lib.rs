@@ -45,6 +45,7 @@ pub mod quota;
 pub mod quote;
 pub mod settlement;
 pub mod side;
+pub mod statement;
 pub mod takedown;
 pub mod terms;
 pub mod validators;

@@ -413,7 +413,7 @@ pub struct AddKey {
 impl AddKey {
     /// What the new key signs to show that it is held by whoever adds it to `party`.
     pub fn proof_message(party: &PartyId, key: &PublicKey) -> Vec<u8> {
-        [b"lonja/add-key/v0\0".as_slice(), &party.0, &key.0].concat()
+        [b"lonja/add-key/v1\0".as_slice(), &party.0, &key.0].concat()
     }
 }
 

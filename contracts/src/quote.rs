@@ -68,7 +68,7 @@ impl Quote {
 
     /// Where the use of this quote is kept.
     pub fn key(&self) -> Key {
-        Key::new(UsedQuote::TAG, &[&Digest::of(&[b"lonja/quote/v0\0", &self.message()]).0])
+        Key::new(UsedQuote::TAG, &[&Digest::of(&[b"lonja/quote/v1\0", &self.message()]).0])
     }
 }
 

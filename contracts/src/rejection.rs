@@ -298,6 +298,16 @@ rejections! {
     NotReadyNow { height: Height } = 151, "who is ready has replayed everything up to the newest blocks, which end at height {height}";
     /// The set has changed as often as it may.
     SetChangesUsedUp = 152, "the validator set has changed as often as verifiers follow, 1,024 times: whoever goes on founds a new network";
+    /// No validator in force has this consensus key.
+    NoConsensusKey { key: PublicKey } = 153, "no validator in force has the consensus key {key}: only such a one can be accused";
+    /// It is known already.
+    AccusedAlready { number: u8 } = 154, "validator number {number} is accused already: one accusation of a key is kept";
+    /// A signature does not verify.
+    TestimonyWrong { number: u8 } = 155, "what the accusation holds is not all signed by the consensus key of validator number {number}";
+    /// Versions come one after the other.
+    ProtocolVersion { next: u16 } = 156, "the next version of the rules is {next}";
+    /// It would come before everybody can know.
+    ProtocolHeight { least: Height } = 157, "another version of the rules begins at height {least} at the earliest: propose a later one";
 }
 
 fn list(missing: &[Gap]) -> String {

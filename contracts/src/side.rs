@@ -13,7 +13,7 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 
-const TAG: &[u8] = b"lonja/side/v0\0";
+const TAG: &[u8] = b"lonja/side/v1\0";
 
 /// Named texts and the blinding of their commitment.
 ///

@@ -96,7 +96,7 @@ impl Terms {
 
     /// SHA-256 of the terms' bytes; agreements keep it.
     pub fn digest(&self) -> Digest {
-        Digest::of(&[b"lonja/terms/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
+        Digest::of(&[b"lonja/terms/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
     }
 
     /// The text for people. The same terms always give the same text: four lines, of which a provider's

@@ -308,6 +308,7 @@ into_action! {
     Propose(crate::governance::Propose);
     Approve(crate::governance::Approve);
     Ready(crate::governance::Ready);
+    Accuse(crate::governance::Accuse);
 }
 
 /// A complete classification of shared data for everybody.

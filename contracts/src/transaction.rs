@@ -101,7 +101,7 @@ impl Transaction {
 
     /// The id: SHA-256 over the domain-separated body, without the signature.
     pub fn id(&self) -> TransactionId {
-        TransactionId(Digest::of(&[b"lonja/transaction/v0\0", &self.body.bytes()]).0)
+        TransactionId(Digest::of(&[b"lonja/transaction/v1\0", &self.body.bytes()]).0)
     }
 
     /// Checks network, bounds and signature.
@@ -129,8 +129,8 @@ impl Transaction {
         }
         self.body.action.check()?;
         let body_bytes = bytes.len() - 64;
-        let id = TransactionId(Digest::of(&[b"lonja/transaction/v0\0", &bytes[..body_bytes]]).0);
-        let digest = Digest::of(&[b"lonja/signed/v0\0", &bytes]);
+        let id = TransactionId(Digest::of(&[b"lonja/transaction/v1\0", &bytes[..body_bytes]]).0);
+        let digest = Digest::of(&[b"lonja/signed/v1\0", &bytes]);
         Ok(Checked { transaction: self, id, digest, bytes })
     }
 }

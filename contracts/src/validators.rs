@@ -82,7 +82,7 @@ impl ValidatorSet {
 
     /// SHA-256 of the set's bytes, as block entries carry it.
     pub fn digest(&self) -> Digest {
-        Digest::of(&[b"lonja/validators/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
+        Digest::of(&[b"lonja/validators/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
     }
 }
 

@@ -11,7 +11,7 @@ import { RECORDS } from './records.mjs';
 import { splitRecord, verifyHistory, verifyState } from './state.mjs';
 import { Trust } from './trust.mjs';
 
-const FORMAT = 'lonja-bundle/v0';
+const FORMAT = 'lonja-bundle/v1';
 export const BUNDLE_BYTES_MAX = 64 * 1024 * 1024;
 const RECORDS_MAX = 10_000;
 

@@ -75,6 +75,11 @@ const rejection = tagged('kind', {
   150: ['set-change-under-way', {}],
   151: ['not-ready-now', { height: u64 }],
   152: ['set-changes-used-up', {}],
+  153: ['no-consensus-key', { key: id }],
+  154: ['accused-already', { number: u8 }],
+  155: ['testimony-wrong', { number: u8 }],
+  156: ['protocol-version', { next: u16 }],
+  157: ['protocol-height', { least: u64 }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],
@@ -117,6 +122,8 @@ const event = tagged('event', {
   74: ['set-changed', { proposal: id, number: u32, set: id }],
   75: ['parameters-changed', { proposal: id }],
   76: ['party-decided', { proposal: id, party: id, standing, roles }],
+  77: ['accused', { validator: u8, key: id, height: u64, round: u32 }],
+  78: ['protocol-decided', { proposal: id, version: u16, from: u64 }],
 });
 const outcome = tagged('outcome', { 0: ['applied', {}], 1: ['refused', { code: u8 }] });
 /** An entry of the log. */

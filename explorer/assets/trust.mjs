@@ -19,7 +19,7 @@ function setBytes(validators) {
   return join(littleEndian(validators.length, 4), ...validators.map(one));
 }
 
-export const setDigest = (validators) => sha256(utf8('lonja/validators/v0\0'), setBytes(validators));
+export const setDigest = (validators) => sha256(utf8('lonja/validators/v1\0'), setBytes(validators));
 
 function checkSet(validators) {
   must(validators.length >= 1 && validators.length <= VALIDATORS_MAX, 'a set has 1 to 16 validators');
@@ -88,7 +88,7 @@ export class Trust {
       must(ascending(numbers) && numbers.every((one) => one < last.validators.length), `change ${number} names validators out of order, or of no set`);
     }
     must(signed.length >= quorum(last.validators), `change ${number} is not signed by a quorum of the set before it`);
-    const message = join(utf8('lonja/sign/trust/v0\0'), this.network, await setDigest(last.validators), unsigned);
+    const message = join(utf8('lonja/sign/trust/v1\0'), this.network, await setDigest(last.validators), unsigned);
     for (const { validator: one, signature } of signed) {
       await verifySignature(last.validators[one].consensus, message, signature, `the signature of validator ${one} under change ${number}`);
     }

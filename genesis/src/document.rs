@@ -19,8 +19,10 @@ use contracts::{
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Version of formats and rules that this code speaks.
-pub const PROTOCOL: u16 = 0;
+/// Version of formats and rules that a network begins with. What comes later, a quorum decides
+/// ([`contracts::governance::Protocol`]).
+pub const PROTOCOL: u16 = contracts::governance::PROTOCOL;
+const _: () = assert!(PROTOCOL == 1, "what older documents say is to be told from what new ones do");
 
 /// What a network is founded on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
@@ -128,7 +130,7 @@ impl DocumentError {
 impl NetworkDocument {
     /// The network's id.
     pub fn id(&self) -> NetworkId {
-        NetworkId(Digest::of(&[b"lonja/network/v0\0", &self.bytes()]).0)
+        NetworkId(Digest::of(&[b"lonja/network/v1\0", &self.bytes()]).0)
     }
 
     /// What is signed and hashed.
@@ -255,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_document_is_golden() {
-        assert_eq!(signed().network.to_string(), "c493399a1d776021c47328e0202096c604fd97bb62b35da8f4bd784b2f896f40");
+        assert_eq!(signed().network.to_string(), "81e5f925a90837ecbefe823a8668b0f36cfe243019818333cecdc6e21c910fa2");
     }
 
     #[test]
@@ -294,7 +296,7 @@ mod tests {
             let said = format!("{error}: {cause}");
             assert!(said.contains(expected) && said.contains("network.json"), "{said}");
         };
-        check(text.replacen("\"protocol\": 0,", "\"protocol\": 0,\n    \"protocol\": 0,", 1), "duplicate field");
+        check(text.replacen("\"protocol\": 1,", "\"protocol\": 1,\n    \"protocol\": 1,", 1), "duplicate field");
         check(text.replacen("\"protocol\"", "\"colour\": 1,\n    \"protocol\"", 1), "unknown field");
         check(text.replacen("golden", "silver", 1), "calls itself network");
         let mut stranger = signed();

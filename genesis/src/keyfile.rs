@@ -28,7 +28,7 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-const FORMAT: &str = "lonja-key/v0";
+const FORMAT: &str = "lonja-key/v1";
 
 /// What a key is for. One key, one purpose: a signature made for one means nothing for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -301,7 +301,7 @@ impl FileSigner {
     /// unrelated one. Services that seal stores of their own get their master key so.
     pub fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
         let seed = Zeroizing::new(self.secret.to_bytes());
-        Zeroizing::new(Digest::of(&[b"lonja/derive/v0\0", seed.as_slice(), label.as_bytes()]).0)
+        Zeroizing::new(Digest::of(&[b"lonja/derive/v1\0", seed.as_slice(), label.as_bytes()]).0)
     }
 
     /// What the key is for.
@@ -338,7 +338,7 @@ impl FileSigner {
 }
 
 fn digest(header: &Header, sealed: &Hex<48>) -> Digest {
-    Digest::of(&[b"lonja/key-file/v0\0", &strict::encode(header), &sealed.0])
+    Digest::of(&[b"lonja/key-file/v1\0", &strict::encode(header), &sealed.0])
 }
 
 fn read(path: &Path) -> Result<KeyFile, KeyFileError> {

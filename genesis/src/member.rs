@@ -96,7 +96,7 @@ impl Member {
 
     /// What people compare on a second way.
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(&[b"lonja/member/v0\0", &self.message()])
+        Digest::of(&[b"lonja/member/v1\0", &self.message()])
     }
 
     /// Signs with all its keys, in their order.

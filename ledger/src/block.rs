@@ -28,7 +28,7 @@ impl Header {
 
     /// The block's id.
     pub fn id(&self) -> Digest {
-        Digest::of(&[b"lonja/block/v0\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
+        Digest::of(&[b"lonja/block/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
     }
 }
 

@@ -68,6 +68,10 @@ pub const DECISION_AGE_MS_MAX: u64 = 1_000;
 pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
 /// The same after a restart, when nobody measured the time that passed: a day.
 pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+/// Validators whose misconduct a node keeps: more than there are in several sets.
+pub const ACCUSATIONS_MAX: usize = 256;
+/// Bytes of the file of one accusation: two statements with their signatures.
+pub const ACCUSATION_BYTES_MAX: u64 = 1_024;
 /// Bytes of one message of ordering: a certificate with a vote of every validator has 200 for each.
 pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
 /// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
@@ -183,3 +187,6 @@ pub const BLOCK_HEADERS_MAX: usize = 2_048;
 pub const ARCHIVE_SEGMENT_BLOCKS: u64 = 1_024;
 /// How often a node looks whether there is a segment to be archived.
 pub const PRUNE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Heights after which the room of what was pruned is given back once more: by then the station is another that was in
+/// view, and kept its rows on the disk.
+pub const RECLAIM_AFTER_BLOCKS: u64 = 2 * STATION_EVERY;

@@ -27,7 +27,7 @@ impl BlockIds {
     fn new(height: Height, ids: Vec<TransactionId>) -> Self {
         let mut bytes = Vec::with_capacity(ids.len() * 32);
         ids.iter().for_each(|id| bytes.extend_from_slice(&id.0));
-        let digest = Digest::of(&[b"lonja/replay-block/v0\0", &height.to_be_bytes(), &bytes]);
+        let digest = Digest::of(&[b"lonja/replay-block/v1\0", &height.to_be_bytes(), &bytes]);
         Self { height, ids, digest }
     }
 }
@@ -84,7 +84,7 @@ impl ReplaySet {
 fn digest<'a>(blocks: impl Iterator<Item = &'a BlockIds>) -> Digest {
     let mut bytes = Vec::new();
     blocks.for_each(|block| bytes.extend_from_slice(&block.digest.0));
-    Digest::of(&[b"lonja/replay/v0\0", &bytes])
+    Digest::of(&[b"lonja/replay/v1\0", &bytes])
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ pub fn document_of(validators: ValidatorSet, signers: &[&dyn Signer]) -> SignedD
     };
     let founding =
         Founding { validators, founders: SEEDS.iter().map(founder).collect(), parameters: Parameters::default() };
-    let document = NetworkDocument { protocol: 0, name: "Test".into(), created_ms: 0, founding };
+    let document =
+        NetworkDocument { protocol: genesis::document::PROTOCOL, name: "Test".into(), created_ms: 0, founding };
     document.sign(signers).expect("the test network's parts are fixed and valid")
 }
 
@@ -255,6 +256,26 @@ impl Network {
         let node = self.node.take();
         drop(tokio::task::spawn_blocking(move || node.map(Node::stop)).await);
     }
+}
+
+/// Validator `number` signed two prevotes of `height`.
+///
+/// # Panics
+/// Never: a test's key signs.
+pub fn accusation(number: u16, height: u64) -> contracts::governance::Accuse {
+    use contracts::{
+        governance::{Accuse, Testimony},
+        key::Signer,
+        statement::{Said, Statement},
+    };
+    let (signer, network) = (consensus_signer(number), document().network);
+    let validator = signer.public();
+    let [first, second] = [None, Some(contracts::id::Digest([1; 32]))].map(|block| {
+        let said = Said::Prevote { block };
+        let (domain, message) = Statement { validator, height, round: 0, said }.signed();
+        Testimony { said, signature: signer.sign(&domain.message(&network, &message)).expect("a test's key signs") }
+    });
+    Accuse { validator, height, round: 0, first, second }
 }
 
 /// Copies a folder with all that is in it, as a backup does.

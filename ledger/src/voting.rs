@@ -290,7 +290,7 @@ fn frame<'a>(before: &[u8; 8], bytes: &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8
 }
 
 fn sum(before: &[u8; 8], kind: u8, payload: &[u8]) -> [u8; 8] {
-    let digest = Digest::of(&[b"lonja/voting/v0\0", before, &[kind], payload]);
+    let digest = Digest::of(&[b"lonja/voting/v1\0", before, &[kind], payload]);
     digest.0.first_chunk().copied().expect("a digest has 32 bytes")
 }
 

@@ -128,7 +128,7 @@ pub fn folder(
         let contents = contents(dir, contents_at, &mut audited, &mut findings);
         read_models(dir, ledger, scratch, &mut audited, &mut findings)?;
         audited.digest =
-            Digest::of(&[b"lonja/market-audit/v0\0", &own.0, &audited.vault.subjects_digest.0, &contents.0]);
+            Digest::of(&[b"lonja/market-audit/v1\0", &own.0, &audited.vault.subjects_digest.0, &contents.0]);
     }
     Ok(Audited { findings, ..audited })
 }

@@ -109,7 +109,7 @@ impl Tally {
 
     /// What all rows come to: equal for equal contents.
     pub fn digest(&self) -> Digest {
-        Digest::of(&[b"lonja/market-own/v0\0", &self.rows.to_be_bytes(), &self.sum.map(u64::to_be_bytes).concat()])
+        Digest::of(&[b"lonja/market-own/v1\0", &self.rows.to_be_bytes(), &self.sum.map(u64::to_be_bytes).concat()])
     }
 
     fn mark(&self) -> Mark {

@@ -1,5 +1,6 @@
 //! `lonja governance`: what a quorum of the validators decides, and no organisation alone.
 
+mod accuse;
 mod ballot;
 mod propose;
 mod show;
@@ -31,6 +32,10 @@ pub enum Governance {
         /// The proposal's id
         proposal: ProposalId,
     },
+    /// Put on the ledger what the node caught validators at
+    Accuse,
+    /// Validators that were caught at two statements that exclude each other, proven to be all
+    Accused,
     /// Every proposal there ever was, proven to be all
     List,
     /// A proposal, who approved it, and who is ready
@@ -49,6 +54,8 @@ impl Governance {
             Self::Parameters(parameters) => parameters.run(context).await,
             Self::Approve { proposal } => ballot::approve(context, proposal).await,
             Self::Ready { proposal } => ballot::ready(context, proposal).await,
+            Self::Accuse => accuse::accuse(context).await,
+            Self::Accused => accuse::show(context).await,
             Self::List => show::list(context).await,
             Self::Show { proposal } => show::show(context, proposal).await,
         }

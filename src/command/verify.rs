@@ -97,7 +97,7 @@ impl Verify {
 fn check_body(body: &PathBuf, receipt: &std::path::Path, verified: &Verified) -> Result<(), Problem> {
     let bytes = std::fs::read(body).map_err(file("read the transaction", body))?;
     let transaction = Transaction::decode(&bytes).map_err(|error| untrue(body, error))?;
-    let digest = Digest::of(&[b"lonja/signed/v0\0", &bytes]);
+    let digest = Digest::of(&[b"lonja/signed/v1\0", &bytes]);
     match &verified.entry {
         Entry::Transaction(entry) if entry.digest == digest && entry.transaction == transaction.id() => Ok(()),
         _ => Err(untrue(body, format!("it is not the transaction of {}", receipt.display()))),

@@ -31,7 +31,7 @@ RECEIPT_BYTES_MAX = 4 * 1024
 BUNDLE_BYTES_MAX = 64 * 1024 * 1024
 RECORDS_MAX = 10_000
 TIME_MAX = 2**63 - 1
-BUNDLE_FORMAT = "lonja-bundle/v0"
+BUNDLE_FORMAT = "lonja-bundle/v1"
 
 
 class Refused(Exception):
@@ -314,6 +314,11 @@ rejection = tagged("kind", {
     150: ("set-change-under-way", {}),
     151: ("not-ready-now", dict(height=u64)),
     152: ("set-changes-used-up", {}),
+    153: ("no-consensus-key", dict(key=public_key)),
+    154: ("accused-already", dict(number=u8)),
+    155: ("testimony-wrong", dict(number=u8)),
+    156: ("protocol-version", dict(next=u16)),
+    157: ("protocol-height", dict(least=u64)),
 })
 
 event = tagged("event", {
@@ -357,11 +362,21 @@ event = tagged("event", {
     74: ("set-changed", dict(proposal=proposal, number=u32, set=digest)),
     75: ("parameters-changed", dict(proposal=proposal)),
     76: ("party-decided", dict(proposal=proposal, party=party, standing=standing, roles=roles)),
+    77: ("accused", dict(validator=u8, key=public_key, height=u64, round=u32)),
+    78: ("protocol-decided", {"proposal": proposal, "version": u16, "from": u64}),
 })
 
 validator = struct(name=text, consensus=public_key, log=public_key, cosigner=public_key)
 validator_set = struct(validators=sequence(validator))
 ballot = struct(validator=u8, signature=hexadecimal(64))
+testimony = struct(
+    said=tagged("kind", {
+        0: ("prevote", dict(block=optional(digest))),
+        1: ("precommit", dict(block=optional(digest))),
+        2: ("proposal", dict(block=digest, since=optional(u32))),
+    }),
+    signature=hexadecimal(64),
+)
 parameters = struct(quota=struct(count_max=u64, bytes_max=u64, state_bytes_max=u64))
 
 # Kinds of records: tag of the key, word, value.
@@ -434,10 +449,13 @@ RECORDS = {
             0: ("validators", dict(set=validator_set, compromised=sequence(u8))),
             1: ("parameters", dict(parameters=parameters)),
             2: ("party", dict(party=party, standing=standing, roles=roles)),
+            3: ("protocol", {"version": u16, "from": u64}),
         }),
         base=digest, until_ms=u64, state=proposal_state, ballots=sequence(ballot), ready=sequence(ballot),
     )),
     24: ("governance", struct(changes=u32, in_force=optional(proposal), pending=optional(proposal))),
+    25: ("misconduct", struct(name=text, height=u64, round=u32, first=testimony, second=testimony)),
+    26: ("protocol", struct(**{"version": u16, "from": u64, "before": u16})),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})
@@ -525,7 +543,7 @@ def set_bytes(validators):
 
 
 def set_digest(validators):
-    return sha256(b"lonja/validators/v0\0", set_bytes(validators))
+    return sha256(b"lonja/validators/v1\0", set_bytes(validators))
 
 
 def quorum(validators):
@@ -570,7 +588,7 @@ class Trust:
             ascending = all(a < b for a, b in zip(numbers, numbers[1:]))
             require(ascending and all(one < len(before) for one in numbers), f"change {number}: {what} out of order")
         require(len(signatures) >= quorum(before), f"change {number} is not signed by a quorum")
-        message = b"lonja/sign/trust/v0\0" + self.network + set_digest(before) + unsigned
+        message = b"lonja/sign/trust/v1\0" + self.network + set_digest(before) + unsigned
         for one, signature in signatures:
             key = bytes.fromhex(before[one]["consensus"])
             verify_signature(key, message, signature, f"the signature of validator {one} under change {number}")

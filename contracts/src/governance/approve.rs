@@ -1,6 +1,6 @@
 //! Approving a proposal, and what happens when a quorum has.
 
-use super::{Ballot, Change, Governance, Proposal, ProposalState, add, current, set};
+use super::{Ballot, Change, Governance, Proposal, ProposalState, add, current, protocol, set};
 use crate::{
     action::{Call, Rule},
     event::Event,
@@ -45,7 +45,7 @@ pub(super) fn count(call: &mut Call, id: ProposalId, mut proposal: Proposal, set
     if proposal.ballots.len() >= set.quorum() {
         proposal.state = match &proposal.change {
             Change::Validators { .. } => ProposalState::Passed,
-            Change::Parameters { .. } | Change::Party { .. } => ProposalState::InForce,
+            Change::Parameters { .. } | Change::Party { .. } | Change::Protocol { .. } => ProposalState::InForce,
         };
         decide(call, id, &proposal.change)?;
     }
@@ -81,6 +81,7 @@ fn decide(call: &mut Call, id: ProposalId, change: &Change) -> Result<(), Stop> 
             call.state.put(&key, record)?;
             call.state.emit(Event::PartyDecided { proposal: id, party: *party, standing: *standing, roles: *roles });
         }
+        Change::Protocol { version, from } => protocol::decide(call, id, *version, *from)?,
     }
     Ok(())
 }

@@ -12,12 +12,16 @@
 //!
 //! Any active party may hand a ballot in. It is the validator's key that decides, not the sender.
 
+mod accuse;
 mod approve;
 mod propose;
+pub(crate) mod protocol;
 mod ready;
 
+pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
 pub use propose::Propose;
+pub use protocol::{PROTOCOL, Protocol};
 pub use ready::Ready;
 
 use crate::{
@@ -62,6 +66,13 @@ pub enum Change {
         /// All roles that it has from then on.
         roles: Roles,
     } = 2,
+    /// The next version of the rules.
+    Protocol {
+        /// Which.
+        version: u16,
+        /// The first height of it.
+        from: Height,
+    } = 3,
 }
 
 impl Change {
@@ -93,6 +104,8 @@ impl Change {
                 Err(Malformed::new("standing", "`active` or `suspended`: nobody is made an applicant again"))
             }
             Self::Party { roles, .. } => roles.check(),
+            // What is next, the state alone tells.
+            Self::Protocol { .. } => Ok(()),
         }
     }
 }
@@ -103,8 +116,8 @@ impl Change {
 pub struct Ballot {
     /// Its number in the set that is asked.
     pub validator: u8,
-    /// By its consensus key, over the proposal's id (domain `lonja/sign/ballot/v0`), or over id and height
-    /// (domain `lonja/sign/ready/v0`).
+    /// By its consensus key, over the proposal's id (domain `lonja/sign/ballot/v1`), or over id and height
+    /// (domain `lonja/sign/ready/v1`).
     pub signature: Signature,
 }
 

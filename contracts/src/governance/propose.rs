@@ -1,6 +1,6 @@
 //! Proposing a change, with the proposer's own ballot.
 
-use super::{Ballot, Change, Governance, Proposal, ProposalState, approve, set};
+use super::{Ballot, Change, Governance, Proposal, ProposalState, approve, protocol, set};
 use crate::{
     action::{Call, Rule},
     event::Event,
@@ -33,7 +33,7 @@ impl Propose {
     /// The id of what is proposed: the digest of all that ballots approve.
     pub fn id_of(change: &Change, base: &Digest, until_ms: TimeMs) -> ProposalId {
         let bytes = borsh::to_vec(&(change, base, until_ms)).expect("writing to memory does not fail");
-        ProposalId(Digest::of(&[b"lonja/proposal/v0\0", &bytes]).0)
+        ProposalId(Digest::of(&[b"lonja/proposal/v1\0", &bytes]).0)
     }
 
     /// The id of the proposal.
@@ -103,6 +103,7 @@ fn possible(call: &Call, change: &Change, now: &ValidatorSet) -> Result<(), Stop
             Some(now) if now == *parameters => Err(Rejection::NothingChanges.into()),
             _ => Ok(()),
         },
+        Change::Protocol { version, from } => protocol::possible(call, *version, *from),
         Change::Party { party, standing, roles } => {
             let now: Party = call.state.value(&Party::key(party))?.ok_or(Rejection::PartyUnknown { party: *party })?;
             if (now.standing, now.roles) == (*standing, *roles) {

@@ -3,7 +3,9 @@
 use super::refusals::Case;
 use crate::{
     founding::Parameters,
-    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
+    governance::{
+        Accuse, Approve, Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Propose, Ready, Testimony,
+    },
     id::*,
     key::{Signer, TestSigner},
     limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX, SET_CHANGES_MAX},
@@ -11,6 +13,7 @@ use crate::{
     quota::QuotaLimits,
     rejection::Rejection,
     state::Reading,
+    statement::{Said, Statement},
     testing::*,
     validators::{Validator, ValidatorSet},
 };
@@ -73,6 +76,23 @@ pub(super) fn approve(number: u8, proposal: ProposalId) -> Approve {
 pub(super) fn ready(number: u8, proposal: ProposalId, height: Height) -> Ready {
     let ballot = Ballot::ready(&NETWORK, &proposal, height, number, &consensus(number)).unwrap();
     Ready { proposal, height, ballot }
+}
+
+/// What validator `number` said, with its signature.
+fn testimony(number: u8, height: Height, said: Said) -> Testimony {
+    let signer = consensus(number);
+    let (domain, message) = Statement { validator: signer.public(), height, round: 1, said }.signed();
+    Testimony { said, signature: signer.sign(&domain.message(&NETWORK, &message)).unwrap() }
+}
+
+fn accusation(number: u8, height: Height, first: Said, second: Said) -> Accuse {
+    let [first, second] = [first, second].map(|said| testimony(number, height, said));
+    Accuse { validator: consensus(number).public(), height, round: 1, first, second }
+}
+
+/// Validator `number` prevoted twice at `height`.
+pub(super) fn accuse(number: u8, height: Height) -> Accuse {
+    accusation(number, height, Said::Prevote { block: None }, Said::Prevote { block: Some(Digest([1; 32])) })
 }
 
 /// A proposal with `ballots` of four.
@@ -200,6 +220,79 @@ fn parameters_leave_room_to_change_them_again() {
     market.ok(BUYER, propose(0, parameters(1_000)));
 }
 
+#[test]
+fn two_statements_that_exclude_each_other_are_kept_and_others_are_none() {
+    let (one, two) = (Digest([1; 32]), Digest([2; 32]));
+    let pairs = [
+        (Said::Prevote { block: Some(one) }, Said::Prevote { block: Some(two) }),
+        (Said::Prevote { block: None }, Said::Prevote { block: Some(two) }),
+        (Said::Precommit { block: Some(one) }, Said::Precommit { block: Some(two) }),
+        (Said::Precommit { block: Some(one) }, Said::Precommit { block: None }),
+        (Said::Proposal { block: one, since: None }, Said::Proposal { block: two, since: Some(0) }),
+    ];
+    for (first, second) in pairs {
+        let mut market = market();
+        market.ok(BUYER, accusation(1, 9, first, second));
+        let kept: Misconduct = now(&market, &Misconduct::key(&consensus(1).public()));
+        assert_eq!((kept.name.as_str(), kept.height, kept.first.said, kept.second.said), ("v1", 9, first, second));
+    }
+    // An honest validator says these of one round.
+    let honest = [
+        (Said::Prevote { block: Some(one) }, Said::Precommit { block: Some(two) }),
+        (Said::Prevote { block: Some(one) }, Said::Prevote { block: Some(one) }),
+        (Said::Proposal { block: one, since: None }, Said::Proposal { block: one, since: Some(0) }),
+        (Said::Prevote { block: Some(one) }, Said::Proposal { block: two, since: None }),
+    ];
+    for (first, second) in honest {
+        let action = crate::action::Action::from(accusation(1, 9, first, second));
+        assert_eq!(action.check().unwrap_err().field, "second", "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn statements_are_signed_for_one_purpose_each() {
+    let said = [
+        Said::Prevote { block: None },
+        Said::Prevote { block: Some(Digest([1; 32])) },
+        Said::Precommit { block: None },
+        Said::Precommit { block: Some(Digest([1; 32])) },
+        Said::Proposal { block: Digest([1; 32]), since: None },
+        Said::Proposal { block: Digest([1; 32]), since: Some(1) },
+    ];
+    let validator = consensus(0).public();
+    let messages: std::collections::BTreeSet<Vec<u8>> = said
+        .iter()
+        .flat_map(|said| [(1, 1), (1, 2), (2, 1)].map(|(height, round)| (said, height, round)))
+        .map(|(said, height, round)| {
+            let (domain, message) = Statement { validator, height, round, said: *said }.signed();
+            domain.message(&NETWORK, &message)
+        })
+        .collect();
+    assert_eq!(messages.len(), 18, "no two are signed alike");
+}
+
+#[test]
+fn another_version_of_the_rules_begins_at_its_height_and_stops_whoever_does_not_know_it() {
+    use crate::{execute::ExecuteError, governance::Protocol, limits::PROTOCOL_NOTICE_BLOCKS};
+    let mut market = market();
+    let from = market.context.height + PROTOCOL_NOTICE_BLOCKS + 10;
+    let proposal = proposed(&mut market, Change::Protocol { version: 2, from }, 3);
+    assert_eq!(state(&market, proposal), ProposalState::InForce);
+    let put_off = proposed(&mut market, Change::Protocol { version: 2, from: from + 5 }, 3);
+    assert_eq!(now::<Protocol>(&market, &Protocol::key()), Protocol { version: 2, from: from + 5, before: 1 });
+    assert_eq!(state(&market, put_off), ProposalState::InForce);
+    let at = |market: &Market, height| Protocol::at(&market.state, height).unwrap();
+    assert_eq!([from, from + 4, from + 5, u64::MAX].map(|height| at(&market, height)), [1, 1, 2, 2]);
+    market.context.height = from + 4;
+    market.mint(BUYER, 1);
+    // Nothing is executed by rules that are not these, and nothing is changed by trying.
+    market.context.height = from + 5;
+    let transaction = market.transaction(AGENT, crate::tests::refusals::mint(BUYER, 1, 77));
+    let refused = crate::execute::execute(&market.state, &market.context, &[transaction]);
+    assert_eq!(refused, Err(ExecuteError::ProtocolUnknown { version: 2, height: from + 5 }));
+    assert!(refused.unwrap_err().to_string().contains("install a release that does"));
+}
+
 /// A case for each refusal of governance.
 pub(super) const GOVERNANCE: &[Case] = &[
     ("NotAValidator", |m, _| in_four(m, |m| m.no(BUYER, propose(4, parameters(5_000))))),
@@ -318,6 +411,42 @@ pub(super) const GOVERNANCE: &[Case] = &[
             let passed = proposed(m, validators(5), 3);
             m.context.height += READY_BLOCKS_MAX + 1;
             m.no(BUYER, ready(1, passed, 0))
+        })
+    }),
+    ("ProtocolVersion", |m, _| {
+        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 3, from: m.context.height + 1_000 })))
+    }),
+    ("ProtocolVersion", |m, _| {
+        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 1, from: m.context.height + 1_000 })))
+    }),
+    ("ProtocolHeight", |m, _| {
+        let from = m.context.height + crate::limits::PROTOCOL_NOTICE_BLOCKS;
+        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 2, from: from - 1 })))
+    }),
+    ("ProtocolHeight", |m, _| {
+        in_four(m, |m| {
+            // It was early enough when it was proposed, and is not when a quorum would be complete.
+            let from = m.context.height + crate::limits::PROTOCOL_NOTICE_BLOCKS;
+            let open = proposed(m, Change::Protocol { version: 2, from }, 2);
+            m.context.height += 1;
+            m.no(BUYER, approve(2, open))
+        })
+    }),
+    ("NoConsensusKey", |m, _| in_four(m, |m| m.no(BUYER, accuse(4, 9)))),
+    ("AccusedAlready", |m, _| {
+        in_four(m, |m| {
+            m.ok(BUYER, accuse(1, 9));
+            m.no(PROVIDER, accuse(1, 10))
+        })
+    }),
+    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { height: 10, ..accuse(1, 9) }))),
+    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { round: 0, ..accuse(1, 9) }))),
+    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { validator: consensus(2).public(), ..accuse(1, 9) }))),
+    ("TestimonyWrong", |m, _| {
+        in_four(m, |m| {
+            let mut mixed = accuse(1, 9);
+            mixed.second.signature = mixed.first.signature;
+            m.no(BUYER, mixed)
         })
     }),
 ];

@@ -10,7 +10,10 @@ use crate::{
     delivery::{Deliver, Delivery},
     event::Event,
     founding::Parameters,
-    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
+    governance::{
+        Accuse, Approve, Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Propose, Protocol, Ready,
+        Testimony,
+    },
     group::Group,
     id::*,
     jacket::{Access, Classification, Distribution, Jacket, Variable},
@@ -26,6 +29,7 @@ use crate::{
     settlement::{Account, Booking, Burn, Supply},
     side::SideOwner,
     state::{Record, Subject},
+    statement::Said,
     takedown::TakeDown,
     terms::{Allowed, Onward, Terms},
     testing::*,
@@ -42,6 +46,11 @@ const SIDE: SideId = SideId([5; 32]);
 const CONSENT: ConsentId = ConsentId([6; 16]);
 const PROPOSAL: ProposalId = ProposalId([10; 32]);
 const BALLOT: Ballot = Ballot { validator: 1, signature: Signature([9; 64]) };
+/// Two votes of which nobody may give both, and a proposal.
+const PREVOTE: Testimony =
+    Testimony { said: Said::Prevote { block: Some(Digest([4; 32])) }, signature: Signature([9; 64]) };
+const NO_PREVOTE: Testimony = Testimony { said: Said::Prevote { block: None }, ..PREVOTE };
+const PROPOSED: Testimony = Testimony { said: Said::Proposal { block: Digest([4; 32]), since: Some(1) }, ..PREVOTE };
 const GROUP: GroupId = GroupId([7; 32]);
 
 /// A jacket with something in every field.
@@ -146,6 +155,7 @@ pub(super) fn actions() -> Vec<Action> {
             .into(),
         Approve { proposal: PROPOSAL, ballot: BALLOT }.into(),
         Ready { proposal: PROPOSAL, height: 7, ballot: BALLOT }.into(),
+        Accuse { validator: key(BUYER), height: 7, round: 2, first: PREVOTE, second: NO_PREVOTE }.into(),
     ]
 }
 
@@ -155,6 +165,7 @@ pub(super) fn changes() -> Vec<Change> {
         Change::Validators { set: founding().validators, compromised: vec![0, 2] },
         Change::Parameters { parameters: Parameters::default() },
         Change::Party { party: party(BUYER), standing: Standing::Active, roles: Roles::of(&[Role::Operator]) },
+        Change::Protocol { version: 2, from: 700 },
     ]
 }
 
@@ -242,6 +253,8 @@ pub(super) fn events() -> Vec<Event> {
             standing: Standing::Suspended,
             roles: Roles::of(&[Role::Buyer]),
         },
+        Event::Accused { validator: 3, key: key(BUYER), height: 7, round: 2 },
+        Event::ProtocolDecided { proposal: PROPOSAL, version: 2, from: 700 },
     ]
 }
 
@@ -369,6 +382,9 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
         ready: vec![BALLOT],
     }));
     seen.see(record(Governance { changes: 1, in_force: Some(PROPOSAL), pending: Some(PROPOSAL) }));
+    let (first, second) = (PROPOSED, Testimony { said: Said::Precommit { block: None }, ..PROPOSED });
+    seen.see(record(Misconduct { name: "v3".into(), height: 7, round: 2, first, second }));
+    seen.see(record(Protocol { version: 2, from: 700, before: 1 }));
 }
 
 /// A record after three events.

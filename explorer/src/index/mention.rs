@@ -306,7 +306,9 @@ fn things_of_event(after: &After, event: &Event, action: &Action) -> Result<BTre
         | Event::SetPassed { .. }
         | Event::SetReady { .. }
         | Event::SetChanged { .. }
-        | Event::ParametersChanged { .. } => {}
+        | Event::ParametersChanged { .. }
+        | Event::Accused { .. }
+        | Event::ProtocolDecided { .. } => {}
     }
     Ok(things.found)
 }
@@ -395,7 +397,7 @@ impl Things<'_> {
             Action::Mint(action) => self.party(&action.party),
             Action::Burn(action) => self.party(&action.party),
             Action::Propose(Propose { change: Change::Party { party, .. }, .. }) => self.party(party),
-            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) => {}
+            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) | Action::Accuse(_) => {}
         }
         Ok(())
     }

@@ -170,6 +170,14 @@ impl Client {
         self.json("/v1/status").await
     }
 
+    /// What the node caught validators at. Each is to be verified.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn misconduct(&self) -> Result<Vec<contracts::governance::Accuse>, ClientError> {
+        self.json("/v1/misconduct").await
+    }
+
     /// The founding document, which must be the one that the anchor names.
     ///
     /// # Errors

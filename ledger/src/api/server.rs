@@ -6,7 +6,8 @@ use super::{
     room::{self, Room},
     snapshots,
     submit::submit,
-    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision, TrustQuery},
+    trust::{misconduct, trust},
+    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
 };
 use crate::{
     block::Block,
@@ -49,6 +50,7 @@ const ROUTES: &str = "\
 /v1/submissions                       POST: signed transactions
 /v1/blocks?after=H                    blocks from a height on
 /v1/trust?after=N                     records of changes of the validator set
+/v1/misconduct                        validators that this node caught, with the evidence
 /v1/headers?after=H                   headers of blocks from a height on
 /v1/snapshots                         the height of which the state can be had, for a node that joins
 /v1/snapshots/{height}                what that snapshot consists of, which is made now
@@ -76,6 +78,7 @@ pub fn router(handle: Handle) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/blocks", get(blocks))
         .route("/v1/trust", get(trust))
+        .route("/v1/misconduct", get(misconduct))
         .route("/v1/headers", get(snapshots::headers))
         .route("/v1/snapshots", get(snapshots::offered))
         .route("/v1/snapshots/{height}", get(snapshots::manifest))
@@ -281,14 +284,6 @@ pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Resul
 
 fn internal(error: impl std::fmt::Display) -> Problem {
     Problem::internal(error.to_string())
-}
-
-async fn trust(State(handle): State<Handle>, Query(query): Query<TrustQuery>) -> Result<Response, Problem> {
-    aside(move || {
-        let changes = era::changes_after(&handle.store().reader(), query.after, TRUST_CHANGES_MAX)?;
-        Ok(binary(encode(&changes)))
-    })
-    .await
 }
 
 async fn transaction(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {

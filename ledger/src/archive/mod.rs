@@ -7,7 +7,7 @@
 //!
 //! # The files
 //! One for each segment of heights, `00000000000000001025.bodies` by its first height: the magic
-//! `lonja/bodies/v0` with a line feed; for each height the borsh list of its signed transactions, or nothing where
+//! `lonja/bodies/v1` with a line feed; for each height the borsh list of its signed transactions, or nothing where
 //! the node never had them; then where each of them begins, and where the last ends (8 bytes each, big-endian). A file
 //! is written and synced under another name, renamed, and read back before anything is deleted. What it holds is
 //! proven by the headers, so it has no checksum of its own.
@@ -26,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const MAGIC: &[u8; 16] = b"lonja/bodies/v0\n";
+const MAGIC: &[u8; 16] = b"lonja/bodies/v1\n";
 /// Bytes of one place in the table at the end of a file.
 const PLACE_BYTES: u64 = 8;
 /// Bytes of one block's transactions that are read at most: far more than a block may have.

@@ -2,7 +2,7 @@
 
 use super::{Archive, ArchiveError};
 use crate::{
-    limits::PRUNE_LOOK_EVERY,
+    limits::{PRUNE_LOOK_EVERY, RECLAIM_AFTER_BLOCKS},
     store::{Store, StoreError, Tip},
 };
 use contracts::id::Height;
@@ -103,6 +103,8 @@ impl Drop for Pruner {
 
 fn run(store: &Store, archive: &Archive, keep_blocks: u64, tip: &watch::Receiver<Tip>, stopped: &Receiver<()>) {
     let mut seen = None;
+    // Where the tip was when something was pruned whose room a view of the store may have kept.
+    let mut owed: Option<Height> = None;
     while matches!(stopped.recv_timeout(PRUNE_LOOK_EVERY), Err(RecvTimeoutError::Timeout)) {
         let height = tip.borrow().height;
         if seen.replace(height) == Some(height) {
@@ -110,7 +112,7 @@ fn run(store: &Store, archive: &Archive, keep_blocks: u64, tip: &watch::Receiver
         }
         loop {
             match step(store, archive, keep_blocks) {
-                Ok(true) => {}
+                Ok(true) => owed = Some(height),
                 Ok(false) => break,
                 Err(error) => {
                     // The store grows meanwhile, and nothing is lost.
@@ -122,5 +124,17 @@ fn run(store: &Store, archive: &Archive, keep_blocks: u64, tip: &watch::Receiver
                 return;
             }
         }
+        if owed.is_some_and(|since| height >= since + RECLAIM_AFTER_BLOCKS) {
+            owed = None;
+            if let Err(error) = reclaim(store) {
+                tracing::warn!(%error, "the room of archived transactions is not given back to the disk yet");
+            }
+        }
     }
+}
+
+/// Gives back the room of everything that was pruned.
+fn reclaim(store: &Store) -> Result<(), StoreError> {
+    let pruned = store.reader().pruned()?;
+    store.reclaim_bodies(1, pruned)
 }

@@ -126,7 +126,7 @@ async fn what_was_cut_short_is_begun_anew() {
     let archive = archive(&folder);
     fs::create_dir_all(folder.join("archive")).unwrap();
     fs::write(archive.path(1).with_extension("new"), b"lonja/bod").unwrap();
-    fs::write(archive.path(1), b"lonja/bodies/v0").unwrap();
+    fs::write(archive.path(1), b"lonja/bodies/v1").unwrap();
     let store = crate::store::Store::open_with(&folder.join("db"), Some(archive.clone())).unwrap();
     let before = store.kv().scan("bodies", &[], &[], 1_000).unwrap();
     while step(&store, &archive, KEEP).unwrap() {}
@@ -142,6 +142,32 @@ async fn what_was_cut_short_is_begun_anew() {
     assert!(audited(&folder, with_archive(&folder)).await.is_clean());
 }
 
+/// A view of the store, as a node keeps one for whoever joins, keeps pruned rows on the disk until it ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_room_that_a_view_kept_is_given_back_after_it() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("node");
+    let network = Network::start(&folder).await;
+    network.grow(200).await;
+    network.stop().await;
+    let archive = archive(&folder);
+    let store = crate::store::Store::open_with(&folder.join("db"), Some(archive.clone())).unwrap();
+    let bytes = |store: &crate::store::Store| {
+        store.kv().scrub(&["bodies"]).unwrap();
+        store.kv().family_bytes("bodies")
+    };
+    let before = bytes(&store);
+    let view = store.reader();
+    while step(&store, &archive, KEEP).unwrap() {}
+    let (pruned, seen) = (store.reader().pruned().unwrap(), bytes(&store));
+    assert!(pruned > 170 && seen > before / 2, "{pruned}: {seen} of {before}");
+    drop(view);
+    store.reclaim_bodies(1, pruned).unwrap();
+    let left = store.kv().family_bytes("bodies");
+    assert!(left < before / 4, "{left} of {before}");
+    assert!(store.reader().kept_bodies(pruned + 1).unwrap().is_some());
+}
+
 /// The format, byte for byte: magic, the lists of transactions one after the other, and where each begins.
 #[test]
 fn a_file_of_the_archive_has_these_bytes() {
@@ -152,7 +178,7 @@ fn a_file_of_the_archive_has_these_bytes() {
     let list = [&[2u8, 0, 0, 0][..], &[2, 0, 0, 0, 1, 2], &[1, 0, 0, 0, 3]].concat();
     let places = [16u64, 31, 31].map(u64::to_be_bytes).concat();
     let file = fs::read(place.path().join("00000000000000000003.bodies")).unwrap();
-    assert_eq!(file, [&b"lonja/bodies/v0\n"[..], &list, &places].concat());
+    assert_eq!(file, [&b"lonja/bodies/v1\n"[..], &list, &places].concat());
     assert_eq!(archive.bodies(3).unwrap(), Some(vec![vec![1, 2], vec![3]]));
     assert_eq!((archive.bodies(4).unwrap(), archive.bodies(5).unwrap()), (None, None));
 }

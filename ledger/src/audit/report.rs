@@ -156,7 +156,7 @@ impl Report {
     pub(super) fn finish(&mut self) {
         let money = serde_json::to_vec(&self.money).expect("a map of names and numbers is JSON");
         self.digest = Digest::of(&[
-            b"lonja/audit/v0\0",
+            b"lonja/audit/v1\0",
             &self.network.0,
             &self.height.to_be_bytes(),
             &self.log_size.to_be_bytes(),

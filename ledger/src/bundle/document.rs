@@ -14,7 +14,7 @@ use contracts::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const FORMAT: &str = "lonja-bundle/v0";
+const FORMAT: &str = "lonja-bundle/v1";
 
 #[derive(Serialize)]
 struct Document<'a> {

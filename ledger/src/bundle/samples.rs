@@ -9,7 +9,7 @@ use contracts::{
     delivery::Delivery,
     event::Event,
     founding::Parameters,
-    governance::{Ballot, Change, Governance, Proposal, ProposalState},
+    governance::{Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Protocol, Testimony},
     group::Group,
     id::*,
     jacket::{Access, Classification, Distribution, Jacket, Variable},
@@ -24,6 +24,7 @@ use contracts::{
     settlement::{Account, Booking, Supply},
     side::SideOwner,
     state::{Key, Record, Subject},
+    statement::Said,
     terms::{Allowed, Onward, Terms},
     validators::ValidatorSet,
     version::{Anchored, Content, Version},
@@ -303,6 +304,10 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Anchored>(9),
         zero::<Proposal>(9),
         zero::<Governance>(9),
+        zero::<Misconduct>(9),
+        zero::<Protocol>(9),
+        record(Key::new(Proposal::TAG, &[&[4]]), proposal(Change::Protocol { version: 2, from: 700 })),
+        record(Misconduct::key(&crate::testing::accusation(1, 7).validator), misconduct()),
         record(Key::new(Proposal::TAG, &[&[1]]), proposal(Change::Validators { set, compromised: vec![1, 3] })),
         record(Key::new(Proposal::TAG, &[&[2]]), proposal(Change::Parameters { parameters: Parameters::default() })),
         record(
@@ -311,4 +316,13 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         ),
         record(Governance::key(), Governance { changes: 3, in_force: Some(PROPOSAL), pending: None }),
     ]
+}
+
+/// Two proposals of one round.
+fn misconduct() -> Misconduct {
+    let proposal = |block, since| {
+        let said = Said::Proposal { block: Digest([block; 32]), since };
+        Testimony { said, signature: Signature([block; 64]) }
+    };
+    Misconduct { name: "v1".into(), height: 7, round: 2, first: proposal(1, None), second: proposal(2, Some(1)) }
 }

@@ -128,7 +128,7 @@ fn a_bundle_proves_what_it_shows() {
 #[test]
 fn golden_bundle() {
     let bytes = sample(1, false, 2, 1).bundle.encode().unwrap();
-    assert_eq!(Digest::of(&[&bytes]).to_string(), "27abc77588a968ed2e3a9e472305017568259a0ef9909525fdb322521a7792ad");
+    assert_eq!(Digest::of(&[&bytes]).to_string(), "040ff3905ae4ada9672408c4bbf243ebd35b9b3e1e7f36042be338ee78bfa405");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn every_changed_byte_of_a_bundle_is_refused() {
         let text = String::from_utf8(bytes).unwrap();
         for (from, to) in [
             ("\n", ""),
-            ("\n  \"network\"", "\n  \"format\": \"lonja-bundle/v0\",\n  \"network\""),
+            ("\n  \"network\"", "\n  \"format\": \"lonja-bundle/v1\",\n  \"network\""),
             (": ", ":"),
             ("{\n", "{\n  \"more\": 1,\n"),
             ("\"dataset\"", "\"data\\u0073et\""),

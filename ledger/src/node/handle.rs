@@ -228,6 +228,11 @@ impl Handle {
         &self.shared.store
     }
 
+    /// What validators were caught at by this node, whether or not the ledger has it.
+    pub fn misconduct(&self) -> Vec<contracts::governance::Accuse> {
+        self.shared.misconduct.all()
+    }
+
     /// Tells of each new tip.
     pub fn watch(&self) -> watch::Receiver<Tip> {
         self.shared.tip.subscribe()

@@ -15,6 +15,7 @@ mod handle;
 mod inbox;
 mod linked;
 mod member;
+mod misconduct;
 mod observer;
 mod role;
 mod run;
@@ -148,6 +149,8 @@ pub(crate) struct Shared {
     /// Where the keys of all validators are that we may be.
     pub keys: Arc<dyn Keys>,
     pub confirm_time: bool,
+    /// What validators were caught at.
+    pub misconduct: misconduct::Kept,
     pub metrics: crate::metrics::Metrics,
 }
 
@@ -247,6 +250,9 @@ impl Node {
         check_mark(&chain, highwater.mark(), &db, has_others)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
         sides.clear_unfinished()?;
+        let evidence = config.folder.join("evidence");
+        let misconduct = misconduct::Kept::open(evidence.clone(), &network)
+            .map_err(|source| NodeError::Folder { path: evidence, source })?;
         let (tip, _) = watch::channel(newest_sealed(&chain)?);
         let shared = Arc::new(Shared {
             network,
@@ -266,6 +272,7 @@ impl Node {
             ended: watch::channel(false).0,
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
+            misconduct,
             metrics: crate::metrics::Metrics::default(),
             keys: config.keys,
             document: config.document,

@@ -42,7 +42,7 @@ pub enum CertificateError {
 impl Certificate {
     /// What validators sign.
     pub fn message(height: Height, round: u32, block: &Digest) -> Vec<u8> {
-        [height.to_be_bytes().as_slice(), &round.to_be_bytes(), &block.0].concat()
+        contracts::statement::decided(height, round, block)
     }
 
     /// Checks that a quorum of `set` signed.

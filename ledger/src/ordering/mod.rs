@@ -23,6 +23,7 @@ pub use certificate::{Certificate, CertificateError};
 pub use turns::{Turn, Turns};
 
 use contracts::{
+    governance::Accuse,
     id::{Digest, Height},
     key::SignError,
     validators::ValidatorSet,
@@ -142,10 +143,8 @@ pub enum TimerKind {
 pub struct Misbehaviour {
     /// Number of the validator.
     pub validator: u16,
-    /// The message that came first, as it was sent.
-    pub first: Vec<u8>,
-    /// The message that excludes it.
-    pub second: Vec<u8>,
+    /// What the rules take for evidence of it.
+    pub evidence: Accuse,
 }
 
 /// Why ordering could not go on.

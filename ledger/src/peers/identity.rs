@@ -20,7 +20,7 @@ use rustls::{
 use std::{fmt, sync::Arc};
 
 /// What both ends must offer (RFC 7301).
-const ALPN: &[u8] = b"lonja/peer/v0";
+const ALPN: &[u8] = b"lonja/peer/v1";
 
 /// What comes before the 32 bytes of an Ed25519 key in its SubjectPublicKeyInfo (RFC 8410, 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];

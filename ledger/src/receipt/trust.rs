@@ -20,7 +20,7 @@ pub const CHANGES_MAX: usize = SET_CHANGES_MAX as usize;
 
 /// The record of one change of the validator set, or of a key in it.
 ///
-/// Signed by a quorum of the set before with their consensus keys, domain `lonja/sign/trust/v0`, over
+/// Signed by a quorum of the set before with their consensus keys, domain `lonja/sign/trust/v1`, over
 /// [`SetChange::message`].
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

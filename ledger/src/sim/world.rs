@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     ordering::{
-        Certificate, Ordering, OrderingError, Timer,
+        Certificate, Misbehaviour, Ordering, OrderingError, Timer,
         bft::{Bft, Patience, forge},
         solo::Solo,
     },
@@ -16,6 +16,7 @@ use crate::{
     testing::{self, consensus_signer as signer},
 };
 use contracts::{
+    action::Rule,
     id::{Digest, Height, NetworkId},
     key::Signer,
     validators::ValidatorSet,
@@ -319,7 +320,12 @@ impl World {
             Act::Misbehaved(misbehaviour) if !self.is_liar(misbehaviour.validator) => {
                 return Err(format!("host {number} accuses validator {}, who is honest", misbehaviour.validator));
             }
-            Act::Misbehaved(_) => self.report.accusations += 1,
+            Act::Misbehaved(Misbehaviour { evidence, .. }) => {
+                // The rules would take it, or it convinces nobody.
+                evidence.check().map_err(|error| format!("evidence: {error}"))?;
+                evidence.verify(&self.network).map_err(|error| format!("evidence of host {number}: {error}"))?;
+                self.report.accusations += 1;
+            }
         }
         Ok(())
     }

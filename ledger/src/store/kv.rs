@@ -290,14 +290,18 @@ impl Kv {
 
     /// Gives the room of what was deleted in `family` from key `from` up to and including key `last` back to the disk,
     /// as far as it fills files of its own. For a family that is written in the order of its keys, that is nearly all.
-    /// Views of the store from before lose it too.
+    /// Views of the store from before lose what filled files of its own. They keep the rest on the disk until they end
+    /// and this is called again.
     ///
     /// # Errors
     /// [`KvError`].
     pub fn reclaim(&self, family: &str, from: &[u8], last: &[u8]) -> Result<(), KvError> {
         let handle = self.family(family);
         self.db.delete_file_in_range_cf(handle, from, last).map_err(|error| explain("prune", &self.path, &error))?;
-        self.db.compact_range_cf(handle, Some(from), Some(last));
+        // Without force the lowest level would be left alone, where rows lie that a view still saw the last time.
+        let mut options = rocksdb::CompactOptions::default();
+        options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
+        self.db.compact_range_cf_opt(handle, Some(from), Some(last), &options);
         Ok(())
     }
 

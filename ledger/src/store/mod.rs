@@ -269,7 +269,16 @@ impl Store {
         batch.delete_range("bodies", from, end);
         batch.put("meta", b"pruned".as_slice(), encode(&last));
         self.kv.write(batch)?;
-        Ok(self.kv.reclaim("bodies", &from, &last.to_be_bytes())?)
+        self.reclaim_bodies(first, last)
+    }
+
+    /// Gives the room of blocks `first` to `last`, which were pruned, back to the disk, as far as no view of the store
+    /// sees them any longer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn reclaim_bodies(&self, first: Height, last: Height) -> Result<(), StoreError> {
+        Ok(self.kv.reclaim("bodies", &first.to_be_bytes(), &last.to_be_bytes())?)
     }
 
     /// Keeps the record of a change of the validator set. Durable when this returns; it never changes

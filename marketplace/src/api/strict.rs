@@ -60,7 +60,7 @@ impl<S: Send + Sync> FromRequest<S> for Bare {
 /// Of method, path and bytes.
 fn digest(parts: &Parts, bytes: &[u8]) -> Digest {
     let (method, path) = (parts.method.as_str().as_bytes(), parts.uri.path().as_bytes());
-    Digest::of(&[b"lonja/request/v0\0", method, b" ", path, b"\0", bytes])
+    Digest::of(&[b"lonja/request/v1\0", method, b" ", path, b"\0", bytes])
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Problem> {

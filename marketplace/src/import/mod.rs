@@ -148,7 +148,7 @@ impl Record {
         }
         let fields = borsh::to_vec(&self.side).expect("writing to memory does not fail");
         let blinding =
-            Digest::of(&[b"lonja/import/blind/v0\0", &secret.0, self.dataset(publisher).as_bytes(), &fields]);
+            Digest::of(&[b"lonja/import/blind/v1\0", &secret.0, self.dataset(publisher).as_bytes(), &fields]);
         Some(
             SideBody::new(blinding.0, self.side.clone())
                 .expect("the mapper rejects records whose side body does not fit"),

@@ -59,7 +59,7 @@ const NOT_A_CREDENTIAL: &str = "the credential is not valid, has expired, or was
 
 impl Tokens {
     pub(super) fn new(master: &MasterKey, network: NetworkId) -> Result<Self, KeysError> {
-        let seed = master.derive("lonja market credentials v0");
+        let seed = master.derive("lonja market credentials v1");
         let public = SigningKey::from_bytes(&seed).verifying_key().to_bytes();
         let pair = zeroize::Zeroizing::new([seed.as_slice(), &public].concat());
         let wrong = |error: pasetors::errors::Error| KeysError::Token(error.to_string());
@@ -84,8 +84,8 @@ impl Tokens {
     }
 }
 
-const CREDENTIAL: &[u8] = b"lonja/credential/v0\0";
-const STATEMENT: &[u8] = b"lonja/market-statement/v0\0";
+const CREDENTIAL: &[u8] = b"lonja/credential/v1\0";
+const STATEMENT: &[u8] = b"lonja/market-statement/v1\0";
 
 impl Keys {
     /// Issues an API credential to `party`. The caller has checked who asks.

@@ -141,7 +141,7 @@ impl Keys {
         }
         let secret = random::<32>()?;
         let token = data_encoding::BASE64URL_NOPAD.encode(&secret);
-        let hash = Digest::of(&[b"lonja/entry/v0\0", &secret]);
+        let hash = Digest::of(&[b"lonja/entry/v1\0", &secret]);
         let row = Row { party: *party, hash, csrf: random()?, expires_ms };
         batch.put(family, hash.0, borsh::to_vec(&row).expect("writing to memory does not fail"));
         self.own.write(batch)?;
@@ -174,5 +174,5 @@ fn hash(token: &str) -> Option<Digest> {
         return None;
     }
     let secret = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
-    Some(Digest::of(&[b"lonja/entry/v0\0", &secret]))
+    Some(Digest::of(&[b"lonja/entry/v1\0", &secret]))
 }

@@ -45,7 +45,7 @@ const LINKS: &str = "links";
 const SESSIONS: &str = "sessions";
 const CREDENTIALS: &str = "credentials";
 /// Purpose of the key that seals managed keys.
-const SEAL_KEY: &str = "lonja market keystore v0";
+const SEAL_KEY: &str = "lonja market keystore v1";
 /// Name of a sealed row with known content.
 const CHECK: &[u8] = b"check";
 

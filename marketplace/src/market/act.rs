@@ -118,7 +118,7 @@ impl Market {
         let transaction = self.body(party, key, action).await?;
         let bytes = transaction.bytes();
         let message = Domain::Transaction.message(&transaction.network, &bytes);
-        let id = TransactionId(contracts::id::Digest::of(&[b"lonja/transaction/v0\0", &bytes]).0);
+        let id = TransactionId(contracts::id::Digest::of(&[b"lonja/transaction/v1\0", &bytes]).0);
         Ok(Prepared { id, transaction, body: hex::encode(bytes), message: hex::encode(message) })
     }
 

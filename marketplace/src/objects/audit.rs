@@ -58,7 +58,7 @@ pub fn audit(folder: &Path) -> io::Result<Audited> {
             }
         }
     }
-    audited.names = Digest::of(&[b"lonja/contents/v0\0", &names]);
+    audited.names = Digest::of(&[b"lonja/contents/v1\0", &names]);
     Ok(audited)
 }
 

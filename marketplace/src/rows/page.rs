@@ -29,7 +29,7 @@ pub struct List([u8; LIST_BYTES]);
 impl List {
     /// The list that `parts` name: what it is of, whose, and how it is filtered and sorted.
     pub fn of(parts: &[&[u8]]) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("lonja market list v0");
+        let mut hasher = blake3::Hasher::new_derive_key("lonja market list v1");
         for part in parts {
             hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part);

@@ -151,7 +151,7 @@ fn subject_keys(folder: &Path, audited: &mut Audited, findings: &mut Findings) -
             Err(error) => findings.find(place, format!("cannot be read: {error}")),
         }
     }
-    audited.subjects_digest = Digest::of(&[b"lonja/subject-keys/v0\0", hasher.finalize().as_bytes()]);
+    audited.subjects_digest = Digest::of(&[b"lonja/subject-keys/v1\0", hasher.finalize().as_bytes()]);
     keys
 }
 

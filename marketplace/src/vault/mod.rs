@@ -40,10 +40,10 @@ const ERASURES: &str = "vault-erasures";
 /// The field of a record that says whose consent it is.
 const SUBJECT: &str = "subject";
 /// Purposes of keys that are derived from the master key.
-const INDEX_KEY: &str = "lonja market vault index v0";
-const LINK_KEY: &str = "lonja market vault links v0";
+const INDEX_KEY: &str = "lonja market vault index v1";
+const LINK_KEY: &str = "lonja market vault links v1";
 /// Separates these commitments from all others.
-pub const TAG: &[u8] = b"lonja/consent/v0\0";
+pub const TAG: &[u8] = b"lonja/consent/v1\0";
 
 /// Consent records.
 pub struct Vault {
@@ -293,7 +293,7 @@ impl Vault {
             controller: *controller,
             erased_ms: now_ms,
             records: roots.len() as u32,
-            commitments: Digest::of(&[b"lonja/erasure/v0\0", &all]),
+            commitments: Digest::of(&[b"lonja/erasure/v1\0", &all]),
             keys: vec![hex::encode(link.subject_key.0)],
             method: "key file overwritten and removed; record, wrapped key, blinding and link deleted; files of the store rewritten".into(),
             residue: "blinded commitments and random ids on the ledger, which nobody can open or link any more; copies that others made before are theirs to erase; backups of the operator until they are purged".into(),
@@ -324,7 +324,7 @@ impl Vault {
             }
         };
         let key = self.subjects.read(&subject_key)?.ok_or(VaultError::Sealed)?;
-        let key = Zeroizing::new(blake3::derive_key("lonja market vault requests v0", key.as_slice()));
+        let key = Zeroizing::new(blake3::derive_key("lonja market vault requests v1", key.as_slice()));
         Ok(Digest(*blake3::keyed_hash(&key, &digest.0).as_bytes()))
     }
 

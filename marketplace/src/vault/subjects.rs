@@ -35,7 +35,7 @@ impl Subjects {
 
     /// The folder as it is, which may be none.
     pub(super) fn at(folder: &Path, master: &MasterKey) -> Self {
-        Self { folder: folder.into(), sealer: Sealer::new(master, "lonja market vault subjects v0") }
+        Self { folder: folder.into(), sealer: Sealer::new(master, "lonja market vault subjects v1") }
     }
 
     /// Makes a key, durably.

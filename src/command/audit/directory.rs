@@ -114,7 +114,7 @@ pub async fn audit(
     report.also(findings);
     let market_digest = market.as_ref().map(|market| market.digest).unwrap_or_default();
     let directory_digest =
-        Digest::of(&[b"lonja/directory-audit/v0\0", &report.digest.0, &keys_digest.0, &market_digest.0]);
+        Digest::of(&[b"lonja/directory-audit/v1\0", &report.digest.0, &keys_digest.0, &market_digest.0]);
     Ok((report, Services { keys, opened, market, explorer, directory_digest }))
 }
 
@@ -177,7 +177,7 @@ fn key_files(ring: &Keyring, folder: &Path, findings: &mut Findings) -> (u64, Di
             }
         }
     }
-    (whole, Digest::of(&[b"lonja/key-files/v0\0", shown.concat().as_bytes()]))
+    (whole, Digest::of(&[b"lonja/key-files/v1\0", shown.concat().as_bytes()]))
 }
 
 fn vault_key() -> KeyName {

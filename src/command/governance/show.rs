@@ -108,6 +108,7 @@ fn what(change: &Change) -> String {
             "a party may write {} transactions of {} bytes and {} bytes of state in a window",
             quota.count_max, quota.bytes_max, quota.state_bytes_max
         ),
+        Change::Protocol { version, from } => format!("version {version} of the rules from height {from} on"),
         Change::Party { party, standing, roles } => {
             let roles: Vec<_> = roles.list().into_iter().map(Role::slug).collect();
             let standing = if *standing == Standing::Suspended { "suspended" } else { "active" };

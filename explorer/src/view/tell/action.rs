@@ -128,6 +128,10 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
                     sentence![who, format!(" handed in a proposal of a set of {many}")]
                 }
                 Change::Parameters { .. } => sentence![who, " handed in a proposal of other parameters"],
+                Change::Protocol { version, from } => {
+                    let so = format!(" handed in a proposal of version {version} of the rules from height {from} on");
+                    sentence![who, so]
+                }
                 Change::Party { party, standing, .. } => {
                     let so = format!(" be {}", word(standing));
                     sentence![who, " handed in a proposal that ", names.party(party)?, so]
@@ -142,6 +146,13 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
         Action::Ready(ask) => {
             let new = format!("validator {} of a new set", ask.ballot.validator);
             sentence![who, format!(" handed in that {new} is ready at height {}.", ask.height)]
+        }
+        Action::Accuse(ask) => {
+            let twice = format!("signed two {}s at height {}, round {}", ask.first.said.word(), ask.height, ask.round);
+            sentence![
+                who,
+                format!(" handed in that the validator with key {} {twice}.", &ask.validator.to_string()[..12])
+            ]
         }
         // Every other action has been told above; a new one is told by its word until it has a sentence.
         other => sentence![who, format!(" asked for {}.", other.slug())],

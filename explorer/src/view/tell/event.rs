@@ -8,7 +8,7 @@ use crate::{
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
 /// The words of all events.
-pub const EVENT_KINDS: [&str; 32] = [
+pub const EVENT_KINDS: [&str; 34] = [
     "refused",
     "party-applied",
     "party-admitted",
@@ -41,6 +41,8 @@ pub const EVENT_KINDS: [&str; 32] = [
     "set-changed",
     "parameters-changed",
     "party-decided",
+    "accused",
+    "protocol-decided",
 ];
 
 /// The word of an event in JSON, links and filters.
@@ -78,6 +80,8 @@ pub fn slug(event: &Event) -> &'static str {
         Event::SetChanged { .. } => "set-changed",
         Event::ParametersChanged { .. } => "parameters-changed",
         Event::PartyDecided { .. } => "party-decided",
+        Event::Accused { .. } => "accused",
+        Event::ProtocolDecided { .. } => "protocol-decided",
     }
 }
 
@@ -282,6 +286,14 @@ fn about_governance(names: &Names, event: &Event) -> Result<Sentence, IndexError
             };
             let so = format!(" is {} {roles} ({}).", word(standing), of(proposal));
             sentence!["A quorum decided that ", names.party(party)?, so]
+        }
+        Event::Accused { validator, height, round, .. } => {
+            let place = format!("height {height}, round {round}");
+            sentence![format!("Validator {validator} signed two things that exclude each other, at {place}.")]
+        }
+        Event::ProtocolDecided { proposal, version, from } => {
+            let so = format!("version {version} of the rules is in force from height {from} on");
+            sentence![format!("A quorum decided that {so} ({}).", of(proposal))]
         }
         // Every other event has been told above; a new one is told by its word until it has a sentence.
         other => sentence![slug(other)],

@@ -26,7 +26,7 @@ use crate::{
     highwater::HighWater,
     limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, UNLINKED_PATIENCE},
     ordering::{
-        Timer, TimerKind,
+        Misbehaviour, Timer, TimerKind,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
@@ -37,6 +37,7 @@ use crate::{
 };
 use contracts::{
     execute::Inadmissible,
+    governance::Accuse,
     id::{Height, TransactionId},
     limits::BLOCK_BYTES_MAX,
     transaction::Checked,
@@ -253,11 +254,13 @@ impl Member {
                 self.propose(height, round, candidates)?;
             }
             Act::Rest => self.resting = true,
-            Act::Misbehaved(misbehaviour) => {
-                tracing::error!(
-                    validator = misbehaviour.validator,
-                    "a validator signed two things that exclude each other"
-                );
+            Act::Misbehaved(Misbehaviour { validator, evidence }) => {
+                let Accuse { height, round, .. } = evidence;
+                tracing::error!(validator, height, round, "a validator signed two things that exclude each other");
+                if let Err(error) = self.shared.misconduct.keep(evidence) {
+                    // It lies in memory of nobody else, but a ledger that stands still for it would serve the liar.
+                    tracing::error!(%error, "the evidence cannot be kept");
+                }
             }
             Act::Committed(..) => {
                 self.timers.clear();

@@ -5,6 +5,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, Height},
     key::{Domain, PublicKey, Signature},
+    statement::{Said, Statement},
     validators::ValidatorSet,
 };
 use malachite_types::{self as engine, Context, LinearTimeouts, NilOrVal, Round, SignedExtension, VoteType};
@@ -174,9 +175,15 @@ pub struct Proposal {
 }
 
 impl Proposal {
+    /// What is said, as the rules know it.
+    pub fn statement(&self) -> Statement {
+        let said = Said::Proposal { block: self.block.0, since: self.pol_round.as_u32() };
+        Statement { validator: self.proposer.0, height: self.height.0, round: number(self.round), said }
+    }
+
     /// Purpose and message that a signature is over.
     pub fn signed(&self) -> (Domain, Vec<u8>) {
-        (Domain::Proposal, borsh::to_vec(self).expect("writing to memory does not fail"))
+        self.statement().signed()
     }
 }
 
@@ -217,16 +224,22 @@ pub struct Vote {
 }
 
 impl Vote {
-    /// Purpose and message that a signature is over. A precommit for a block is what certificates are
-    /// made of, so it signs what they say. Prevotes, and precommits for none, have another purpose, so
-    /// that they can never stand in a certificate.
+    /// What is said, as the rules know it.
+    pub fn statement(&self) -> Statement {
+        let block = match self.block {
+            NilOrVal::Val(block) => Some(block.0),
+            NilOrVal::Nil => None,
+        };
+        let said = match self.kind {
+            VoteType::Prevote => Said::Prevote { block },
+            VoteType::Precommit => Said::Precommit { block },
+        };
+        Statement { validator: self.voter.0, height: self.height.0, round: number(self.round), said }
+    }
+
+    /// Purpose and message that a signature is over.
     pub fn signed(&self) -> (Domain, Vec<u8>) {
-        match (self.kind, self.block, self.round) {
-            (VoteType::Precommit, NilOrVal::Val(block), Round::Some(round)) => {
-                (Domain::Block, super::super::Certificate::message(self.height.0, round, &block.0))
-            }
-            _ => (Domain::Vote, borsh::to_vec(self).expect("writing to memory does not fail")),
-        }
+        self.statement().signed()
     }
 }
 
@@ -266,6 +279,12 @@ impl engine::Vote<Bft> for Vote {
     fn extend(self, _: SignedExtension<Bft>) -> Self {
         self
     }
+}
+
+/// A round as statements have it. Messages without one are refused ([`super::wire::check`]), and nobody signs one; in
+/// the place of none stands a number that no message may have.
+fn number(round: Round) -> u32 {
+    round.as_u32().unwrap_or(u32::MAX)
 }
 
 /// Blocks do not pass through the engine, in parts or whole.

@@ -8,12 +8,13 @@ use super::{
 };
 use crate::ordering::{Certificate, Misbehaviour, OrderingError, Output, Timer, TimerKind};
 use contracts::{
+    governance::{Accuse, Testimony},
     id::{Height, NetworkId},
     key::{Domain, Signature, Signer},
+    statement::Statement,
 };
 use malachite_consensus::{
-    ConsensusMsg, Effect, Input as EngineInput, LivenessMsg, MisbehaviorEvidence, Resumable, Resume,
-    SignedConsensusMsg, VoteExtensionError,
+    ConsensusMsg, Effect, Input as EngineInput, LivenessMsg, MisbehaviorEvidence, Resumable, Resume, VoteExtensionError,
 };
 use malachite_types::{CommitCertificate, LinearTimeouts, Round, SignedMessage, Timeout, TimeoutKind, VoteType};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -274,20 +275,28 @@ impl Desk {
     }
 
     fn blame(&mut self, evidence: &MisbehaviorEvidence<Ctx>) {
-        let votes = evidence.votes.iter().flat_map(|(address, pairs)| {
-            pairs.iter().map(move |(first, second)| {
-                (address, SignedConsensusMsg::Vote(first.clone()), SignedConsensusMsg::Vote(second.clone()))
-            })
-        });
-        let proposals = evidence.proposals.iter().flat_map(|(address, pairs)| {
-            pairs.iter().map(move |(first, second)| {
-                (address, SignedConsensusMsg::Proposal(first.clone()), SignedConsensusMsg::Proposal(second.clone()))
-            })
-        });
-        for (address, first, second) in votes.chain(proposals) {
-            let Some(validator) = self.voters.number(address) else { continue };
-            let [first, second] = [first, second].map(|message| wire::encode(&wire::Message::Consensus(message)));
-            self.outputs.push(Output::Misbehaved(Misbehaviour { validator, first, second }));
+        let votes = evidence
+            .votes
+            .iter()
+            .flat_map(|(_, pairs)| pairs)
+            .map(|(first, second)| [first, second].map(|signed| (signed.message.statement(), signed.signature)));
+        let proposals = evidence
+            .proposals
+            .iter()
+            .flat_map(|(_, pairs)| pairs)
+            .map(|(first, second)| [first, second].map(|signed| (signed.message.statement(), signed.signature)));
+        let pairs: Vec<_> = votes.chain(proposals).collect();
+        for [(first, its), (second, others)] in pairs {
+            let Statement { validator, height, round, said } = first;
+            // The engine also tells of a block that was proposed twice with different grounds, which harms nobody.
+            if second != (Statement { said: second.said, ..first }) || !said.excludes(&second.said) {
+                continue;
+            }
+            let Some(number) = self.voters.number(&Address(validator)) else { continue };
+            let [first, second] =
+                [(said, its), (second.said, others)].map(|(said, signature)| Testimony { said, signature });
+            let evidence = Accuse { validator, height, round, first, second };
+            self.outputs.push(Output::Misbehaved(Misbehaviour { validator: number, evidence }));
         }
     }
 }

@@ -220,8 +220,8 @@ pub struct SignedAction {
     side: Option<SideBody>,
 }
 
-/// A signature that proves a key of a party: over `lonja/sign/transaction/v0`, a zero byte, the
-/// network id, `lonja/credential/v0`, a zero byte, the party, the key, the time (8 bytes,
+/// A signature that proves a key of a party: over `lonja/sign/transaction/v1`, a zero byte, the
+/// network id, `lonja/credential/v1`, a zero byte, the party, the key, the time (8 bytes,
 /// big-endian) and the market's base URL.
 #[derive(ToSchema)]
 pub struct KeyProof {

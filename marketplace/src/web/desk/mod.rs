@@ -60,7 +60,7 @@ pub fn once(sent: &Sent) -> Result<Once, MarketError> {
     let fields = sent.0.iter().filter(|(name, _)| name != "csrf");
     let text: Vec<u8> =
         fields.flat_map(|(name, value)| [name.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat()).collect();
-    Ok(Once::new(sent.get("once"), Digest::of(&[b"lonja/form/v0\0", &text]))?)
+    Ok(Once::new(sent.get("once"), Digest::of(&[b"lonja/form/v1\0", &text]))?)
 }
 
 /// A fresh value for the hidden field `once`.

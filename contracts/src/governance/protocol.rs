@@ -1,0 +1,85 @@
+//! The version of the rules, and the height from which another is in force.
+//!
+//! Whoever does not know a version stops before the first block of it, and says so: to go on by older rules would
+//! fork the ledger. So nodes are brought up to date one by one, each while the others go on; then a quorum decides
+//! the height, and blocks up to it are executed, now and in any later audit, by the rules that were in force.
+
+use super::Governance;
+use crate::{
+    action::Call,
+    event::Event,
+    execute::ExecuteError,
+    id::{Height, ProposalId},
+    limits::PROTOCOL_NOTICE_BLOCKS,
+    rejection::{Rejection, Stop},
+    state::{Fault, Key, Reading, Subject, View},
+};
+use borsh::{BorshDeserialize, BorshSerialize};
+use serde::Serialize;
+
+/// The version that every network begins with, and the newest that these rules know.
+pub const PROTOCOL: u16 = 1;
+
+/// Which version is in force. There is no such record before the first change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct Protocol {
+    /// The version from height [`Self::from`] on.
+    pub version: u16,
+    /// The first height of it.
+    pub from: Height,
+    /// The version below that height.
+    pub before: u16,
+}
+
+impl Subject for Protocol {
+    const TAG: u8 = 26;
+    const KIND: &'static str = "protocol";
+}
+
+impl Protocol {
+    /// Where it is kept.
+    pub fn key() -> Key {
+        Key::new(Self::TAG, &[])
+    }
+
+    /// The version by which a block at `height` is executed, which is not below the height of the state in `view`.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub fn at(view: &dyn View, height: Height) -> Result<u16, Fault> {
+        let record: Option<Self> = view.value(&Self::key())?;
+        Ok(record.map_or(1, |record| if height >= record.from { record.version } else { record.before }))
+    }
+}
+
+/// Refuses to execute what these rules do not know.
+pub(crate) fn check(view: &dyn View, height: Height) -> Result<(), ExecuteError> {
+    match Protocol::at(view, height)? {
+        version if version > PROTOCOL => Err(ExecuteError::ProtocolUnknown { version, height }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what is not the next version, or begins before everybody can have read it.
+pub(super) fn possible(call: &Call, version: u16, from: Height) -> Result<(), Stop> {
+    let next = Protocol::at(call.state, call.height)?.saturating_add(1);
+    if version != next {
+        return Err(Rejection::ProtocolVersion { next }.into());
+    }
+    let least = call.height + PROTOCOL_NOTICE_BLOCKS;
+    if from < least {
+        return Err(Rejection::ProtocolHeight { least }.into());
+    }
+    Ok(())
+}
+
+/// A quorum has decided it. One that was decided before and is not in force yet gives way, so that a date can be put off.
+pub(super) fn decide(call: &mut Call, id: ProposalId, version: u16, from: Height) -> Result<(), Stop> {
+    possible(call, version, from)?;
+    let before = Protocol::at(call.state, call.height)?;
+    call.state.put(&Protocol::key(), Protocol { version, from, before })?;
+    let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
+    call.state.put(&Governance::key(), governance)?;
+    call.state.emit(Event::ProtocolDecided { proposal: id, version, from });
+    Ok(())
+}
