@@ -33,6 +33,8 @@ mod kills;
 mod laid;
 #[path = "command/market_kills.rs"]
 mod market_kills;
+#[path = "command/operations.rs"]
+mod operations;
 #[path = "command/outside.rs"]
 mod outside;
 #[path = "command/readme.rs"]

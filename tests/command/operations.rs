@@ -1,0 +1,172 @@
+//! The guides for operators stay true: every command, flag, metric, alert, unit and page that they name is there.
+
+use super::{
+    harness::{Net, command},
+    readme::words,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("operations")
+}
+
+fn text(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("operations/{name}: {error}"))
+}
+
+/// Names of the files in a folder of the guides that end so.
+fn names(within: &str, ending: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder().join(within)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
+    names.sort();
+    names
+}
+
+/// The command lines of a page: in its code blocks, and between backticks in its sentences.
+fn command_lines(page: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (number, part) in page.split("```").enumerate() {
+        if number % 2 == 1 {
+            lines.extend(part.replace("\\\n", " ").lines().map(|line| line.trim().to_owned()));
+        } else {
+            lines.extend(part.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    lines.retain(|line| line.starts_with("lonja "));
+    lines
+}
+
+/// What the command says of itself and of its subcommands, asked once each.
+#[derive(Default)]
+struct Help {
+    known: BTreeMap<Vec<String>, String>,
+}
+
+impl Help {
+    fn of(&mut self, path: &[String]) -> String {
+        let ask = || {
+            let output = command().args(path).arg("--help").output().unwrap();
+            assert!(output.status.success(), "lonja {path:?} --help");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        self.known.entry(path.to_vec()).or_insert_with(ask).clone()
+    }
+
+    /// Is there the subcommand that the words name, with all of their flags?
+    fn check(&mut self, from: &str, words: &[String]) {
+        let ends = |word: &&String| !["#", "|", ">", "&", "&&"].contains(&word.as_str());
+        let words: Vec<&String> = words.iter().take_while(ends).collect();
+        let (flags, plain): (Vec<&String>, Vec<&String>) = words.into_iter().partition(|word| word.starts_with("--"));
+        let mut path: Vec<String> = Vec::new();
+        for word in &plain {
+            // The value of a flag before a subcommand is none, and is passed over.
+            if subcommands(&self.of(&path)).contains(word.as_str()) {
+                path.push((*word).clone());
+            }
+        }
+        let help = self.of(&path);
+        let whole = subcommands(&help).is_empty() || plain.is_empty();
+        assert!(whole, "{from}: `lonja {path:?}` wants a subcommand, and {plain:?} has none");
+        let said = help.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').collect::<BTreeSet<_>>();
+        for flag in flags {
+            let name = flag.split('=').next().unwrap_or_default();
+            assert!(said.contains(&name), "{from}: `lonja {}` has no {name}", path.join(" "));
+        }
+    }
+}
+
+/// The subcommands that a help lists.
+fn subcommands(help: &str) -> BTreeSet<&str> {
+    let section = help.split("\nCommands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    // Their explanations go on further to the right.
+    let names = section.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).collect()
+}
+
+#[test]
+fn commands_of_the_guides_and_units_are_there_with_their_flags() {
+    let (mut help, mut checked) = (Help::default(), 0);
+    for page in names("", ".md") {
+        for line in command_lines(&text(&page)) {
+            help.check(&page, &words(&line)[1..]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "{checked} command lines");
+    let units = names("systemd", ".service");
+    assert_eq!(units, ["lonja-explorer.service", "lonja-market.service", "lonja-node.service"]);
+    for unit in units {
+        let text = text(&format!("systemd/{unit}"));
+        let start: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+        let [start] = start.as_slice() else { panic!("{unit} starts {start:?}") };
+        let start = words(start);
+        assert!(start[0].ends_with("/lonja"), "{unit}: {start:?}");
+        help.check(&unit, &start[1..]);
+    }
+}
+
+/// The words of a text that begin as our metrics do.
+fn metrics_named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    words.filter(|word| word.starts_with("lonja_")).map(str::to_owned).collect()
+}
+
+fn metrics_of(url: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+#[test]
+fn metrics_of_the_dashboard_and_the_alerts_are_there() {
+    let net = Net::created();
+    let up = net.start(&["up"]);
+    let services = ["node", "marketplace", "explorer"];
+    let told: String = services.iter().map(|name| metrics_of(up.urls[*name].as_str().unwrap())).collect();
+    up.stop();
+    let known: BTreeSet<&str> = told.lines().filter_map(|line| line.split([' ', '{']).next()).collect();
+    let (dashboard, alerts) = (text("dashboard/lonja.json"), text("dashboard/alerts.yml"));
+    drop(serde_json::from_str::<serde_json::Value>(&dashboard).unwrap());
+    for (from, text, fewest) in
+        [("the dashboard", dashboard, 15), ("the alerts", alerts, 10), ("watch.md", text("watch.md"), 0)]
+    {
+        let named = metrics_named(&text);
+        assert!(named.len() >= fewest, "{from}: {named:?}");
+        let strangers: Vec<_> = named.iter().filter(|name| !known.contains(name.as_str())).collect();
+        assert!(strangers.is_empty(), "{from} has metrics that no service has: {strangers:?}");
+    }
+}
+
+#[test]
+fn every_alert_has_its_answer() {
+    let (alerts, watch) = (text("dashboard/alerts.yml"), text("watch.md"));
+    let names: Vec<_> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let unanswered: Vec<_> = names.iter().filter(|name| !watch.contains(&format!("`{name}`"))).collect();
+    assert!(unanswered.is_empty(), "watch.md does not say what to do for {unanswered:?}");
+}
+
+#[test]
+fn the_index_has_every_page_and_links_lead_somewhere() {
+    let index = text("README.md");
+    for page in names("", ".md") {
+        let lines = index.lines().filter(|line| line.contains(&format!("]({page})"))).count();
+        assert_eq!(lines, usize::from(page != "README.md"), "{page} in the index");
+        for link in text(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            assert!(link.contains("://") || folder().join(file).exists(), "{page} leads to {link}");
+        }
+    }
+}
