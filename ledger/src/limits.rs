@@ -193,7 +193,7 @@ pub const ADD_CHECKPOINT_HASHES_MAX: usize = 63;
 /// Bytes of such a request: `old` with the longest number, that many hashes of 44 digits, a blank line, and
 /// the longest note.
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = 25 + 45 * ADD_CHECKPOINT_HASHES_MAX + 1 + crate::note::NOTE_BYTES_MAX;
-/// Log keys that one witness knows. Of each log a checkpoint is held in memory.
+/// Log keys that one witness knows. Of each log a checkpoint is held in memory, 64 MiB if all are of the longest.
 pub const WITNESS_LOG_KEYS_MAX: usize = 1_024;
 /// How long a connection to a witness may take to come about.
 pub const WITNESS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);

@@ -77,13 +77,17 @@ pub enum Unmet {
     #[error("no log of the policy signed this checkpoint of {0:?}")]
     Log(String),
     /// Too few witnesses.
-    #[error("the quorum {quorum} is not met: {}", if by.is_empty() { "no known witness cosigned".into() } else { format!("only {} cosigned", by.join(", ")) })]
+    #[error("the quorum {quorum} is not met: {}", cosigned_by(by))]
     Quorum {
         /// What was asked for.
         quorum: String,
         /// Who cosigned.
         by: Vec<String>,
     },
+}
+
+fn cosigned_by(names: &[String]) -> String {
+    if names.is_empty() { "no known witness cosigned".into() } else { format!("only {} cosigned", names.join(", ")) }
 }
 
 impl Policy {

@@ -129,11 +129,14 @@ impl Witness {
         let recorded = records.get(&origin).map(|record| record.head);
         extends(&request, recorded.as_ref())?;
         let line = self.cosign(note.text(), now_s)?;
-        if recorded != Some(*request.head()) {
-            let note = signed_by(note, &known, &line).map_err(AddError::Checkpoint)?;
+        let note = signed_by(note, &known, &line).map_err(AddError::Checkpoint)?;
+        let record = Record { head: *request.head(), note };
+        if recorded == Some(record.head) {
+            records.renew(origin, record);
+        } else {
             // A crash before this line leaves the old record, after it the new one; the cosignature exists
             // nowhere else yet.
-            records.put(origin, Record { head: *request.head(), note })?;
+            records.put(origin, record)?;
         }
         Ok(line)
     }

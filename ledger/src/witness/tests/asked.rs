@@ -33,6 +33,11 @@ async fn newest(network: &Network) -> Note {
     Note::parse(&network.client.get("/checkpoint").await.unwrap()).unwrap()
 }
 
+/// A node collects in a task of its own, which may move from thread to thread.
+fn sendable<T: Send>(future: T) -> T {
+    future
+}
+
 fn size(note: &Note) -> u64 {
     checkpoint::parse(note.text()).unwrap().1.size
 }
@@ -58,7 +63,8 @@ async fn a_network_is_witnessed_while_it_grows_and_a_policy_tells() {
         let note = newest(&network).await;
         assert!(matches!(policy.check(&note), Err(Unmet::Quorum { .. })));
         let handle = network.handle();
-        let collected = collect(&witnesses, &note, &handle.store().reader()).await.unwrap();
+        let reader = handle.store().reader();
+        let collected = sendable(collect(&witnesses, &note, &reader)).await.unwrap();
         assert!(collected.failed.is_empty(), "{:?}", collected.failed);
         assert_eq!(policy.check(&collected.note).unwrap().by.len(), 1);
         assert_eq!(collected.note.signatures().len(), note.signatures().len() + 1);

@@ -136,6 +136,8 @@ fn cosignatures_verify_and_carry_the_time() {
         let note = Note::new(log.checkpoint(9).text(), vec![line]).unwrap();
         let signed = note.verify(std::slice::from_ref(witness.key())).unwrap();
         assert_eq!(signed[0].time, Some(time));
+        let served = witness.newest(&records::origin_hash(ORIGIN)).unwrap();
+        assert_eq!(served.signatures()[1], note.signatures()[0], "monitors see the newest");
     }
 }
 
