@@ -5,7 +5,7 @@
 //! [`log`], [`tree`], [`receipt`], [`bundle`], [`chain`] (propose, verify, commit), [`ordering`] (solo, or a
 //! Byzantine quorum), [`replica`] (a chain that grows by ordering, without clock or sockets) and [`voting`]
 //! (what it keeps of the height at work), [`store`], [`era`] (one validator set after the other), [`snapshot`] (how a node begins in the middle), [`archive`] (old transactions outside the store), [`node`] (the one
-//! thread that owns the chain), [`api`].
+//! thread that owns the chain), [`api`], [`witness`] (strangers who vouch that there is one log).
 //! `sim` runs whole networks of replicas from a seed.
 
 pub mod limits;
@@ -46,3 +46,4 @@ mod sim;
 pub mod snapshot;
 #[doc(hidden)]
 pub mod testing;
+pub mod witness;

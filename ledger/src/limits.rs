@@ -190,3 +190,19 @@ pub const PRUNE_LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Heights after which the room of what was pruned is given back once more: by then the station is another that was in
 /// view, and kept its rows on the disk.
 pub const RECLAIM_AFTER_BLOCKS: u64 = 2 * STATION_EVERY;
+/// Bytes of a trust policy: keys, addresses and comments of some hundred logs and witnesses.
+pub const POLICY_BYTES_MAX: usize = 64 * 1024;
+/// Logs in a trust policy; as many witnesses, and as many groups. C2SP asks for 32 of each; every validator
+/// of a network is a log of its own, and the sets of several eras may stand in one policy.
+pub const POLICY_OF_A_KIND_MAX: usize = 128;
+/// Hashes in the consistency proof of an `add-checkpoint` request (C2SP tlog-witness, "add-checkpoint").
+pub const ADD_CHECKPOINT_HASHES_MAX: usize = 63;
+/// Bytes of such a request: `old` with the longest number, that many hashes of 44 digits, a blank line, and
+/// the longest note.
+pub const ADD_CHECKPOINT_BYTES_MAX: usize = 25 + 45 * ADD_CHECKPOINT_HASHES_MAX + 1 + crate::note::NOTE_BYTES_MAX;
+/// Log keys that one witness knows. Of each log a checkpoint is held in memory, 64 MiB if all are of the longest.
+pub const WITNESS_LOG_KEYS_MAX: usize = 1_024;
+/// How long a connection to a witness may take to come about.
+pub const WITNESS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// How long a witness may take for an answer: it verifies, signs, and waits for its disk.
+pub const WITNESS_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);

@@ -40,12 +40,14 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("argon2", &["genesis"], &["genesis/src"]),
 ];
 
-/// Where a node or a service binds its socket.
-pub const SERVERS: &[&str] = &["ledger/src/api", "marketplace/src/service", "explorer/src/web"];
+/// Where a node, a witness or a service binds its socket.
+pub const SERVERS: &[&str] =
+    &["ledger/src/api", "ledger/src/witness/http", "marketplace/src/service", "explorer/src/web"];
 
 /// Where HTTP is spoken; `ledger/src/bench` measures a bare axum beside the node.
 pub const WEB: &[&str] = &[
     "ledger/src/api",
+    "ledger/src/witness/http",
     "marketplace/src/api",
     "marketplace/src/web",
     "explorer/src/api",

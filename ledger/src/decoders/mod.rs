@@ -7,6 +7,7 @@
 mod samples;
 #[cfg(test)]
 mod tests;
+mod witnesses;
 
 use crate::{
     api::{Answer, BlockPage, HistoryAnswer, Problem, StateAnswer, submit},
@@ -70,6 +71,8 @@ pub const DECODERS: &[Decoder] = &[
     decoder("note", note, samples::notes),
     decoder("tlog-proof", tlog_proof, samples::tlog_proofs),
     decoder("verifier-key", verifier_key, samples::verifier_keys),
+    decoder("policy", witnesses::policy, witnesses::policies),
+    decoder("add-checkpoint", witnesses::add_checkpoint, witnesses::add_checkpoints),
     decoder("tile", tile_path, samples::tiles),
     decoder("entries", entries, samples::entries),
     decoder("bundle", evidence, samples::bundles),

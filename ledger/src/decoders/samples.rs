@@ -54,7 +54,7 @@ pub struct World {
     pub set: ValidatorSet,
     pub trust: Trust,
     pub head: TreeHead,
-    log: MemoryHashes,
+    pub log: MemoryHashes,
     entries: Vec<Entry>,
     block: Block,
     results: Vec<StoredResult>,

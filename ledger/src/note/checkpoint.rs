@@ -47,6 +47,19 @@ pub fn parse(text: &str) -> Result<(String, TreeHead), NoteError> {
     Ok((origin.to_owned(), TreeHead { size: number, root: Digest(root) }))
 }
 
+/// Reads the text of a checkpoint of any log: extension lines may follow, which are not empty. A witness
+/// covers them by its signature and says nothing about them.
+///
+/// # Errors
+/// [`NoteError::Form`].
+pub fn parse_extended(text: &str) -> Result<(String, TreeHead), NoteError> {
+    let extensions = text.match_indices('\n').nth(2).map_or(text.len(), |(at, _)| at + 1);
+    if text[extensions..].split_terminator('\n').any(str::is_empty) || !text.ends_with('\n') {
+        return Err(NoteError::Form("extension lines of a checkpoint are not empty, and end in a newline"));
+    }
+    parse(&text[..extensions])
+}
+
 /// The verifier key under which `validator` signs checkpoints as the log.
 ///
 /// # Errors
@@ -82,7 +95,12 @@ pub fn cosigner_line(
     time: u64,
     signature: &Signature,
 ) -> Result<NoteSignature, NoteError> {
-    Ok(cosigner_key(network, validator)?.line(&[&time.to_be_bytes(), signature.0.as_slice()].concat()))
+    Ok(cosignature_line(&cosigner_key(network, validator)?, time, signature))
+}
+
+/// The signature line of a cosigner with `key` at `time`.
+pub fn cosignature_line(key: &VerifierKey, time: u64, signature: &Signature) -> NoteSignature {
+    key.line(&[&time.to_be_bytes(), signature.0.as_slice()].concat())
 }
 
 /// A checkpoint of `network` as a note with `lines`.

@@ -88,6 +88,21 @@ impl VerifierKey {
         &self.name
     }
 
+    /// What it signs with.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The key itself, whatever its name.
+    pub fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// Does `line` say that it is by this key? Whether it is shows [`Note::verify`].
+    pub fn is_named_by(&self, line: &NoteSignature) -> bool {
+        self.name == line.name && self.id() == line.id
+    }
+
     /// Its id: the first four bytes of `SHA-256(name ‖ 0x0a ‖ type ‖ key)`. It tells keys apart and
     /// proves nothing.
     pub fn id(&self) -> [u8; 4] {
@@ -95,8 +110,8 @@ impl VerifierKey {
         [digest.0[0], digest.0[1], digest.0[2], digest.0[3]]
     }
 
-    /// The line that carries `signature` by this key; for a cosignature, over the time before it.
-    fn line(&self, signature: &[u8]) -> NoteSignature {
+    /// The line that carries `signature` by this key; for a cosignature, with the time before it.
+    pub(crate) fn line(&self, signature: &[u8]) -> NoteSignature {
         NoteSignature { name: self.name.clone(), id: self.id(), bytes: signature.to_vec() }
     }
 
@@ -156,6 +171,12 @@ pub struct NoteSignature {
     pub id: [u8; 4],
     /// What follows the id: for Ed25519 64 bytes, for a cosignature 8 bytes of time before them.
     pub bytes: Vec<u8>,
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "— {} {}", self.name, BASE64.encode(&[self.id.as_slice(), &self.bytes].concat()))
+    }
 }
 
 /// A note as it was read. Its text means nothing before [`Note::verify`].
@@ -230,7 +251,7 @@ impl Note {
     pub fn verify(&self, known: &[VerifierKey]) -> Result<Vec<Signed>, NoteError> {
         let mut signed: Vec<Signed> = Vec::new();
         for line in &self.signatures {
-            let Some(key) = known.iter().position(|key| key.name == line.name && key.id() == line.id) else { continue };
+            let Some(key) = known.iter().position(|key| key.is_named_by(line)) else { continue };
             if signed.iter().any(|earlier| earlier.key == key) {
                 return Err(NoteError::Signature(line.name.clone()));
             }
@@ -243,10 +264,7 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| {
-            let bytes = [signature.id.as_slice(), &signature.bytes].concat();
-            writeln!(f, "— {} {}", signature.name, BASE64.encode(&bytes))
-        })
+        self.signatures.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -267,7 +285,7 @@ fn is_name(name: &str) -> bool {
 
 /// The bytes that `text` is in base64 (RFC 4648, section 4), if it is written as they are: the decoder takes parts
 /// with padding one after the other, which would be a second spelling.
-fn unbase64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }
 

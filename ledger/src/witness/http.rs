@@ -1,0 +1,131 @@
+//! The witness over HTTP (C2SP tlog-witness, "HTTP Interface").
+//!
+//! | route | answer |
+//! |---|---|
+//! | `POST /add-checkpoint` | the cosignature's line; 409 with the recorded size; otherwise a problem |
+//! | `GET /{SHA-256 of the origin, hex}/checkpoint` | the newest checkpoint that was cosigned |
+
+use super::server::{Refusal, Witness};
+use crate::{
+    api::{
+        Problem,
+        connections::{self, Door},
+    },
+    limits::{ADD_CHECKPOINT_BYTES_MAX, BODY_TIME_MAX, DRAIN, REQUESTS_MAX},
+};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    error_handling::HandleErrorLayer,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use contracts::id::Digest;
+use std::{
+    error::Error,
+    future::Future,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
+
+/// What a 409 is, and nothing else ("add-checkpoint").
+pub(super) const SIZE_TYPE: &str = "text/x.tlog.size";
+const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+
+/// The routes of a witness.
+pub fn router(witness: Arc<Witness>) -> Router {
+    Router::new()
+        .route("/add-checkpoint", post(add_checkpoint))
+        .route("/{origin}/checkpoint", get(checkpoint))
+        .fallback(|| async { Problem::not_found("a witness answers POST /add-checkpoint, and GET /…/checkpoint") })
+        .layer(
+            // Bodies at work are bounded by it: so many of the longest request.
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(|_| async { Problem::busy("too many requests are at work") }))
+                .load_shed()
+                .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX)),
+        )
+        .with_state(witness)
+}
+
+/// Serves on `listener` until `stop` is done; requests at work then have [`DRAIN`].
+///
+/// # Errors
+/// What the socket says.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    witness: Arc<Witness>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let mut server = axum_server::from_tcp(listener.into_std()?)?;
+    connections::bound(&mut server);
+    let handle = axum_server::Handle::new();
+    let shut = handle.clone();
+    let stopping = tokio::spawn(async move {
+        stop.await;
+        shut.graceful_shutdown(Some(DRAIN));
+    });
+    let served = server.map(Door::new).handle(handle).serve(router(witness).into_make_service()).await;
+    stopping.abort();
+    served
+}
+
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Body) -> Result<Response, Problem> {
+    let body = match tokio::time::timeout(BODY_TIME_MAX, to_bytes(body, ADD_CHECKPOINT_BYTES_MAX)).await {
+        Ok(read) => read.map_err(|_| {
+            let detail = format!("a request has at most {ADD_CHECKPOINT_BYTES_MAX} bytes, and comes whole");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
+        })?,
+        Err(_) => {
+            let detail = format!("the body did not come within {} s", BODY_TIME_MAX.as_secs());
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "The body came too slowly", detail));
+        }
+    };
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    // It verifies, signs and waits for the disk: not on the threads that serve sockets.
+    match tokio::task::spawn_blocking(move || witness.add(&body, now_s)).await {
+        Ok(Ok(line)) => Ok((TEXT, format!("{line}\n")).into_response()),
+        Ok(Err(Refusal::Conflict { size })) => {
+            Ok((StatusCode::CONFLICT, [(header::CONTENT_TYPE, SIZE_TYPE)], format!("{size}\n")).into_response())
+        }
+        Ok(Err(refusal)) => Err(refusal.into()),
+        Err(_) => Err(Problem::internal("the request failed; the witness goes on")),
+    }
+}
+
+async fn checkpoint(State(witness): State<Arc<Witness>>, Path(origin): Path<String>) -> Result<Response, Problem> {
+    let nothing = || Problem::not_found("no checkpoint of a log with this hash was cosigned here");
+    let hash: Option<Digest> = origin.parse().ok();
+    let found = tokio::task::spawn_blocking(move || hash.and_then(|hash| witness.newest(&hash))).await;
+    let note = found.map_err(|_| Problem::internal("the request failed; the witness goes on"))?.ok_or_else(nothing)?;
+    Ok((TEXT, [(header::CACHE_CONTROL, "no-cache")], note.to_string()).into_response())
+}
+
+/// A refusal with its cause, in one sentence.
+fn whole(refusal: &Refusal) -> String {
+    refusal.source().map_or_else(|| refusal.to_string(), |cause| format!("{refusal}: {cause}"))
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = whole(&refusal);
+        let of = |status, code: &str, title: &str| Self::new(status, code, title, detail.clone());
+        match refusal {
+            Refusal::Malformed(_) | Refusal::Shrinking { .. } => Self::bad_request(detail),
+            Refusal::Origin(_) => of(StatusCode::NOT_FOUND, "unknown-origin", "This log is not known"),
+            Refusal::Signature(_) => of(StatusCode::FORBIDDEN, "bad-signature", "The log did not sign this"),
+            Refusal::Conflict { .. } => of(StatusCode::CONFLICT, "other-size", "Another size is recorded"),
+            Refusal::Inconsistent(_) => {
+                of(StatusCode::UNPROCESSABLE_ENTITY, "inconsistent", "Not an extension of what was cosigned")
+            }
+            Refusal::Clock(_) | Refusal::Sign(_) | Refusal::Record(_) => {
+                // What files and keys say is for the operator, not for strangers.
+                tracing::error!("a checkpoint could not be cosigned: {detail}");
+                Self::internal("the witness could not record or sign; its log says why")
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A witness: cosigns a checkpoint that extends the last one of its log that it cosigned, and no other.
+//!
+//! Owns the decision, and with it the one lock that makes check and record a single step; of two requests
+//! at once the second meets what the first recorded. It takes the time as a value and speaks no HTTP.
+
+use super::{
+    add::{AddCheckpoint, AddError},
+    records::{self, Record, RecordError, Records},
+};
+use crate::{
+    limits::WITNESS_LOG_KEYS_MAX,
+    log::proof::{ProofError, TreeHead, verify_consistency},
+    note::{KeyKind, Note, NoteError, NoteSignature, SIGNATURES_MAX, VerifierKey, checkpoint},
+};
+use contracts::{
+    id::Digest,
+    key::{SignError, Signer},
+    merkle::empty_root,
+};
+use parking_lot::Mutex;
+use std::{path::Path, sync::Arc};
+
+/// A witness of some logs.
+pub struct Witness {
+    key: VerifierKey,
+    signer: Arc<dyn Signer>,
+    /// Keys of logs, each named as its log's origin.
+    logs: Vec<VerifierKey>,
+    records: Mutex<Records>,
+}
+
+/// Why a witness cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// Its name cannot stand in a note.
+    #[error(transparent)]
+    Name(#[from] NoteError),
+    /// Too many logs.
+    #[error("a witness knows at most {WITNESS_LOG_KEYS_MAX} log keys, not {0}")]
+    Logs(usize),
+    /// Its folder.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+}
+
+/// Why a checkpoint is not cosigned.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No request at all.
+    #[error(transparent)]
+    Malformed(#[from] AddError),
+    /// Another log than those that it knows.
+    #[error("the origin `{0}` is not known here")]
+    Origin(String),
+    /// Not signed by a known key of the log, or wrongly.
+    #[error("no known key of the log signed this checkpoint")]
+    Signature(#[source] NoteError),
+    /// The request contradicts itself.
+    #[error("the old size {old} is larger than the checkpoint's, {size}")]
+    Shrinking {
+        /// What the request calls old.
+        old: u64,
+        /// The checkpoint's size.
+        size: u64,
+    },
+    /// It begins elsewhere than at the newest checkpoint that was cosigned.
+    #[error("the newest checkpoint cosigned here has size {size}: ask again from there")]
+    Conflict {
+        /// That checkpoint's size, or 0 where there is none.
+        size: u64,
+    },
+    /// It does not extend what was cosigned, or does not show it. Of a log that signed it this may be proof of
+    /// a fork.
+    #[error("the checkpoint is not shown to extend the newest one cosigned here")]
+    Inconsistent(#[source] ProofError),
+    /// The clock cannot be right, so a cosignature would be false.
+    #[error("{0} s after 1970 is no time to cosign at: set the clock")]
+    Clock(u64),
+    /// The key could not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// The record could not be made durable, so nothing is given out.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Witness {
+    /// The witness called `name` with the key of `signer`, which knows the log keys `logs`, each named as its
+    /// log's origin, and keeps its records in `folder`.
+    ///
+    /// # Errors
+    /// [`WitnessError`].
+    pub fn open(
+        folder: &Path,
+        name: &str,
+        signer: Arc<dyn Signer>,
+        logs: Vec<VerifierKey>,
+    ) -> Result<Self, WitnessError> {
+        if logs.len() > WITNESS_LOG_KEYS_MAX {
+            return Err(WitnessError::Logs(logs.len()));
+        }
+        let key = VerifierKey::new(name, KeyKind::Cosignature, signer.public())?;
+        let records = Records::open(folder, &key, logs.iter().map(VerifierKey::name))?;
+        Ok(Self { key, signer, logs, records: Mutex::new(records) })
+    }
+
+    /// The key by which its cosignatures verify.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Answers an `add-checkpoint` request at `now_s`, in seconds since 1970: the signature line. When it
+    /// returns, the checkpoint is durably recorded (C2SP tlog-witness, "add-checkpoint", in its order).
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn add(&self, body: &[u8], now_s: u64) -> Result<NoteSignature, Refusal> {
+        let request = AddCheckpoint::decode(body)?;
+        let note = request.checkpoint();
+        let known = self.logs.iter().filter(|key| key.name() == request.origin());
+        let known: Vec<VerifierKey> = known.cloned().collect();
+        if known.is_empty() {
+            return Err(Refusal::Origin(request.origin().to_owned()));
+        }
+        note.verify(&known).map_err(Refusal::Signature)?;
+
+        let origin = records::origin_hash(request.origin());
+        let mut records = self.records.lock();
+        let recorded = records.get(&origin).map(|record| record.head);
+        extends(&request, recorded.as_ref())?;
+        let line = self.cosign(note.text(), now_s)?;
+        let note = signed_by(note, &known, &line).map_err(AddError::Checkpoint)?;
+        let record = Record { head: *request.head(), note };
+        if recorded == Some(record.head) {
+            records.renew(origin, record);
+        } else {
+            // A crash before this line leaves the old record, after it the new one; the cosignature exists
+            // nowhere else yet.
+            records.put(origin, record)?;
+        }
+        Ok(line)
+    }
+
+    /// The newest checkpoint cosigned here of the log whose origin has this SHA-256 ("Monitor Retrieval
+    /// Mechanism").
+    pub fn newest(&self, origin: &Digest) -> Option<Note> {
+        self.records.lock().get(origin).map(|record| record.note.clone())
+    }
+
+    fn cosign(&self, text: &str, now_s: u64) -> Result<NoteSignature, Refusal> {
+        if !(1..=checkpoint::TIME_MAX).contains(&now_s) {
+            return Err(Refusal::Clock(now_s));
+        }
+        let signature = self.signer.sign(&checkpoint::cosigned_message(now_s, text))?;
+        Ok(checkpoint::cosignature_line(&self.key, now_s, &signature))
+    }
+}
+
+/// Does the request lead from `recorded`, or from nothing, to its checkpoint?
+pub(crate) fn extends(request: &AddCheckpoint, recorded: Option<&TreeHead>) -> Result<(), Refusal> {
+    let (old, head) = (request.old(), request.head());
+    if old > head.size {
+        return Err(Refusal::Shrinking { old, size: head.size });
+    }
+    let recorded = recorded.copied().unwrap_or(TreeHead { size: 0, root: empty_root() });
+    if old != recorded.size {
+        return Err(Refusal::Conflict { size: recorded.size });
+    }
+    if head.size == 0 && head.root != empty_root() {
+        return Err(Refusal::Inconsistent(ProofError::Root { expected: empty_root(), got: head.root }));
+    }
+    // Of equal sizes it compares the roots, and from nothing it asks for an empty proof.
+    verify_consistency(&recorded, head, request.proof()).map_err(Refusal::Inconsistent)
+}
+
+/// The checkpoint with the signatures of its log, and `line`. Strangers' lines are left out.
+fn signed_by(note: &Note, log: &[VerifierKey], line: &NoteSignature) -> Result<Note, NoteError> {
+    let of_log = note.signatures().iter().filter(|line| log.iter().any(|key| key.is_named_by(line)));
+    let lines = of_log.take(SIGNATURES_MAX - 1).chain([line]).cloned().collect();
+    Note::new(note.text(), lines)
+}
