@@ -25,7 +25,13 @@ pub struct Linker {
     pub layout: Layout,
     /// Where its keys are.
     pub keys: Arc<dyn Keys>,
+    /// Does somebody bring it blocks while it is no validator?
+    pub follows: bool,
 }
+
+/// Why a node that left the set is not well: what it says is true of a height that the others have passed.
+const LEFT: &str = "the set of validators has changed and this node is none of them any more: to follow the network, name \
+                    nodes that serve blocks as `from` of [observe] in lonja.toml, and start it again";
 
 impl Linker {
     /// Links the node with the other validators, if it is one and there are any.
@@ -33,7 +39,12 @@ impl Linker {
     /// # Errors
     /// When an address is missing or cannot be had.
     pub async fn link(&self) -> Result<Option<Arc<Peers>>, Problem> {
-        let (set, Some(number)) = (self.handle.validators(), self.handle.seat()) else { return Ok(None) };
+        let (set, Some(number)) = (self.handle.validators(), self.handle.seat()) else {
+            if !self.follows {
+                self.handle.unreached(LEFT.into());
+            }
+            return Ok(None);
+        };
         if set.validators.len() == 1 {
             return Ok(None);
         }
@@ -128,7 +139,11 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
             None => ROOM_AFTER,
             Some(after) => {
                 let client = &clients[turn % clients.len()];
-                match client.blocks(after, NEXT_BLOCK_WAIT).await {
+                let asked = tokio::select! {
+                    () = stop.cancelled() => return,
+                    asked = client.blocks(after, NEXT_BLOCK_WAIT) => asked,
+                };
+                match asked {
                     Ok(pages) => {
                         let refused = handle.status().reason;
                         handle.observe(pages);

@@ -173,7 +173,7 @@ pub async fn node(
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let linker = Linker { handle: node.handle(), layout, keys };
+    let linker = Linker { handle: node.handle(), layout, keys, follows: may_observe };
     let links = linker.link().await?;
     let ending = CancellationToken::new();
     let mut linked = JoinSet::new();

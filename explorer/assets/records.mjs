@@ -1,11 +1,19 @@
 // Records of the state tree, by the tag that their keys begin with.
 
-import { amount, boolean, hexadecimal, optional, sequence, struct, tagged, text, u32, u64, u8, words } from './borsh.mjs';
+import { amount, boolean, hexadecimal, optional, sequence, struct, tagged, text, u16, u32, u64, u8, words } from './borsh.mjs';
 import { basisKind, classification, consent, consentState, content, country, currency, id, keyUse, listing, onward, price, proposalState, purpose, revocationReason, roles, standing, stated, terms } from './words.mjs';
 
 export const validator = struct({ name: text, consensus: id, log: id, cosigner: id });
 const validatorSet = struct({ validators: sequence(validator) });
 const ballot = struct({ validator: u8, signature: hexadecimal(64) });
+const testimony = struct({
+  said: tagged('kind', {
+    0: ['prevote', { block: optional(id) }],
+    1: ['precommit', { block: optional(id) }],
+    2: ['proposal', { block: id, since: optional(u32) }],
+  }),
+  signature: hexadecimal(64),
+});
 const parameters = struct({ quota: struct({ count_max: u64, bytes_max: u64, state_bytes_max: u64 }) });
 
 /** Tag of the key, word for the kind, value. */
@@ -78,8 +86,11 @@ export const RECORDS = {
       0: ['validators', { set: validatorSet, compromised: sequence(u8) }],
       1: ['parameters', { parameters }],
       2: ['party', { party: id, standing, roles }],
+      3: ['protocol', { version: u16, from: u64 }],
     }),
     base: id, until_ms: u64, state: proposalState, ballots: sequence(ballot), ready: sequence(ballot),
   })],
   24: ['governance', struct({ changes: u32, in_force: optional(id), pending: optional(id) })],
+  25: ['misconduct', struct({ name: text, height: u64, round: u32, first: testimony, second: testimony })],
+  26: ['protocol', struct({ version: u16, from: u64, before: u16 })],
 };

@@ -20,6 +20,12 @@ pub struct Metrics {
     height: Gauge,
     waiting: Gauge,
     healthy: Gauge,
+    observes: Gauge,
+    links: Gauge,
+    connected: Gauge,
+    pruned: Gauge,
+    set_changes: Gauge,
+    accusations: Gauge,
 }
 
 impl Default for Metrics {
@@ -35,6 +41,12 @@ impl Default for Metrics {
             height: Gauge::default(),
             waiting: Gauge::default(),
             healthy: Gauge::default(),
+            observes: Gauge::default(),
+            links: Gauge::default(),
+            connected: Gauge::default(),
+            pruned: Gauge::default(),
+            set_changes: Gauge::default(),
+            accusations: Gauge::default(),
         };
         made.registry.register(
             "transactions_applied",
@@ -52,6 +64,16 @@ impl Default for Metrics {
         made.registry.register("height", "Height of the newest block", made.height.clone());
         made.registry.register("mempool_transactions", "Transactions that wait for a block", made.waiting.clone());
         made.registry.register("healthy", "1 while the node makes blocks", made.healthy.clone());
+        made.registry.register("observes", "1 while the node is no validator", made.observes.clone());
+        made.registry.register("links", "Other validators", made.links.clone());
+        made.registry.register("links_connected", "Other validators that it is linked with", made.connected.clone());
+        made.registry.register("pruned_height", "Height up to which transactions are archived", made.pruned.clone());
+        made.registry.register("set_changes", "Changes of the set of validators", made.set_changes.clone());
+        made.registry.register(
+            "accusations",
+            "Validators that this node caught at two statements which exclude each other",
+            made.accusations.clone(),
+        );
         made
     }
 }
@@ -73,10 +95,16 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub fn render(&self, status: &Status) -> String {
+    pub fn render(&self, status: &Status, accusations: usize) -> String {
         self.height.set(status.height as i64);
         self.waiting.set(status.waiting as i64);
         self.healthy.set(i64::from(status.healthy));
+        self.observes.set(i64::from(status.observes));
+        self.links.set(status.links.len() as i64);
+        self.connected.set(status.links.iter().filter(|link| link.connected).count() as i64);
+        self.pruned.set(status.pruned as i64);
+        self.set_changes.set(i64::from(status.era));
+        self.accusations.set(accusations as i64);
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -165,6 +165,8 @@ impl Report {
             &self.applied.to_be_bytes(),
             &self.refused.to_be_bytes(),
             &self.sides.to_be_bytes(),
+            // What was only hashed is not what was executed.
+            &[u8::from(self.unexecuted.is_none())],
             &money,
         ]);
     }

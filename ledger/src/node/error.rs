@@ -25,6 +25,15 @@ pub enum NodeError {
     /// The keys are not those of the validator in the founding document.
     #[error("the {0} key is none that the founding document gives this validator: open the right key file")]
     WrongKey(&'static str),
+    /// The keys are those of nobody in the set of validators, which has changed since the founding.
+    #[error(
+        "after change {changes} of the validator set, the keys at hand are of no validator: the network goes on without \
+         this node. To follow it, name nodes that serve blocks as `from` of [observe] in lonja.toml"
+    )]
+    NoValidatorAnyMore {
+        /// Changes of the set that this node has seen.
+        changes: u32,
+    },
     /// The folder cannot be made.
     #[error("cannot create {path}")]
     Folder {

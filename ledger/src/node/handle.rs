@@ -64,7 +64,7 @@ pub enum Refused {
     #[error("this node observes: hand the transaction in at one of the validators")]
     Observes,
     /// The node makes no blocks.
-    #[error("the node has stopped: {0}")]
+    #[error("the node makes no blocks: {0}")]
     Stopped(String),
     /// The node stopped while it was waited for; it may have been committed.
     #[error(
@@ -245,7 +245,7 @@ impl Handle {
 
     /// What Prometheus reads.
     pub fn metrics(&self) -> String {
-        self.shared.metrics.render(&self.status())
+        self.shared.metrics.render(&self.status(), self.misconduct().len())
     }
 
     /// How the node is.

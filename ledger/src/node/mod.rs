@@ -106,6 +106,7 @@ impl Config {
         match &seated.seat {
             Some((number, keys)) => role::check_keys(&seated.set.validators[usize::from(*number)], keys),
             None if self.may_observe => Ok(()),
+            None if seated.era.number > 0 => Err(NodeError::NoValidatorAnyMore { changes: seated.era.number }),
             None => Err(NodeError::WrongKey("consensus")),
         }
     }

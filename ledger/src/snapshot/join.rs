@@ -53,7 +53,10 @@ pub enum JoinError {
     #[error("{0} is there already: a node joins by a snapshot before it has any block")]
     NotEmpty(PathBuf),
     /// No source has a snapshot.
-    #[error("no snapshot is to be had: {0}. A young network has none, and is joined by its blocks")]
+    #[error(
+        "no snapshot is to be had: {0}. A node has one from the first height on that is a multiple of 64 and came since it started; \
+         a young network is joined by its blocks"
+    )]
     NoneOffered(String),
     /// No source has this piece as the ledger has it.
     #[error("{what} cannot be had: {reasons}")]

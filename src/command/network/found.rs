@@ -196,15 +196,16 @@ fn show(
             ("must sign", format!("{} of {} for each block", founding.validators.quorum(), proposed.validators.len())),
             ("file", file.clone()),
         ]);
-        let seats = proposed.validators.iter().map(|seat| {
-            [seat.name.to_string(), seat.address.to_string(), seat.fingerprint.clone().unwrap_or_default()]
-        });
+        let seats = proposed.validators.iter().map(|seat| [seat.name.to_string(), seat.address.to_string()]);
+        let seats = match proposed.validators.iter().map(|seat| seat.fingerprint.clone()).collect::<Option<Vec<_>>>() {
+            Some(prints) => output::table(
+                ["validator", "address", "fingerprint of its file"],
+                seats.zip(prints).map(|([name, address], print)| [name, address, print]),
+            ),
+            // Whoever signs has the document alone.
+            None => output::table(["validator", "address"], seats),
+        };
         let parties = proposed.founders.iter().map(|party| [party.name.to_string(), roles(party.roles)]);
-        format!(
-            "{head}\n{}\n{}\n{}",
-            output::table(["validator", "address", "fingerprint of its file"], seats),
-            output::table(["founder", "roles"], parties),
-            next(&file)
-        )
+        format!("{head}\n{}\n{}\n{}", seats, output::table(["founder", "roles"], parties), next(&file))
     });
 }

@@ -219,8 +219,11 @@ impl Member {
             let (seconds, era) = (self.idle_at.elapsed().as_secs(), self.shared.era());
             let (quorum, count) = (era.set.quorum(), era.set.validators.len());
             let reason = format!("no block for {seconds} s: {quorum} of {count} validators must be up and reached");
-            tracing::warn!(height = self.replica.ledger().height() + 1, "{reason}");
-            *self.shared.stopped.lock() = Some(reason);
+            let height = self.replica.ledger().height() + 1;
+            // Once for each standstill; how long it lasts, the health says.
+            if self.shared.stopped.lock().replace(reason.clone()).is_none() {
+                tracing::warn!(height, "{reason}");
+            }
         }
     }
 }
