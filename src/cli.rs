@@ -95,6 +95,9 @@ pub enum Command {
     Fetch(fetch::Fetch),
     /// Verify a receipt or an evidence bundle
     Verify(verify::Verify),
+    /// Cosign checkpoints of logs, and say who must cosign
+    #[command(subcommand)]
+    Witness(witness::Witness),
     /// Verify a whole ledger again, from its founding
     Audit(audit::Audit),
     /// Measure this machine and the node on it
@@ -108,7 +111,12 @@ impl Command {
     pub fn is_service(&self) -> bool {
         matches!(
             self,
-            Self::Up(_) | Self::Node(_) | Self::Market(_) | Self::Explorer(_) | Self::Network(network::Network::Up)
+            Self::Up(_)
+                | Self::Node(_)
+                | Self::Market(_)
+                | Self::Explorer(_)
+                | Self::Network(network::Network::Up)
+                | Self::Witness(witness::Witness::Run(_))
         )
     }
 }

@@ -21,6 +21,7 @@ mod service;
 mod side;
 mod stop;
 mod validator;
+mod witnessing;
 
 use clap::Parser as _;
 use std::{io::IsTerminal as _, process::ExitCode};

@@ -12,6 +12,7 @@ use crate::{
     running::{self, Announced},
     stop::StopRequests,
     validator::{self, Ring},
+    witnessing::Witnesses,
 };
 use genesis::{
     Keyring,
@@ -173,6 +174,7 @@ pub async fn node(
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
+    let witnesses = Witnesses::of(&layout, config.witnesses.as_ref())?;
     let linker = Linker { handle: node.handle(), layout, keys, follows: may_observe };
     let links = linker.link().await?;
     let ending = CancellationToken::new();
@@ -180,6 +182,9 @@ pub async fn node(
     linked.spawn(linker.keep(links, ending.clone()));
     if !sources.is_empty() {
         linked.spawn(links::observe(node.handle(), sources, ending.clone()));
+    }
+    if let Some(witnesses) = witnesses {
+        linked.spawn(witnesses.keep(node.handle(), ending.clone()));
     }
     let task = tokio::spawn(async move {
         let served = serve_node(node, listener, stop).await;

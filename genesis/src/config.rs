@@ -8,11 +8,13 @@ mod contents;
 mod observe;
 mod peers;
 mod retention;
+mod witnesses;
 
 pub use contents::{Bucket, Contents};
 pub use observe::Observe;
 pub use peers::Peers;
 pub use retention::Retention;
+pub use witnesses::Witnesses;
 
 use crate::{
     files::{self, Access, FileError},
@@ -75,6 +77,9 @@ pub struct Config {
     /// What the node keeps of old blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// Who cosigns the node's checkpoints besides the validators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<Witnesses>,
 }
 
 /// A configuration that cannot be used.
@@ -147,7 +152,7 @@ impl Default for Ports {
     }
 }
 
-const SECTIONS: [&str; 6] = ["node", "market", "explorer", "peers", "observe", "retention"];
+const SECTIONS: [&str; 7] = ["node", "market", "explorer", "peers", "observe", "retention", "witnesses"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
 const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
 /// How keys are called by which people would write secrets into the configuration.
@@ -178,6 +183,7 @@ impl Config {
             peers: None,
             observe: None,
             retention: None,
+            witnesses: None,
         }
     }
 
@@ -218,6 +224,15 @@ impl Config {
         }
         if let Some((key, reason, remedy)) = self.retention.as_ref().and_then(|retention| retention.check().err()) {
             return wrong(format!("retention.{key}"), reason, remedy);
+        }
+        if let Some(archive) = self.retention.as_ref().map(|retention| &retention.archive)
+            && let Some((name, _)) = self.services().into_iter().find(|(_, service)| archive.starts_with(&service.data))
+        {
+            let reason = format!("lies in the directory of `{name}`, which only that service writes");
+            return wrong("retention.archive".into(), &reason, "name a directory of its own, as archive = \"archive\"");
+        }
+        if let Some((key, reason, remedy)) = self.witnesses.as_ref().and_then(|witnesses| witnesses.check().err()) {
+            return wrong(format!("witnesses.{key}"), reason, remedy);
         }
         let peers = self.peers.as_ref().map(|peers| peers.listen).filter(|listen| listen.port() != 0);
         if let Some((other, _)) = self.services().into_iter().find(|(_, service)| Some(service.listen) == peers) {
@@ -260,6 +275,7 @@ impl Config {
                 "peers" => &peers::KEYS,
                 "observe" => &observe::KEYS,
                 "retention" => &retention::KEYS,
+                "witnesses" => &witnesses::KEYS,
                 _ => &KEYS,
             };
             for key in value.as_table().into_iter().flatten().map(|(key, _)| key) {
@@ -318,7 +334,8 @@ impl Config {
              # names. Those links prove keys of the ledger and need no certificate. A node that is no\n\
              # validator has [observe]: from, the URLs of nodes that serve blocks, and snapshot = true to begin\n\
              # with their state instead of executing all blocks. [retention] moves signed transactions\n\
-             # of all but the newest keep_blocks blocks into the directory archive.\n\n{values}"
+             # of all but the newest keep_blocks blocks into the directory archive. [witnesses] names a policy\n\
+             # (C2SP tlog-policy) of those who cosign checkpoints besides the validators.\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }

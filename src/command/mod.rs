@@ -26,6 +26,7 @@ pub mod provenance;
 pub mod audit;
 pub mod bench;
 pub mod verify;
+pub mod witness;
 
 pub mod completions;
 
@@ -69,7 +70,8 @@ pub async fn run_in(context: &Context, command: Command) -> Result<(), Problem> 
         Command::Consent(command) => command.run(context).await,
         Command::Provenance(command) => command.run(context).await,
         Command::Fetch(command) => command.run(context).await,
-        Command::Verify(command) => command.run(context),
+        Command::Verify(command) => command.run(context).await,
+        Command::Witness(command) => command.run(context).await,
         Command::Audit(command) => command.run(context).await,
         Command::Bench(command) => command.run(context).await,
         Command::Completions(command) => command.run(),

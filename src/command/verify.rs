@@ -5,10 +5,15 @@ use crate::{
     context::Context,
     output,
     problem::{Exit, Problem, file},
+    witnessing,
 };
 use clap::Args;
 use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
-use ledger::receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified};
+use ledger::{
+    note::checkpoint,
+    receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified},
+    witness::{Policy, policy::Witnessed},
+};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -25,6 +30,10 @@ pub struct Verify {
     /// where it is left out and there is one
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// A trust policy (C2SP tlog-policy) that the receipts' checkpoints must meet: by their own signatures, or by a
+    /// later checkpoint that witnesses cosigned, which the node serves and proves
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +47,7 @@ enum Shown {
         checkpoint_root: Digest,
         signers: Vec<String>,
         sealed: String,
+        witnessed_by: Vec<String>,
     },
     Bundle {
         file: PathBuf,
@@ -55,24 +65,35 @@ enum Shown {
 
 impl Verify {
     /// Runs it.
-    pub fn run(self, context: &Context) -> Result<(), Problem> {
+    pub async fn run(self, context: &Context) -> Result<(), Problem> {
         let anchor = context.anchor()?;
         let mut trust = Trust::new(anchor.network, anchor.set)
             .map_err(|error| Problem::new("the trust anchor names no usable validator set").because(error))?;
         trusting::follow(context, self.trust.as_deref(), &mut trust)?;
+        let policy = self.policy.as_deref().map(witnessing::policy).transpose()?;
         let mut shown = Vec::new();
         for path in &self.files {
-            shown.push(self.one(path, &trust)?);
+            let (mut one, receipt) = self.one(path, &trust)?;
+            if let Some(policy) = &policy {
+                let receipt = receipt.ok_or_else(|| {
+                    Problem::usage(format!("{} is a bundle", path.display()), "--policy is for receipts")
+                })?;
+                let by = witnessed(context, policy, path, &receipt, &trust).await?;
+                if let Shown::Receipt { witnessed_by, .. } = &mut one {
+                    *witnessed_by = by;
+                }
+            }
+            shown.push(one);
         }
         context.print(&shown, || shown.iter().map(people).collect());
         Ok(())
     }
 
-    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<Shown, Problem> {
+    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<(Shown, Option<Receipt>), Problem> {
         let bytes = std::fs::read(path).map_err(file("read", path))?;
         // A bundle is JSON; a receipt begins with a zero byte.
         if bytes.first() == Some(&b'{') {
-            return bundle(path, &bytes, trust);
+            return Ok((bundle(path, &bytes, trust)?, None));
         }
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(untrue(path, "it is longer than any receipt, and no bundle"));
@@ -82,7 +103,7 @@ impl Verify {
         if let Some(body) = &self.body {
             check_body(body, path, &verified)?;
         }
-        Ok(Shown::Receipt {
+        let shown = Shown::Receipt {
             file: path.clone(),
             index: verified.index,
             entry: verified.entry,
@@ -90,8 +111,41 @@ impl Verify {
             checkpoint_root: verified.checkpoint.root,
             signers: verified.signers,
             sealed: output::time(verified.sealed_s.saturating_mul(1_000)),
-        })
+            witnessed_by: Vec::new(),
+        };
+        Ok((shown, Some(receipt)))
     }
+}
+
+/// Who cosigned so that `policy` holds for the checkpoint of `receipt`, or for one that its log grew to.
+async fn witnessed(
+    context: &Context,
+    policy: &Policy,
+    path: &std::path::Path,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Result<Vec<String>, Problem> {
+    let old = receipt.statement.checkpoint;
+    let own = receipt.seal.note(&trust.network(), trust.era(old.size), &old).map_err(|error| untrue(path, error))?;
+    let names = |met: Witnessed| met.by.iter().map(|(name, _)| name.to_string()).collect();
+    if let Ok(met) = policy.check(&own) {
+        return Ok(names(met));
+    }
+    let client = context.client()?;
+    let note = client.witnessed().await?;
+    let met = policy.check(&note).map_err(|error| untrue(path, format!("the node's witnessed checkpoint: {error}")))?;
+    let (origin, new) = checkpoint::parse(note.text()).map_err(|error| untrue(path, error))?;
+    if origin != checkpoint::origin(&trust.network()) {
+        return Err(untrue(path, format!("the node's witnessed checkpoint is of `{origin}`")));
+    }
+    if new.size < old.size {
+        return Err(Problem::new(format!("{} is newer than what witnesses have cosigned", path.display()))
+            .because(format!("they cosigned a log of {} entries, the receipt's has {}", new.size, old.size))
+            .help("ask again in half a minute; if it stays so, see `lonja node` and its witnesses")
+            .exits(Exit::Unreachable));
+    }
+    client.check_growth(&old, &new).await?;
+    Ok(names(met))
 }
 
 fn check_body(body: &PathBuf, receipt: &std::path::Path, verified: &Verified) -> Result<(), Problem> {
@@ -129,17 +183,21 @@ fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, 
 
 fn people(shown: &Shown) -> String {
     match shown {
-        Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, .. } => {
+        Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, witnessed_by, .. } => {
             let entry = match entry {
                 Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
                 Entry::Block(block) => format!("block {}", block.height),
             };
-            output::lines(&[
+            let mut lines = vec![
                 ("holds", file.display().to_string()),
                 ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
                 ("signed by", signers.join(", ")),
                 ("sealed", sealed.clone()),
-            ])
+            ];
+            if !witnessed_by.is_empty() {
+                lines.push(("witnessed by", witnessed_by.join(", ")));
+            }
+            output::lines(&lines)
         }
         Shown::Bundle { file, subject_kind, subject, exists, height, time, records, events, receipts, signers } => {
             output::lines(&[

@@ -54,6 +54,7 @@ mod tests {
         for (section, key, remedy) in [
             ("keep_blocks = 2047\narchive = \"a\"", "retention.keep_blocks", "newest 2048 blocks"),
             ("keep_blocks = 2048\narchive = \"\"", "retention.archive", "name a directory"),
+            ("keep_blocks = 2048\narchive = \"node/old\"", "retention.archive", "a directory of its own"),
             ("keep_block = 2048\narchive = \"a\"", "retention.keep_block", "`retention.keep_blocks`"),
         ] {
             let said = read(&format!("[retention]\n{section}\n")).unwrap_err();

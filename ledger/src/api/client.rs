@@ -1,6 +1,7 @@
 //! The client: asks a node, and believes nothing that does not verify from the trust anchor down.
 
 mod trusting;
+mod witnessed;
 
 use super::{
     Answer, Decision, HistoryAnswer, Problem, StateAnswer,

@@ -20,9 +20,11 @@
 //! | `GET /v1/bundles/{key}` | evidence bundle (JSON, [`crate::bundle`]) about a record |
 //! | `GET /v1/sides/{id}` | borsh side body |
 //! | `GET /v1/decisions/{agreement}/{version}` | may it be delivered now? |
-//! | `GET /checkpoint`, `/tile/…` | C2SP |
+//! | `GET /v1/consistency?from=A&to=B` | borsh list of hashes: the proof that the log only grew |
+//! | `GET /checkpoint`, `/witnessed`, `/tile/…` | C2SP |
 //! | `GET /v1/tlog-proof/{id}` | C2SP tlog-proof text |
 
+pub mod checkpoint;
 pub mod client;
 pub mod connections;
 mod evidence;

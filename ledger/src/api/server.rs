@@ -2,6 +2,7 @@
 
 use super::{
     Answer, BlockPage, Decision, HistoryAnswer, Problem, StateAnswer,
+    checkpoint::{checkpoint, consistency, witnessed},
     connections::{self, Door},
     room::{self, Room},
     snapshots,
@@ -62,7 +63,9 @@ const ROUTES: &str = "\
 /v1/sides/{id}                        a side body
 /v1/decisions/{agreement}/{version}   may this be delivered now?
 /v1/tlog-proof/{id}                   the receipt as C2SP text
+/v1/consistency?from=A&to=B           the proof that the log only grew
 /checkpoint                           the newest checkpoint, C2SP
+/witnessed                            the newest checkpoint that witnesses cosigned, C2SP
 /tile/...                             tiles of the log, C2SP
 /metrics                              OpenMetrics
 ";
@@ -90,7 +93,9 @@ pub fn router(handle: Handle) -> Router {
         .route("/v1/sides/{id}", get(side))
         .route("/v1/decisions/{agreement}/{version}", get(decision))
         .route("/v1/tlog-proof/{id}", get(tlog_proof))
-        .route("/checkpoint", get(latest_checkpoint))
+        .route("/v1/consistency", get(consistency))
+        .route("/checkpoint", get(checkpoint))
+        .route("/witnessed", get(witnessed))
         .route("/tile/{*path}", get(tiles))
         .fallback(|| async { Problem::not_found("there is no such route; the README lists them") })
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
@@ -185,7 +190,7 @@ fn receipt(reader: &Reader, handle: &Handle, height: Height, index: u64, entry: 
     Ok(Receipt { statement, seal: seal(reader, height)? })
 }
 
-fn seal(reader: &Reader, height: Height) -> Result<Seal, Problem> {
+pub(super) fn seal(reader: &Reader, height: Height) -> Result<Seal, Problem> {
     // Between a commit and its seal there is an instant; whoever asks in it comes again.
     let bytes = reader.seal(height)?.ok_or_else(|| {
         Problem::new(
@@ -402,23 +407,6 @@ async fn tlog_proof(State(handle): State<Handle>, Path(id): Path<String>) -> Res
         let (receipt, _) = receipt_at(&reader, &handle, place)?;
         let proof = receipt.tlog_proof(&handle.trust()).map_err(|error| Problem::internal(error.to_string()))?;
         Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], proof.to_string()).into_response())
-    })
-    .await
-}
-
-async fn latest_checkpoint(State(handle): State<Handle>) -> Result<Response, Problem> {
-    aside(move || {
-        let reader = handle.settled()?;
-        let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
-        let head = proof::TreeHead { size: tip.log.count(), root: tip.log.root() };
-        let note = seal(&reader, tip.height)?
-            .note(&handle.network(), handle.trust().era(head.size), &head)
-            .map_err(|error| Problem::internal(error.to_string()))?;
-        Ok((
-            [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")],
-            note.to_string(),
-        )
-            .into_response())
     })
     .await
 }

@@ -66,7 +66,7 @@ async fn the_front_page_lists_routes_that_exist() {
     let front = get("/").await;
     assert!(front.starts_with("HTTP/1.1 200") && front.contains("at block "), "{front}");
     let listed: Vec<&str> = front.lines().filter(|line| line.starts_with('/')).collect();
-    assert_eq!(listed.len(), 21, "{front}");
+    assert_eq!(listed.len(), 23, "{front}");
     for line in listed {
         let path =
             line.split([' ', '?', '{']).next().unwrap().replace("...", "0/000").replace("decisions/", "decisions/0/0");

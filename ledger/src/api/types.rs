@@ -127,6 +127,15 @@ pub struct TrustQuery {
     pub after: u32,
 }
 
+/// What `/v1/consistency` is asked for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct ConsistencyQuery {
+    /// The size of the older log.
+    pub from: u64,
+    /// The size of the newer one.
+    pub to: u64,
+}
+
 /// Parameters of a block query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlocksQuery {

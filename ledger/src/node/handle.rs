@@ -1,10 +1,11 @@
 //! What others may ask of a running node: take this in, what became of it, read that.
 
-use super::{Frame, Links, Shared, fate::Fate};
+use super::{Frame, Links, Shared, fate::Fate, witnessed::Hashes};
 use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
+    note::Note,
     peers::PeerStatus,
     receipt::Trust,
     sides::SidesError,
@@ -20,6 +21,7 @@ use contracts::{
     transaction::{Checked, TransactionError},
     validators::ValidatorSet,
 };
+use genesis::files::FileError;
 use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
@@ -231,6 +233,24 @@ impl Handle {
     /// What validators were caught at by this node, whether or not the ledger has it.
     pub fn misconduct(&self) -> Vec<contracts::governance::Accuse> {
         self.shared.misconduct.all()
+    }
+
+    /// The newest checkpoint that enough witnesses cosigned, if any did.
+    pub fn witnessed(&self) -> Option<Note> {
+        self.shared.witnessed.newest()
+    }
+
+    /// Keeps a checkpoint that enough witnesses cosigned. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn keep_witnessed(&self, note: Note) -> Result<(), FileError> {
+        self.shared.witnessed.keep(note)
+    }
+
+    /// The hashes of the log, for whoever proves how it grew.
+    pub fn hashes(&self) -> Hashes {
+        Hashes(self.shared.store.clone())
     }
 
     /// Tells of each new tip.

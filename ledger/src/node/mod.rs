@@ -19,6 +19,7 @@ mod misconduct;
 mod observer;
 mod role;
 mod run;
+mod witnessed;
 
 pub use error::NodeError;
 pub use fate::{Decided, Fate};
@@ -152,6 +153,8 @@ pub(crate) struct Shared {
     pub confirm_time: bool,
     /// What validators were caught at.
     pub misconduct: misconduct::Kept,
+    /// The newest checkpoint that witnesses cosigned.
+    pub witnessed: witnessed::Witnessed,
     pub metrics: crate::metrics::Metrics,
 }
 
@@ -274,6 +277,7 @@ impl Node {
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
             misconduct,
+            witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),
             metrics: crate::metrics::Metrics::default(),
             keys: config.keys,
             document: config.document,
