@@ -15,6 +15,8 @@ mod demo;
 mod desk;
 #[path = "command/erasure.rs"]
 mod erasure;
+#[path = "command/evidence.rs"]
+mod evidence;
 #[path = "command/flips.rs"]
 mod flips;
 #[path = "command/founding.rs"]
@@ -51,3 +53,5 @@ mod snapshots;
 mod validators;
 #[path = "command/wire.rs"]
 mod wire;
+#[path = "command/witnesses.rs"]
+mod witnesses;

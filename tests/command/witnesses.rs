@@ -1,0 +1,114 @@
+//! Witnesses from end to end: a witness runs, a node is cosigned by it, and whoever verifies asks for that.
+
+use super::harness::{Net, Service, says};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+const NAME: &str = "witness.example/one";
+
+/// A network with a policy that wants the witness `NAME`, and the witness, which runs.
+fn witnessed() -> (Net, Service, String) {
+    let net = Net::created();
+    net.ok(&["key", "new", "watcher"]);
+    let logs = net.ok(&["witness", "policy"])["policy"].as_str().unwrap().to_owned();
+    assert!(logs.contains("log lonja.") && logs.ends_with("quorum none\n"), "{logs}");
+    fs::write(net.path("logs"), &logs).unwrap();
+    let witness = run(&net, "127.0.0.1:0");
+    let url = witness.urls["witness"].as_str().unwrap().to_owned();
+    let line = net.ok(&["witness", "key", NAME, "--url", &url, "--as", "watcher"]);
+    assert_eq!(line["key"], witness.urls["key"]);
+    let policy =
+        logs.replace("quorum none", &format!("{}\nquorum witness.example-one", line["line"].as_str().unwrap()));
+    fs::write(net.dir().join("witnesses.policy"), &policy).unwrap();
+    let config = net.dir().join("lonja.toml");
+    let settings = fs::read_to_string(&config).unwrap() + "\n[witnesses]\npolicy = \"witnesses.policy\"\n";
+    fs::write(config, settings).unwrap();
+    (net, witness, url.strip_prefix("http://").unwrap().to_owned())
+}
+
+fn run(net: &Net, listen: &str) -> Service {
+    let logs = net.path("logs");
+    let logs = logs.to_str().unwrap();
+    net.start(&["witness", "run", NAME, "--as", "watcher", "--logs", logs, "--listen", listen])
+}
+
+fn applied(net: &Net, name: &str) -> String {
+    let receipt = net.path(&format!("{name}.receipt")).to_str().unwrap().to_owned();
+    net.ok(&["party", "apply", name, "--as", name, "--receipt", &receipt]);
+    receipt
+}
+
+/// Waits until the node has a witnessed checkpoint that covers the receipt.
+fn becomes_witnessed(net: &Net, receipt: &str, policy: &str) {
+    let begun = Instant::now();
+    loop {
+        let output = net.run(&["verify", receipt, "--policy", policy]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() {
+            let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(shown[0]["witnessed_by"], serde_json::json!(["witness.example-one"]));
+            return;
+        }
+        // None yet, or one that is older than the receipt.
+        assert!(says(&said, "no witness has cosigned") || says(&said, "newer than what witnesses"), "{said}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "{said}: {}", net.said());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn a_receipt_is_verified_by_a_policy_that_wants_a_witness() {
+    let (net, witness, address) = witnessed();
+    let policy = net.dir().join("witnesses.policy");
+    let policy = policy.to_str().unwrap();
+    let node = net.node();
+    let first = applied(&net, "first");
+    becomes_witnessed(&net, &first, policy);
+    // The same without the outside: the validator's own signature is enough for a policy that says so.
+    let logs = net.path("logs");
+    net.ok(&["verify", &first, "--policy", logs.to_str().unwrap()]);
+
+    // The witness is killed and comes back with what it recorded; so does the node.
+    witness.kill();
+    node.kill();
+    let witness = run(&net, &address);
+    let node = net.node();
+    net.ok(&["verify", &first, "--policy", policy]);
+    let second = applied(&net, "second");
+    becomes_witnessed(&net, &second, policy);
+
+    // Somebody else's key under the same name convinces nobody.
+    net.ok(&["key", "new", "stranger"]);
+    let line = net.ok(&["witness", "key", NAME, "--as", "stranger"])["line"].as_str().unwrap().to_owned();
+    let other =
+        fs::read_to_string(&logs).unwrap().replace("quorum none", &format!("{line}\nquorum witness.example-one"));
+    fs::write(net.path("other"), other).unwrap();
+    let said = net.fails(4, &["verify", &first, "--policy", net.path("other").to_str().unwrap()]);
+    assert!(says(&said, "the quorum witness.example-one is not met"), "{said}");
+    fs::write(net.path("broken"), "log here\n").unwrap();
+    let said = net.fails(6, &["verify", &first, "--policy", net.path("broken").to_str().unwrap()]);
+    assert!(says(&said, "is no trust policy") && says(&said, "line 1"), "{said}");
+    node.stop();
+    witness.stop();
+}
+
+#[test]
+fn a_witness_that_cannot_be_run_says_why() {
+    let net = Net::created();
+    net.ok(&["key", "new", "watcher"]);
+    fs::write(net.path("logs"), "quorum none\n").unwrap();
+    let logs = net.path("logs");
+    let run = ["witness", "run", NAME, "--as", "watcher", "--logs", logs.to_str().unwrap(), "--listen"];
+    let said = net.fails(2, &[&run[..], &["0.0.0.0:0"]].concat());
+    assert!(says(&said, "can be reached by others") && says(&said, "--behind-proxy"), "{said}");
+    let said = net.fails(2, &[&run[..], &["127.0.0.1:0"]].concat());
+    assert!(says(&said, "names no log") && says(&said, "lonja witness policy"), "{said}");
+    // A node whose policy asks nobody does not start.
+    fs::write(net.dir().join("nobody"), net.ok(&["witness", "policy"])["policy"].as_str().unwrap()).unwrap();
+    let config = net.dir().join("lonja.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap() + "\n[witnesses]\npolicy = \"nobody\"\n").unwrap();
+    let said = net.fails(6, &["node", "run"]);
+    assert!(says(&said, "has no witness with an address"), "{said}");
+}
