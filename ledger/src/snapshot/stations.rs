@@ -176,6 +176,19 @@ impl Drop for Stations {
     }
 }
 
+/// Says that a station could not be made where making it broke down, so that nobody waits for it for ever.
+struct Told<'s>(&'s Shared, Height);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        if state.making == Some(self.1) {
+            state.making = None;
+            state.failed = Some((self.1, "the thread that makes it broke down".into()));
+        }
+    }
+}
+
 impl Shared {
     fn of(&self, height: Height) -> PathBuf {
         self.folder.join(height.to_string())
@@ -212,6 +225,7 @@ impl Shared {
     }
 
     fn make(&self, height: Height, reader: Option<&Reader>) {
+        let _told = Told(self, height);
         let before = self.state.lock().made.take();
         if let Some(before) = before {
             let folder = self.of(before.manifest.height);

@@ -164,10 +164,17 @@ async fn propose(context: &Context, change: Change, until: &Until, next: &str) -
     let id = Propose::id_of(&change, &base, until_ms);
     let key = context.open(&ours.key_name("consensus")?)?;
     let ballot = Ballot::approve(&client.network(), &id, ours.number as u8, &key).map_err(unsigned)?;
-    let committed = context.act(None, Action::Propose(Propose { change, base, until_ms, ballot }), None).await?;
+    let proposal = Propose { change: change.clone(), base, until_ms, ballot };
+    let committed = context.act(None, Action::Propose(proposal), None).await?;
     let done = Done::new(&committed, Made { proposal: id, until: output::time(until_ms) });
     context.print(&done, || {
         let lines = [("proposal", id.to_string()), ("open until", output::time(until_ms))];
+        let next = match &change {
+            Change::Validators { .. } => next,
+            // The only validator has said yes by proposing it.
+            _ if set.quorum() == 1 => "It is in force: one validator is the quorum.",
+            _ => next,
+        };
         format!("{}\n{}", output::lines(&lines), next.replace("ID", &id.to_string()))
     });
     Ok(())
