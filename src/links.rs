@@ -151,7 +151,8 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
                             turn += 1;
                         }
                         // A validator needs this rarely, and may ask for the same blocks again.
-                        if handle.seat().is_some() { AGAIN_AFTER } else { Duration::ZERO }
+                        // And what was refused would be refused again at once.
+                        if handle.seat().is_some() || refused.is_some() { AGAIN_AFTER } else { Duration::ZERO }
                     }
                     Err(error) => {
                         tracing::warn!(%error, url = client.url(), "no blocks");

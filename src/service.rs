@@ -158,6 +158,7 @@ pub async fn node(
     // A node that only observes has none, and asks for no passphrase.
     let keys: Arc<dyn Keys> =
         if names.is_empty() { Arc::new(Vec::new()) } else { Arc::new(Ring::open(context, &names)?) };
+    let witnesses = Witnesses::of(&layout, config.witnesses.as_ref())?;
     let folder = layout.data_path(&config.node.data);
     if config.observe.as_ref().is_some_and(|observe| observe.snapshot) {
         joining::join(&sources, &folder).await?;
@@ -174,7 +175,6 @@ pub async fn node(
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let witnesses = Witnesses::of(&layout, config.witnesses.as_ref())?;
     let linker = Linker { handle: node.handle(), layout, keys, follows: may_observe };
     let links = linker.link().await?;
     let ending = CancellationToken::new();

@@ -84,7 +84,12 @@ impl Witnesses {
                     continue;
                 }
             };
-            if self.ask(&handle, &note, &mut said).await {
+            // A witness that hangs must not hold the node up that stops.
+            let met = tokio::select! {
+                () = stop.cancelled() => return,
+                met = self.ask(&handle, &note, &mut said) => met,
+            };
+            if met {
                 witnessed = note.text().to_owned();
             }
         }
@@ -108,11 +113,16 @@ impl Witnesses {
         for (witness, reason) in now.iter().filter(|(witness, reason)| said.get(*witness) != Some(*reason)) {
             tracing::warn!(witness, reason, "a witness does not cosign");
         }
+        let unmet = said.remove("");
         *said = now;
+        said.extend(unmet.map(|unmet| (String::new(), unmet)));
         if let Err(unmet) = self.policy.check(&collected.note) {
-            tracing::warn!(%unmet, "the newest checkpoint is not witnessed");
+            if said.insert(String::new(), unmet.to_string()).is_none() {
+                tracing::warn!(%unmet, "the newest checkpoint is not witnessed");
+            }
             return false;
         }
+        said.remove("");
         match handle.keep_witnessed(collected.note) {
             Ok(()) => true,
             Err(error) => {

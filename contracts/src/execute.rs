@@ -209,7 +209,7 @@ fn run_all<'t>(
     transactions: impl Iterator<Item = &'t Checked>,
     mut inadmissible: impl FnMut(usize, Inadmissible) -> Result<(), ExecuteError>,
 ) -> Result<Executed, ExecuteError> {
-    protocol::check(view, context.height)?;
+    protocol::known(view, context.height)?;
     let mut block = Overlay::over(view);
     let mut done = Vec::new();
     let mut seen = BTreeSet::new();

@@ -61,9 +61,9 @@ pub const VALIDATORS_MAX: usize = 16;
 /// How long a proposal of governance may wait for ballots and readiness, in milliseconds: 92 days, in which
 /// boards meet.
 pub const PROPOSAL_MS_MAX: u64 = 92 * 86_400_000;
-/// Blocks between the decision on another version of the rules and the first block of it, at least: half an hour of a
-/// network that idles, in which whoever was not asked sees it.
-pub const PROTOCOL_NOTICE_BLOCKS: u64 = 64;
+/// Blocks between the decision on another version of the rules and the first block of it, at least: a day and a half of
+/// a network that idles, some minutes of one under full load. A quorum that wants everybody to know chooses more.
+pub const PROTOCOL_NOTICE_BLOCKS: u64 = 4_096;
 /// How often the validator set may change: every verifier keeps a record of each change, 5 KB at most. One a week
 /// fills it in twenty years.
 pub const SET_CHANGES_MAX: u32 = 1_024;

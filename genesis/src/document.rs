@@ -21,8 +21,7 @@ use std::path::{Path, PathBuf};
 
 /// Version of formats and rules that a network begins with. What comes later, a quorum decides
 /// ([`contracts::governance::Protocol`]).
-pub const PROTOCOL: u16 = contracts::governance::PROTOCOL;
-const _: () = assert!(PROTOCOL == 1, "what older documents say is to be told from what new ones do");
+pub const PROTOCOL: u16 = contracts::governance::PROTOCOL_FIRST;
 
 /// What a network is founded on.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]

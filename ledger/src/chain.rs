@@ -18,6 +18,7 @@ use crate::{
 use contracts::{
     execute::{self, Context, ExecuteError, Executed, Inadmissible, Selected},
     founding::Founding,
+    governance::protocol,
     id::{Digest, Height, NetworkId, TimeMs, TransactionId},
     limits::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, VALIDITY_BLOCKS_MAX},
     merkle::Frontier,
@@ -97,6 +98,23 @@ pub enum OpenError {
         /// What does not fit.
         reason: String,
     },
+    /// The next block goes by rules that are not these.
+    #[error(transparent)]
+    Rules(#[from] ExecuteError),
+}
+
+impl BlockError {
+    /// Does it say nothing about the block? Then our store failed, or the block goes by a version of the rules that
+    /// this release does not know, and whoever executes has to stop.
+    pub fn is_ours(&self) -> bool {
+        let of_rules =
+            |error: &ExecuteError| matches!(error, ExecuteError::ProtocolUnknown { .. } | ExecuteError::Fault(_));
+        match self {
+            Self::Store(_) | Self::Fault(_) | Self::Tree(_) => true,
+            Self::Execute(error) => of_rules(error),
+            _ => false,
+        }
+    }
 }
 
 /// Why a block is not valid, or could not be executed.
@@ -171,6 +189,7 @@ impl Chain {
             None => found(&store, network, founding)?,
         };
         check_tip(&store, &tip)?;
+        protocol::known(&store.reader(), tip.height + 1)?;
         let replay = read_replay(&store, tip.height)?;
         Ok(Self { store, tip, replay, pruned: 0, verified: Arc::default(), stations: None })
     }

@@ -187,9 +187,9 @@ pub const BLOCK_HEADERS_MAX: usize = 2_048;
 pub const ARCHIVE_SEGMENT_BLOCKS: u64 = 1_024;
 /// How often a node looks whether there is a segment to be archived.
 pub const PRUNE_LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Heights after which the room of what was pruned is given back once more: by then the station is another that was in
-/// view, and kept its rows on the disk.
-pub const RECLAIM_AFTER_BLOCKS: u64 = 2 * STATION_EVERY;
+/// Heights after which the room of what was pruned is given back once more: by then a node has let go of the station
+/// that was in view, and kept its rows on the disk.
+pub const RECLAIM_AFTER_BLOCKS: u64 = 5 * STATION_EVERY;
 /// Bytes of a trust policy: keys, addresses and comments of some hundred logs and witnesses.
 pub const POLICY_BYTES_MAX: usize = 64 * 1024;
 /// Logs in a trust policy; as many witnesses, and as many groups. C2SP asks for 32 of each; every validator

@@ -71,7 +71,7 @@ impl Default for Metrics {
         made.registry.register("set_changes", "Changes of the set of validators", made.set_changes.clone());
         made.registry.register(
             "accusations",
-            "Validators that this node caught at two statements which exclude each other",
+            "Validators in force that this node caught at two statements which exclude each other",
             made.accusations.clone(),
         );
         made

@@ -11,7 +11,7 @@ use crate::{
 };
 use clap::Subcommand;
 use contracts::{id::ProposalId, validators::ValidatorSet};
-use propose::{OfParameters, OfParty, Set};
+use propose::{OfParameters, OfParty, OfProtocol, Set};
 
 /// Propose and approve what a quorum of the validators decides: other validators or keys, parameters, parties.
 #[derive(Subcommand)]
@@ -22,6 +22,8 @@ pub enum Governance {
     Party(OfParty),
     /// Propose other parameters of the rules
     Parameters(OfParameters),
+    /// Propose the next version of the rules, from a height on, once all validators run a release that knows it
+    Protocol(OfProtocol),
     /// Approve a proposal as the validator whose keys the directory holds
     Approve {
         /// Its id
@@ -52,6 +54,7 @@ impl Governance {
             Self::Set(set) => set.run(context).await,
             Self::Party(party) => party.run(context).await,
             Self::Parameters(parameters) => parameters.run(context).await,
+            Self::Protocol(protocol) => protocol.run(context).await,
             Self::Approve { proposal } => ballot::approve(context, proposal).await,
             Self::Ready { proposal } => ballot::ready(context, proposal).await,
             Self::Accuse => accuse::accuse(context).await,

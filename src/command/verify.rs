@@ -78,7 +78,10 @@ impl Verify {
                 let receipt = receipt.ok_or_else(|| {
                     Problem::usage(format!("{} is a bundle", path.display()), "--policy is for receipts")
                 })?;
-                let by = witnessed(context, policy, path, &receipt, &trust).await?;
+                let mut by = witnessed(context, policy, path, &receipt, &trust).await?;
+                if by.is_empty() {
+                    by.push("nobody: the policy asks for none".into());
+                }
                 if let Shown::Receipt { witnessed_by, .. } = &mut one {
                     *witnessed_by = by;
                 }
@@ -137,6 +140,15 @@ async fn witnessed(
     let (origin, new) = checkpoint::parse(note.text()).map_err(|error| untrue(path, error))?;
     if origin != checkpoint::origin(&trust.network()) {
         return Err(untrue(path, format!("the node's witnessed checkpoint is of `{origin}`")));
+    }
+    // One validator alone signs whatever it likes; the policy asks for one of the log's keys.
+    let set = trust.era(new.size);
+    let keys = set.validators.iter().map(|validator| checkpoint::log_key(&trust.network(), validator));
+    let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|error| untrue(path, error))?;
+    let signed = note.verify(&keys).map_err(|error| untrue(path, error))?.len();
+    if signed < set.quorum() {
+        let why = format!("{signed} validators signed the witnessed checkpoint, {} are needed", set.quorum());
+        return Err(untrue(path, why));
     }
     if new.size < old.size {
         return Err(Problem::new(format!("{} is newer than what witnesses have cosigned", path.display()))

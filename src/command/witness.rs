@@ -32,7 +32,12 @@ pub enum Witness {
         url: Option<String>,
     },
     /// Print a policy to begin with: the logs of this network's validators, and no quorum yet
-    Policy,
+    Policy {
+        /// Records of changes of the validator set, as `lonja network trust` wrote them; the directory's trust.json
+        /// where it is left out and there is one
+        #[arg(long, value_name = "FILE")]
+        trust: Option<PathBuf>,
+    },
 }
 
 /// A witness to run.
@@ -60,7 +65,7 @@ impl Witness {
         match self {
             Self::Run(run) => run.run(context).await,
             Self::Key { name, url } => key(context, &name, url.as_deref()),
-            Self::Policy => policy(context),
+            Self::Policy { trust } => policy(context, trust.as_deref()),
         }
     }
 }
@@ -83,11 +88,11 @@ fn key(context: &Context, name: &str, url: Option<&str>) -> Result<(), Problem> 
     Ok(())
 }
 
-fn policy(context: &Context) -> Result<(), Problem> {
+fn policy(context: &Context, records: Option<&std::path::Path>) -> Result<(), Problem> {
     let anchor = context.anchor()?;
     let mut trust = Trust::new(anchor.network, anchor.set)
         .map_err(|error| Problem::new("the trust anchor names no usable validator set").because(error))?;
-    trusting::follow(context, None, &mut trust)?;
+    trusting::follow(context, records, &mut trust)?;
     let keys = trust.newest().validators.iter().map(|validator| checkpoint::log_key(&anchor.network, validator));
     let keys: Vec<_> =
         keys.collect::<Result<_, _>>().map_err(|error| Problem::new("a log has no key").because(error))?;

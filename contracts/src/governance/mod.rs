@@ -15,13 +15,13 @@
 mod accuse;
 mod approve;
 mod propose;
-pub(crate) mod protocol;
+pub mod protocol;
 mod ready;
 
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
 pub use propose::Propose;
-pub use protocol::{PROTOCOL, Protocol};
+pub use protocol::{PROTOCOL_FIRST, PROTOCOL_NEWEST, Protocol};
 pub use ready::Ready;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! The version of the rules, and the height from which another is in force.
 //!
-//! Whoever does not know a version stops before the first block of it, and says so: to go on by older rules would
-//! fork the ledger. So nodes are brought up to date one by one, each while the others go on; then a quorum decides
+//! Whoever does not know a version stops before the first block of it, and says so ([`known`]): to go on by older rules
+//! would fork the ledger. So nodes are brought up to date one by one, each while the others go on; then a quorum decides
 //! the height, and blocks up to it are executed, now and in any later audit, by the rules that were in force.
 
 use super::Governance;
@@ -17,8 +17,10 @@ use crate::{
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::Serialize;
 
-/// The version that every network begins with, and the newest that these rules know.
-pub const PROTOCOL: u16 = 1;
+/// The version that every network begins with.
+pub const PROTOCOL_FIRST: u16 = 1;
+/// The newest version that these rules know.
+pub const PROTOCOL_NEWEST: u16 = 1;
 
 /// Which version is in force. There is no such record before the first change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
@@ -48,14 +50,17 @@ impl Protocol {
     /// [`Fault`].
     pub fn at(view: &dyn View, height: Height) -> Result<u16, Fault> {
         let record: Option<Self> = view.value(&Self::key())?;
-        Ok(record.map_or(1, |record| if height >= record.from { record.version } else { record.before }))
+        Ok(record.map_or(PROTOCOL_FIRST, |record| if height >= record.from { record.version } else { record.before }))
     }
 }
 
-/// Refuses to execute what these rules do not know.
-pub(crate) fn check(view: &dyn View, height: Height) -> Result<(), ExecuteError> {
+/// Is a block at `height` one that these rules can execute?
+///
+/// # Errors
+/// [`ExecuteError::ProtocolUnknown`], or a fault of the state.
+pub fn known(view: &dyn View, height: Height) -> Result<(), ExecuteError> {
     match Protocol::at(view, height)? {
-        version if version > PROTOCOL => Err(ExecuteError::ProtocolUnknown { version, height }),
+        version if version > PROTOCOL_NEWEST => Err(ExecuteError::ProtocolUnknown { version, height }),
         _ => Ok(()),
     }
 }

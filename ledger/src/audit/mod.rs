@@ -271,7 +271,7 @@ impl From<String> for Broken {
 impl From<BlockError> for Broken {
     fn from(error: BlockError) -> Self {
         match error {
-            BlockError::Store(error) => Self::Scratch(error.to_string()),
+            error if error.is_ours() => Self::Scratch(error.to_string()),
             error => Self::Block(error.to_string()),
         }
     }

@@ -20,6 +20,32 @@ fn grow(chain: &mut Chain, count: u64) {
     }
 }
 
+/// A release that does not know the rules of the next block neither starts nor executes, and says what to do; it takes
+/// such a block for no false one.
+#[test]
+fn a_version_of_the_rules_that_is_not_known_stops_whoever_would_execute_by_it() {
+    use contracts::{governance::Protocol, merkle::Frontier, state::Record};
+    let folder = tempfile::tempdir().unwrap();
+    let mut chain = open(folder.path());
+    grow(&mut chain, 3);
+    let (prepared, _) = chain.propose(Vec::new(), chain.tip.time_ms + 1_000, 0).unwrap();
+    let mut batch = crate::store::Batch::default();
+    let value = Protocol { version: 2, from: 4, before: 1 };
+    let record = Record { history: Frontier::EMPTY, value }.encode();
+    batch.put("state", Protocol::key().as_bytes(), record);
+    chain.store.kv().write(batch).unwrap();
+    for error in [
+        chain.verify(&prepared.block()).err().unwrap(),
+        chain.propose(Vec::new(), chain.tip.time_ms + 1_000, 0).err().unwrap(),
+    ] {
+        assert!(error.is_ours() && error.to_string().contains("install a release that does"), "{error}");
+    }
+    drop(chain);
+    let document = testing::document();
+    let opened = Chain::open(Store::open(folder.path()).unwrap(), document.network, &document.document.founding);
+    assert!(matches!(opened, Err(OpenError::Rules(ExecuteError::ProtocolUnknown { version: 2, height: 4 }))));
+}
+
 /// Exactly the last [`STATE_VERSIONS_KEPT`] versions before the tip can be read, and nothing else of
 /// the tree is left in the store; also after a restart, which forgets how far the deletions came.
 #[test]

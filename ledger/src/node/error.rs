@@ -27,8 +27,9 @@ pub enum NodeError {
     WrongKey(&'static str),
     /// The keys are those of nobody in the set of validators, which has changed since the founding.
     #[error(
-        "after change {changes} of the validator set, the keys at hand are of no validator: the network goes on without \
-         this node. To follow it, name nodes that serve blocks as `from` of [observe] in lonja.toml"
+        "after change {changes} of the validator set, the keys at hand are of no validator. If this node left the set: to \
+         follow the network, name nodes that serve blocks as `from` of [observe] in lonja.toml. If not, open the keys \
+         that the set has"
     )]
     NoValidatorAnyMore {
         /// Changes of the set that this node has seen.

@@ -265,7 +265,10 @@ impl Handle {
 
     /// What Prometheus reads.
     pub fn metrics(&self) -> String {
-        self.shared.metrics.render(&self.status(), self.misconduct().len())
+        let era = self.shared.era();
+        let is_in_force = |key| era.set.validators.iter().any(|validator| validator.consensus == key);
+        let accused = self.misconduct().iter().filter(|accusation| is_in_force(accusation.validator)).count();
+        self.shared.metrics.render(&self.status(), accused)
     }
 
     /// How the node is.

@@ -33,13 +33,12 @@ impl Kept {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             entries => Some(entries?),
         };
-        for entry in entries.into_iter().flatten().take(ACCUSATIONS_MAX) {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == ENDING) {
-                match read(&path, network) {
-                    Ok(accusation) => drop(accusations.insert(accusation.validator, accusation)),
-                    Err(reason) => tracing::error!(path = %path.display(), reason, "the file holds no evidence"),
-                }
+        let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+        let ours = paths.filter(|path| path.extension().is_some_and(|ending| ending == ENDING));
+        for path in ours.take(ACCUSATIONS_MAX) {
+            match read(&path, network) {
+                Ok(accusation) => drop(accusations.insert(accusation.validator, accusation)),
+                Err(reason) => tracing::error!(path = %path.display(), reason, "the file holds no evidence"),
             }
         }
         Ok(Self { folder, accusations: Mutex::new(accusations) })
@@ -48,20 +47,20 @@ impl Kept {
     /// Keeps `accusation`, if there is none of its validator yet. Durable when this returns.
     ///
     /// # Errors
-    /// [`FileError`].
+    /// [`FileError`]; it is then known until the node stops.
     pub fn keep(&self, accusation: Accuse) -> Result<(), FileError> {
         let mut accusations = self.accusations.lock();
         let key = accusation.validator;
         if accusations.len() >= ACCUSATIONS_MAX || accusations.contains_key(&key) {
             return Ok(());
         }
+        // Known from here on, whether or not the disk has room for it.
+        accusations.insert(key, accusation.clone());
         if !self.folder.exists() {
             files::create_directory(&self.folder)?;
         }
         let bytes = borsh::to_vec(&accusation).expect("writing to memory does not fail");
-        files::replace(&self.folder.join(format!("{key}.{ENDING}")), &bytes, Access::Private)?;
-        accusations.insert(key, accusation);
-        Ok(())
+        files::replace(&self.folder.join(format!("{key}.{ENDING}")), &bytes, Access::Private)
     }
 
     /// All of it, by ascending key.

@@ -99,7 +99,7 @@ impl Observer {
         let committed = if height > tip {
             let prepared = match self.chain.verify(&page.block) {
                 Ok(prepared) => prepared,
-                Err(crate::chain::BlockError::Store(error)) => return Err(error.into()),
+                Err(error) if error.is_ours() => return Err(error.into()),
                 Err(error) => return Ok(Err(error.to_string())),
             };
             Some(self.chain.commit(prepared, page.certificate.clone())?)

@@ -114,7 +114,7 @@ impl Chained {
         let verified = catch_unwind(AssertUnwindSafe(|| self.chain.verify(block)));
         match verified.map_err(|_| ChainedError::Panicked(block.height()))? {
             Ok(prepared) => Ok(Some(prepared)),
-            Err(error @ (BlockError::Store(_) | BlockError::Fault(_) | BlockError::Tree(_))) => Err(error.into()),
+            Err(error) if error.is_ours() => Err(error.into()),
             Err(error) => {
                 tracing::warn!(height = block.height(), %error, "a block is not valid");
                 Ok(None)

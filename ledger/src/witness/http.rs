@@ -116,7 +116,9 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Malformed(_) | Refusal::Shrinking { .. } => Self::bad_request(detail),
             Refusal::Origin(_) => of(StatusCode::NOT_FOUND, "unknown-origin", "This log is not known"),
-            Refusal::Signature(_) => of(StatusCode::FORBIDDEN, "bad-signature", "The log did not sign this"),
+            Refusal::Signature(_) | Refusal::Few { .. } => {
+                of(StatusCode::FORBIDDEN, "bad-signature", "The log did not sign this")
+            }
             Refusal::Conflict { .. } => of(StatusCode::CONFLICT, "other-size", "Another size is recorded"),
             Refusal::Inconsistent(_) => {
                 of(StatusCode::UNPROCESSABLE_ENTITY, "inconsistent", "Not an extension of what was cosigned")

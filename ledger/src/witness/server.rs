@@ -55,6 +55,14 @@ pub enum Refusal {
     /// Not signed by a known key of the log, or wrongly.
     #[error("no known key of the log signed this checkpoint")]
     Signature(#[source] NoteError),
+    /// Too few of the log's keys signed.
+    #[error("{signed} keys of the log signed this checkpoint, {quorum} must")]
+    Few {
+        /// How many did.
+        signed: usize,
+        /// More than two thirds of those that are known here.
+        quorum: usize,
+    },
     /// The request contradicts itself.
     #[error("the old size {old} is larger than the checkpoint's, {size}")]
     Shrinking {
@@ -122,7 +130,13 @@ impl Witness {
         if known.is_empty() {
             return Err(Refusal::Origin(request.origin().to_owned()));
         }
-        note.verify(&known).map_err(Refusal::Signature)?;
+        let signed = note.verify(&known).map_err(Refusal::Signature)?.len();
+        // Where a log has the keys of several validators, one of them alone could have a tree cosigned that the others
+        // never made, and their own would be refused ever after.
+        let quorum = known.len() * 2 / 3 + 1;
+        if signed < quorum {
+            return Err(Refusal::Few { signed, quorum });
+        }
 
         let origin = records::origin_hash(request.origin());
         let mut records = self.records.lock();

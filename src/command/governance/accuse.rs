@@ -29,6 +29,7 @@ struct Shown {
 /// Hands in what the node has and the ledger has not.
 pub(super) async fn accuse(context: &Context) -> Result<(), Problem> {
     let (client, set) = (context.client()?, in_force(context).await?);
+    let mut failed = None;
     for accusation in client.misconduct().await? {
         // Whose key is no longer in the set cannot be accused any more, and need not be.
         let is_in_force = set.validators.iter().any(|validator| validator.consensus == accusation.validator);
@@ -36,13 +37,22 @@ pub(super) async fn accuse(context: &Context) -> Result<(), Problem> {
         if !is_in_force || known.is_some() {
             continue;
         }
-        accusation.verify(&client.network()).map_err(|error| {
-            let problem = Problem::new("the node's evidence does not hold").because(error);
-            problem.help("ask another node: --node-url URL").exits(Exit::Untrue)
-        })?;
-        context.act(None, Action::Accuse(accusation), None).await?;
+        let validator = accusation.validator;
+        let done = match accusation.verify(&client.network()) {
+            Ok(()) => context.act(None, Action::Accuse(accusation), None).await.map(drop),
+            Err(error) => Err(Problem::new("the node's evidence does not hold")
+                .because(error)
+                .help("ask another node: --node-url URL")
+                .exits(Exit::Untrue)),
+        };
+        // The others are not to be hidden by one that somebody else has just handed in, or that is none.
+        if let Err(problem) = done {
+            eprintln!("of the validator with key {validator}: {problem}");
+            failed = Some(problem);
+        }
     }
-    show(context).await
+    show(context).await?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// Everybody who was ever accused.

@@ -22,6 +22,7 @@ pub(super) async fn approve(context: &Context, proposal: ProposalId) -> Result<(
     if Propose::id_of(&record.change, &record.base, record.until_ms) != proposal {
         return Err(Problem::new("the ledger's proposal is not the one of this id").exits(Exit::Untrue));
     }
+    super::propose::check_version(&record.change)?;
     let key = context.open(&ours.key_name("consensus")?)?;
     let ballot = Ballot::approve(&client.network(), &proposal, ours.number as u8, &key).map_err(unsigned)?;
     context.act(None, Action::Approve(Approve { proposal, ballot }), None).await?;

@@ -11,7 +11,7 @@ use clap::Args;
 use contracts::{
     action::Action,
     founding::Parameters,
-    governance::{Ballot, Change, Propose},
+    governance::{Ballot, Change, PROTOCOL_NEWEST, Propose},
     id::ProposalId,
     party::{Party, Role, Roles, Standing},
     validators::ValidatorSet,
@@ -75,6 +75,18 @@ pub struct OfParameters {
     /// Bytes of records written
     #[arg(long, value_name = "N")]
     state_bytes: Option<u64>,
+    #[command(flatten)]
+    until: Until,
+}
+
+/// Another version of the rules.
+#[derive(Args)]
+pub struct OfProtocol {
+    /// The next version
+    version: u16,
+    /// The first height of it: some thousand blocks ahead, so that everybody sees it coming
+    #[arg(long, value_name = "HEIGHT")]
+    from: u64,
     #[command(flatten)]
     until: Until,
 }
@@ -156,7 +168,28 @@ impl OfParameters {
     }
 }
 
+/// Refuses a version of the rules that this release does not know: it would stop at the first block of it.
+pub(super) fn check_version(change: &Change) -> Result<(), Problem> {
+    let Change::Protocol { version, .. } = change else { return Ok(()) };
+    if *version <= PROTOCOL_NEWEST {
+        return Ok(());
+    }
+    Err(Problem::usage(
+        format!("this lonja knows the rules up to version {PROTOCOL_NEWEST}, and the proposal is of version {version}"),
+        "put in a release that knows it, on all validators one by one, and only then propose and approve it",
+    ))
+}
+
+impl OfProtocol {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Problem> {
+        let change = Change::Protocol { version: self.version, from: self.from };
+        let next = "The others approve it: lonja governance approve ID --as PARTY";
+        propose(context, change, &self.until, next).await
+    }
+}
+
 async fn propose(context: &Context, change: Change, until: &Until, next: &str) -> Result<(), Problem> {
+    check_version(&change)?;
     let (set, client) = (in_force(context).await?, context.client()?);
     let ours = Ours::of(context, &set)?;
     let (base, now_ms) = (set.digest(), client.status().await?.time_ms);

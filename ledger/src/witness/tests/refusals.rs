@@ -25,6 +25,7 @@ fn verdict(answer: Result<NoteSignature, Refusal>) -> String {
         Err(Refusal::Malformed(_)) => "malformed".into(),
         Err(Refusal::Origin(_)) => "origin".into(),
         Err(Refusal::Signature(_)) => "signature".into(),
+        Err(Refusal::Few { signed, quorum }) => format!("{signed} of {quorum}"),
         Err(Refusal::Shrinking { .. }) => "shrinking".into(),
         Err(Refusal::Conflict { size }) => format!("conflict {size}"),
         Err(Refusal::Inconsistent(_)) => "inconsistent".into(),
@@ -32,6 +33,27 @@ fn verdict(answer: Result<NoteSignature, Refusal>) -> String {
         Err(Refusal::Sign(_)) => "sign".into(),
         Err(Refusal::Record(_)) => "record".into(),
     }
+}
+
+/// A log of four validators: one that lies cannot have its own tree cosigned, after which theirs would be refused.
+#[test]
+fn of_a_log_with_several_keys_more_than_two_thirds_must_sign() {
+    let place = tempfile::tempdir().unwrap();
+    let key = |seed| VerifierKey::new(ORIGIN, KeyKind::Ed25519, TestSigner::of(seed).public()).unwrap();
+    let keys: Vec<_> = (40..44).map(key).collect();
+    let witness = Witness::open(place.path(), NAME, Arc::new(TestSigner::of(50)), keys).unwrap();
+    let log = Log::new(9);
+    let signed = |seeds: std::ops::Range<u16>| {
+        let text = body(ORIGIN, &log.head(9));
+        let line = |seed| key(seed).line(&TestSigner::of(seed).sign(text.as_bytes()).unwrap().0);
+        let note = Note::new(text.clone(), seeds.map(line).collect()).unwrap();
+        AddCheckpoint::new(0, vec![], note).unwrap().to_string()
+    };
+    for few in [40..41, 42..44] {
+        let verdict = verdict(witness.add(signed(few.clone()).as_bytes(), NOW));
+        assert_eq!((verdict, newest(&witness)), (format!("{} of 3", few.len()), None));
+    }
+    assert_eq!(verdict(witness.add(signed(41..44).as_bytes(), NOW)), "cosigned");
 }
 
 #[test]
