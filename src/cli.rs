@@ -95,6 +95,10 @@ pub enum Command {
     Fetch(fetch::Fetch),
     /// Verify a receipt or an evidence bundle
     Verify(verify::Verify),
+    /// Copy the directory while its services run
+    Backup(backup::Backup),
+    /// Make the directory from a backup
+    Restore(restore::Restore),
     /// Verify a whole ledger again, from its founding
     Audit(audit::Audit),
     /// Measure this machine and the node on it
