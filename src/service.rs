@@ -198,7 +198,7 @@ pub async fn node(
         linked.spawn(links::observe(node.handle(), sources, ending.clone()));
     }
     let handle = node.handle();
-    let checkpoint: Checkpoint = Arc::new(move |to| backup::of_ledger(handle.store().kv(), to));
+    let checkpoint: Checkpoint = Arc::new(move |to| backup::of_ledger(handle.store(), to));
     let task = tokio::spawn(async move {
         let served = serve_node(node, listener, stop).await;
         ending.cancel();

@@ -131,6 +131,8 @@ fn ledger(backup: &Path, stand: &Stand, document: &SignedDocument, said: &Said) 
 /// Folders that are looked for also where nothing is in them.
 fn make_folders(manifest: &Manifest, places: &Places) -> Result<(), Problem> {
     let make = |path: &Path| fs::create_dir_all(path).map_err(super::copying::failed("create", path));
+    make(&places.market)?;
+    make(&places.explorer)?;
     if manifest.ledger.is_some() {
         make(&places.node.join("sides"))?;
     }

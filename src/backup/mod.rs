@@ -29,16 +29,58 @@ pub use manifest::{Manifest, Stand};
 pub use take::take;
 
 use crate::problem::Problem;
-use ledger::store::Kv;
-use std::path::{Path, PathBuf};
+use ledger::store::{Store, StoreError};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How long a block that was copied before it was sealed may take to get its seal. Alone it is milliseconds, among
+/// several validators as long as the others' signatures are on their way.
+const SEAL_WAIT: Duration = Duration::from_secs(5);
+/// Blocks at the end of a ledger that may have no seal yet.
+const UNSEALED_MAX: u64 = 16;
 
 /// Copies the store of a ledger into the new folder `to`, which may then be the folder of a node that has lost the rest.
+/// Where the newest block is not sealed yet, its seal is waited for and put into the copy; without one, the node that
+/// starts with the copy seals the block, and an audit before that says that the seal is missing.
 ///
 /// # Errors
 /// What went wrong, for people.
-pub fn of_ledger(store: &Kv, to: &Path) -> Result<(), String> {
+pub fn of_ledger(store: &Store, to: &Path) -> Result<(), String> {
     std::fs::create_dir(to).map_err(|error| format!("cannot create {}: {error}", to.display()))?;
-    store.checkpoint(&to.join("db")).map_err(|error| error.to_string())
+    let copy = to.join("db");
+    store.kv().checkpoint(&copy).map_err(|error| error.to_string())?;
+    seal(store, &copy).map_err(|error| error.to_string())
+}
+
+fn seal(store: &Store, copy: &Path) -> Result<(), StoreError> {
+    let copied = Store::open_read_only(copy)?;
+    let height = copied.tip()?.map_or(0, |tip| tip.height);
+    let mut unsealed = Vec::new();
+    for height in (height.saturating_sub(UNSEALED_MAX) + 1..=height).rev() {
+        if copied.reader().seal(height)?.is_some() {
+            break;
+        }
+        unsealed.push(height);
+    }
+    drop(copied);
+    let (begun, mut seals) = (Instant::now(), Vec::new());
+    while let Some(height) = unsealed.last() {
+        match store.reader().seal(*height)? {
+            Some(seal) => {
+                seals.push((*height, seal));
+                unsealed.pop();
+            }
+            None if begun.elapsed() > SEAL_WAIT => break,
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    if seals.is_empty() {
+        return Ok(());
+    }
+    let copied = Store::open(copy)?;
+    seals.into_iter().try_for_each(|(height, seal)| copied.keep_seal(height, seal))
 }
 
 /// A path from the root on, without a slash at its end: names are put behind it.

@@ -33,6 +33,8 @@ pub struct Places {
     pub node: PathBuf,
     /// The marketplace's folder.
     pub market: PathBuf,
+    /// The explorer's folder, of which nothing is copied.
+    pub explorer: PathBuf,
     /// The folder of contents; none where a bucket has them.
     pub contents: Option<PathBuf>,
     /// The bucket that has the contents.
@@ -64,6 +66,7 @@ impl Places {
             root: layout.root().to_path_buf(),
             node: layout.data_path(&config.node.data),
             market,
+            explorer: layout.data_path(&config.explorer.data),
             contents,
             bucket,
             archive: config.retention.as_ref().map(|retention| layout.data_path(&retention.archive)),

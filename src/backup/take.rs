@@ -129,7 +129,7 @@ fn of_node(layout: &Layout, places: &Places, to: &Path) -> Result<Option<Store>,
         };
         service::chain("the ledger cannot be copied", &error).help(help).exits(Exit::File)
     })?;
-    super::of_ledger(store.kv(), to)
+    super::of_ledger(&store, to)
         .map_err(|reason| Problem::new("the ledger cannot be copied").because(reason).exits(Exit::File))?;
     Ok(Some(store))
 }

@@ -8,6 +8,7 @@ use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mi
 use serde_json::{Value, json};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Output,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -200,6 +201,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
+/// Writes a file as a backup has it: for its owner alone.
+fn put(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 #[test]
 fn a_backup_that_is_not_as_it_was_made_is_refused_and_the_file_named() {
     let net = Net::created();
@@ -217,16 +224,16 @@ fn a_backup_that_is_not_as_it_was_made_is_refused_and_the_file_named() {
             changed[middle] ^= 1;
             // A new file: the old one may be a file of the store as well.
             fs::remove_file(path).unwrap();
-            fs::write(path, changed).unwrap();
+            put(path, &changed);
             let said = fails_on(&dir, 4, &restore);
             assert!(says(&said, word(path)), "{path:?}: {said}");
         }
         fs::remove_file(path).unwrap();
         let said = fails_on(&dir, if path.ends_with("backup.json") { 6 } else { 4 }, &restore);
         assert!(says(&said, path.file_name().unwrap().to_str().unwrap()), "{path:?}: {said}");
-        fs::write(path, [&whole[..], b" "].concat()).unwrap();
+        put(path, &[&whole[..], b" "].concat());
         fails_on(&dir, 4, &restore);
-        fs::write(path, whole).unwrap();
+        put(path, &whole);
     }
     let more = backup.join("node/highwater");
     fs::write(&more, "").unwrap();
