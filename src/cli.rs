@@ -98,6 +98,10 @@ pub enum Command {
     /// Cosign checkpoints of logs, and say who must cosign
     #[command(subcommand)]
     Witness(witness::Witness),
+    /// Copy the directory while its services run
+    Backup(backup::Backup),
+    /// Make the directory from a backup
+    Restore(restore::Restore),
     /// Verify a whole ledger again, from its founding
     Audit(audit::Audit),
     /// Measure this machine and the node on it

@@ -3,10 +3,12 @@
 //! What is true is decided in `contracts`, kept by `ledger`, sold by `marketplace` and shown by
 //! `explorer`; this package reads arguments, asks those, and prints the answer for people or as JSON.
 
+mod backup;
 mod cli;
 mod command;
 mod contents;
 mod context;
+mod control;
 mod demo;
 mod joining;
 mod links;

@@ -124,3 +124,16 @@ pub fn time(ms: u64) -> String {
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(|| format!("{ms} ms"), |time| time.to_string())
 }
+
+/// A number of bytes for people.
+pub fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let mut scale = 1_000;
+    for unit in units {
+        if bytes / scale < 1_000 || unit == "TB" {
+            return format!("{}.{} {unit}", bytes / scale, bytes % scale * 10 / scale);
+        }
+        scale *= 1_000;
+    }
+    format!("{bytes} bytes")
+}

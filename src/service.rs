@@ -4,8 +4,9 @@
 //! as on three machines.
 
 use crate::{
-    contents,
+    backup, contents,
     context::Context,
+    control::{self, Checkpoint, Door},
     joining,
     links::{self, Linker},
     problem::{Exit, Problem},
@@ -47,6 +48,8 @@ pub struct Running {
     pub url: String,
     task: JoinHandle<Result<(), Problem>>,
     over: bool,
+    /// By which `lonja backup` asks for a copy of its store. Before the announcement, whose lock it needs.
+    door: Option<Door>,
     /// By which commands on the same directory find it.
     announced: Option<Announced>,
 }
@@ -54,7 +57,19 @@ pub struct Running {
 impl Running {
     fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
         let announced = running::announce(&context.layout(), name, &url);
-        Self { name, url, task, over: false, announced }
+        Self { name, url, task, over: false, door: None, announced }
+    }
+
+    /// Lets commands on the same directory ask for copies of its store. That they cannot is no reason not to run:
+    /// a backup is made then while it is stopped.
+    fn copied_by(mut self, context: &Context, checkpoint: Checkpoint) -> Self {
+        if self.announced.is_some() {
+            match control::open(&context.layout(), self.name, checkpoint) {
+                Ok(door) => self.door = Some(door),
+                Err(error) => tracing::warn!("`lonja backup` will not reach the {} while it runs: {error}", self.name),
+            }
+        }
+        self
     }
 
     /// Waits until it answers that it is healthy.
@@ -102,6 +117,7 @@ impl Running {
     pub async fn ended(&mut self) -> Result<(), Problem> {
         let outcome = (&mut self.task).await;
         self.over = true;
+        drop(self.door.take());
         drop(self.announced.take());
         match outcome {
             Ok(outcome) => outcome,
@@ -186,6 +202,8 @@ pub async fn node(
     if let Some(witnesses) = witnesses {
         linked.spawn(witnesses.keep(node.handle(), ending.clone()));
     }
+    let handle = node.handle();
+    let checkpoint: Checkpoint = Arc::new(move |to| backup::of_ledger(handle.store(), to));
     let task = tokio::spawn(async move {
         let served = serve_node(node, listener, stop).await;
         ending.cancel();
@@ -193,7 +211,7 @@ pub async fn node(
         served
     });
     let reached = Service { listen: address, ..config.node.clone() };
-    Ok(Running::new(context, "node", reached.url(), task))
+    Ok(Running::new(context, "node", reached.url(), task).copied_by(context, checkpoint))
 }
 
 /// Serves a node until `stop`, or until it stops by itself: a node that makes no blocks and answers all
@@ -273,6 +291,8 @@ pub async fn market(
         }
         error => chain("the marketplace does not start", &error).exits(Exit::File),
     })?;
+    let market = running.market.clone();
+    let checkpoint: Checkpoint = Arc::new(move |to| market.copy(to).map_err(|error| said(&error)));
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),
@@ -280,7 +300,7 @@ pub async fn market(
             Err(error) => Err(Problem::new("the marketplace broke down").because(error.to_string())),
         }
     });
-    Ok(Running::new(context, "marketplace", running.url, task))
+    Ok(Running::new(context, "marketplace", running.url, task).copied_by(context, checkpoint))
 }
 
 /// Starts the explorer on the node that `client` speaks to. It gets no key.
@@ -337,11 +357,16 @@ pub async fn alone(context: &Context, mut running: Running, stop: CancellationTo
 
 /// An error with everything below it in one line.
 pub fn chain(text: &str, error: &dyn std::error::Error) -> Problem {
+    Problem::new(text).because(said(error))
+}
+
+/// What an error says, and everything below it.
+pub fn said(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {
         said = format!("{said}: {next}");
         cause = next.source();
     }
-    Problem::new(text).because(said)
+    said
 }

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/backup.rs"]
+mod backup;
 #[path = "command/contacts.rs"]
 mod contacts;
 #[path = "command/damaged_files.rs"]

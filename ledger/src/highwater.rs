@@ -102,15 +102,27 @@ impl HighWater {
             }
             opened => opened.map_err(Failed::to("open", path))?,
         };
-        let slots = [0, 1].map(|slot| read_slot(&file, slot));
-        let newest = slots.iter().flatten().max_by_key(|(sequence, _)| *sequence);
-        let (sequence, mark) = *newest.ok_or_else(|| HighWaterError::Damaged { path: path.to_path_buf() })?;
+        let (sequence, mark) = newest(&file, path)?;
         Ok(Self { file, path: path.to_path_buf(), mark, next_slot: sequence + 1 })
+    }
+
+    /// The newest mark in a file that may lie where nobody can write.
+    ///
+    /// # Errors
+    /// [`HighWaterError`].
+    pub fn read(path: &Path) -> Result<Mark, HighWaterError> {
+        let file = File::open(path).map_err(Failed::to("open", path))?;
+        newest(&file, path).map(|(_, mark)| mark)
     }
 
     /// The newest mark that is durable.
     pub fn mark(&self) -> Mark {
         self.mark
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes a higher mark. When this returns, it is durable and `mark` may be signed.
@@ -163,6 +175,13 @@ pub(crate) fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
     bytes
 }
 
+/// The newest mark in the slots, and its number.
+fn newest(file: &File, path: &Path) -> Result<(u64, Mark), HighWaterError> {
+    let slots = [0, 1].map(|slot| read_slot(file, slot));
+    let newest = slots.into_iter().flatten().max_by_key(|(sequence, _)| *sequence);
+    newest.ok_or_else(|| HighWaterError::Damaged { path: path.to_path_buf() })
+}
+
 fn read_slot(file: &File, slot: u64) -> Option<(u64, Mark)> {
     let mut bytes = [0; SLOT_BYTES];
     file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).ok()?;
@@ -196,6 +215,7 @@ mod tests {
         (1..=5).for_each(|height| file.raise(mark(height)).unwrap());
         drop(file);
         assert_eq!(HighWater::open(&path).unwrap().mark(), mark(5));
+        assert_eq!(HighWater::read(&path).unwrap(), mark(5));
         let whole = std::fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut flipped = whole.clone();

@@ -7,7 +7,7 @@
 //!
 //! Read in this order: [`market`] (everything that can be asked of it), [`rows`] (the read model),
 //! [`own`], [`orders`], [`repeats`], [`keys`], [`objects`], [`delivery`], [`vault`], then [`api`] and
-//! [`service`], and [`audit`] (what the folder of a stopped market holds, checked).
+//! [`service`], [`audit`] (what the folder of a stopped market holds, checked), and [`backup`].
 
 pub mod import;
 pub mod limits;
@@ -26,6 +26,7 @@ pub mod repeats;
 pub mod vault;
 
 pub mod audit;
+pub mod backup;
 
 pub mod api;
 pub mod service;

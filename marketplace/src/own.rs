@@ -13,7 +13,7 @@ use contracts::id::Digest;
 use ledger::{
     audit::Findings,
     highwater::{HighWater, HighWaterError, Mark},
-    store::kv::{Batch, Kv, KvError, Rows},
+    store::kv::{Batch, Content, Kv, KvError, Rows},
 };
 use parking_lot::Mutex;
 use std::{
@@ -68,6 +68,11 @@ pub enum OwnError {
         /// Batches that the mark knows.
         marked: u64,
     },
+}
+
+/// Is there a store in the market's folder `dir`?
+pub(crate) fn is_in(dir: &Path) -> bool {
+    dir.join(FOLDER).exists()
 }
 
 /// Batches, rows, and the sum of the rows' digests.
@@ -141,8 +146,12 @@ pub(crate) struct Found {
 impl Found {
     /// Reads store and mark in the market's folder `dir`.
     pub fn open(dir: &Path) -> Result<Self, OwnError> {
+        Self::open_by(dir, Kv::open)
+    }
+
+    fn open_by(dir: &Path, open: impl FnOnce(&Path, &[&'static str]) -> Result<Kv, KvError>) -> Result<Self, OwnError> {
         let (folder, mark_path) = (dir.join(FOLDER), dir.join(MARK));
-        let kv = Kv::open(&folder, &[families(), vec![META]].concat())?;
+        let kv = open(&folder, &[families(), vec![META]].concat())?;
         let tally = kv.get(META, TALLY)?.map(|bytes| Tally::try_from_slice(&bytes)).transpose();
         let tally = tally.map_err(|error| KvError::Damaged {
             path: folder.clone(),
@@ -176,6 +185,14 @@ impl Found {
         }
     }
 
+    /// Copies store and mark into the folder `to`, where they may be opened as in a market's folder.
+    ///
+    /// # Errors
+    /// [`OwnError`].
+    pub fn copy(&self, to: &Path) -> Result<(), OwnError> {
+        copy(&self.kv, &self.mark_path, to)
+    }
+
     /// Adds up what the rows come to now, reading each of them by its key as well, since that way goes
     /// through filters that a walk passes over.
     pub fn add_up(&self) -> Result<Tally, KvError> {
@@ -191,6 +208,38 @@ impl Found {
             })?;
         }
         Ok(tally)
+    }
+}
+
+/// Copies the store and, where there is one, the mark beside it into the folder `to`, where they may be opened as in
+/// a market's folder. Nobody may write to either meanwhile.
+///
+/// # Errors
+/// [`OwnError`].
+fn copy(kv: &Kv, mark: &Path, to: &Path) -> Result<(), OwnError> {
+    kv.checkpoint(&to.join(FOLDER))?;
+    match std::fs::copy(mark, to.join(MARK)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(OwnError::Mark(mark.to_path_buf(), format!("cannot be copied: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Would a market start with the store that was copied into `dir`, and do its rows come to what it says? Changes
+/// nothing there.
+///
+/// # Errors
+/// [`OwnError`].
+pub(crate) fn check_copy(dir: &Path) -> Result<(), OwnError> {
+    let found = Found::open_by(dir, |path, families| Kv::open_read_only(path, families, |_| Content::Records))?;
+    found.check()?;
+    match found.tally {
+        Some(tally) if found.add_up()? != tally => {
+            let reason = "its rows do not add up to its tally; `lonja audit` says more".into();
+            Err(KvError::Damaged { path: found.kv.path().into(), reason }.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -308,6 +357,16 @@ impl Own {
     /// As [`Kv::broken`].
     pub async fn broken(&self) -> KvError {
         self.0.kv.broken().await
+    }
+
+    /// Makes a copy of store and mark in the folder `to`, which may be opened as in a market's folder, between two batches.
+    ///
+    /// # Errors
+    /// [`OwnError`].
+    pub fn checkpoint(&self, to: &Path) -> Result<(), OwnError> {
+        // Between the two the mark would pass the store that was copied, or stay two behind it.
+        let mark = self.0.mark.lock();
+        copy(&self.0.kv, mark.path(), to)
     }
 
     /// As [`Kv::scrub`].

@@ -23,6 +23,9 @@ pub mod consent;
 pub mod fetch;
 pub mod provenance;
 
+pub mod backup;
+pub mod restore;
+
 pub mod audit;
 pub mod bench;
 pub mod verify;
@@ -72,6 +75,8 @@ pub async fn run_in(context: &Context, command: Command) -> Result<(), Problem> 
         Command::Fetch(command) => command.run(context).await,
         Command::Verify(command) => command.run(context).await,
         Command::Witness(command) => command.run(context).await,
+        Command::Backup(command) => command.run(context).await,
+        Command::Restore(command) => command.run(context).await,
         Command::Audit(command) => command.run(context).await,
         Command::Bench(command) => command.run(context).await,
         Command::Completions(command) => command.run(),

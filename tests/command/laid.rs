@@ -79,8 +79,8 @@ pub fn give(net: &Net, dataset: &str, subject: &str, field: &str) -> String {
     text(&given["consent"]).to_owned()
 }
 
-/// A custodian whose key the marketplace keeps: applies, signs in by a link, gives a consent.
-fn managed_custodian(net: &Net, up: &Service, dataset: &str) {
+/// A custodian whose key the marketplace keeps: applies, signs in by a link, gives a consent. Returns its party.
+pub fn managed_custodian(net: &Net, up: &Service, dataset: &str) -> String {
     let url = text(&up.urls["marketplace"]).to_owned();
     let web = Web::new();
     let apply = json!({ "name": "Consent desk", "kind": "business", "jurisdiction": "ES", "contact": "front desk" });
@@ -101,6 +101,7 @@ fn managed_custodian(net: &Net, up: &Service, dataset: &str) {
     let (first, _) = web.post(&format!("{url}/api/v1/consents"), &consent, &once);
     let (again, _) = web.post(&format!("{url}/api/v1/consents"), &consent, &once);
     assert_eq!(first["record"]["consent"], again["record"]["consent"]);
+    party.to_owned()
 }
 
 /// Asks services over HTTP.

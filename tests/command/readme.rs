@@ -131,6 +131,8 @@ fn every_command_explains_itself() {
         "consent",
         "provenance",
         "fetch",
+        "backup",
+        "restore",
         "verify",
         "audit",
         "bench",

@@ -16,7 +16,7 @@ pub use error::KvError;
 use error::explain;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode, Options,
-    ReadOptions, WriteBatch, WriteOptions,
+    ReadOptions, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
 use std::{
     path::{Path, PathBuf},
@@ -146,9 +146,31 @@ impl Kv {
         families: &[&'static str],
         content: impl Fn(&str) -> Content,
     ) -> Result<Self, KvError> {
+        Self::open_as(path, families, content, true)
+    }
+
+    /// As [`Kv::open_for`], to read alone: no byte of the folder changes and no lock is taken, so nobody else may be
+    /// writing there. A write fails.
+    ///
+    /// # Errors
+    /// [`KvError`], also where there is no store.
+    pub fn open_read_only(
+        path: &Path,
+        families: &[&'static str],
+        content: impl Fn(&str) -> Content,
+    ) -> Result<Self, KvError> {
+        Self::open_as(path, families, content, false)
+    }
+
+    fn open_as(
+        path: &Path,
+        families: &[&'static str],
+        content: impl Fn(&str) -> Content,
+        writes: bool,
+    ) -> Result<Self, KvError> {
         let mut options = Options::default();
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
+        options.create_if_missing(writes);
+        options.create_missing_column_families(writes);
         options.set_paranoid_checks(true);
         options.set_max_log_file_size(INFO_LOG_BYTES);
         options.set_keep_log_file_num(10);
@@ -161,7 +183,11 @@ impl Kv {
             |family: &&'static str| ColumnFamilyDescriptor::new(*family, options_of(content(family), &cache));
         let descriptors = families.iter().map(describe);
         logs::check(path)?;
-        let db = DB::open_cf_descriptors(&options, path, descriptors).map_err(|error| explain("open", path, &error))?;
+        let opened = match writes {
+            true => DB::open_cf_descriptors(&options, path, descriptors),
+            false => DB::open_cf_descriptors_read_only(&options, path, descriptors, false),
+        };
+        let db = opened.map_err(|error| explain("open", path, &error))?;
         let (broken, _) = watch::channel(None);
         Ok(Self {
             db: Arc::new(db),
@@ -286,6 +312,16 @@ impl Kv {
             self.db.compact_range_cf_opt(handle, None::<&[u8]>, None::<&[u8]>, &options);
         }
         self.db.flush_wal(true).map_err(|error| explain("flush the log of", &self.path, &error))
+    }
+
+    /// Makes a second store in the new folder `to` that holds what this one holds now, while this one goes on. On one
+    /// file system the files that no longer change are the same under a second name; elsewhere they are copied.
+    ///
+    /// # Errors
+    /// [`KvError`], also where `to` is there already; nothing stays at `to` then.
+    pub fn checkpoint(&self, to: &Path) -> Result<(), KvError> {
+        let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(to));
+        made.map_err(|error| explain("make a checkpoint of", &self.path, &error))
     }
 
     /// Gives the room of what was deleted in `family` from key `from` up to and including key `last` back to the disk,
@@ -439,37 +475,4 @@ fn options_of(content: Content, cache: &Cache) -> Options {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_scans_and_a_second_opener() {
-        let folder = tempfile::tempdir().unwrap();
-        let kv = Kv::open(folder.path(), &["a", "b"]).unwrap();
-        let mut batch = Batch::default();
-        for n in 0u8..10 {
-            batch.put("a", vec![1, n], vec![n]);
-        }
-        batch.put("b", vec![1], vec![]);
-        kv.write(batch).unwrap();
-        let keys = |rows: Rows| rows.into_iter().map(|(key, _)| key[1]).collect::<Vec<_>>();
-        assert_eq!(keys(kv.scan("a", &[1, 3], &[1], 3).unwrap()), [3, 4, 5]);
-        assert_eq!(keys(kv.scan_back("a", &[1, 3], &[1], 9).unwrap()), [3, 2, 1, 0]);
-        // Three bytes a row.
-        assert_eq!(keys(kv.page("a", &[1, 3], 9, 7).unwrap()), [3, 4, 5]);
-        assert_eq!(keys(kv.page("a", &[1, 3], 2, 7).unwrap()), [3, 4]);
-        assert_eq!(keys(kv.page("a", &[1, 3], 9, 0).unwrap()), [3]);
-        assert_eq!(kv.page("a", &[1, 10], 9, 7).unwrap(), vec![]);
-        assert_eq!(kv.scan("a", &[], &[2], 9).unwrap(), vec![]);
-        assert!(matches!(Kv::open(folder.path(), &["a", "b"]), Err(KvError::InUse { .. })));
-        let mut batch = Batch::default();
-        batch.delete("a", vec![1, 3]);
-        let snapshot = kv.snapshot();
-        kv.write(batch).unwrap();
-        assert_eq!(snapshot.get("a", &[1, 3]).unwrap(), Some(vec![3]));
-        assert_eq!(keys(snapshot.range("a", &[1, 2], &[1, 5], 9).unwrap()), [2, 3, 4]);
-        assert_eq!(keys(snapshot.range("a", &[1, 2], &[1, 5], 2).unwrap()), [2, 3]);
-        assert_eq!(keys(snapshot.range("a", &[1, 5], &[1, 5], 9).unwrap()), [0u8; 0]);
-        assert_eq!(kv.get("a", &[1, 3]).unwrap(), None);
-    }
-}
+mod tests;

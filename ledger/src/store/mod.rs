@@ -26,10 +26,12 @@
 //! A block and everything that follows from it are one batch, so either all of it is there or
 //! nothing. The seal is a batch of its own: a block without one is sealed when the node starts.
 
+mod copy;
 pub mod kv;
 mod read;
 mod restore;
 
+pub use copy::{CopyError, check_copy};
 pub use kv::{Batch, Kv, KvError, Row};
 pub use read::{HistoryPointer, Place, Reader, StaleNodes};
 
@@ -184,6 +186,14 @@ impl Store {
     /// [`StoreError`].
     pub fn open_with(path: &Path, archive: Option<Archive>) -> Result<Self, StoreError> {
         Ok(Self { archive, ..Self::open(path)? })
+    }
+
+    /// Opens the store in folder `path` to read alone, changing nothing there. Nobody may be writing to it.
+    ///
+    /// # Errors
+    /// [`StoreError`], also where there is none.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { kv: Kv::open_read_only(path, FAMILIES, content)?, archive: None })
     }
 
     /// The store below, for checks over whole families.

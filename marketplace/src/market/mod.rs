@@ -109,7 +109,7 @@ impl Market {
             None => Objects::open(&folder, parts.uploads)?,
         };
         let uploads = Uploads::new(own.clone());
-        let vault = Vault::open(own.clone(), &dir.join("subjects"), parts.master)?;
+        let vault = Vault::open(own.clone(), &dir.join(crate::vault::SUBJECTS), parts.master)?;
         let inner = Inner {
             client: parts.client,
             gateway: parts.gateway,

@@ -72,3 +72,32 @@ fn one_batch_ahead_is_a_crash_and_more_is_another_copy() {
     std::fs::write(dir.path().join(MARK), &early).unwrap();
     assert!(matches!(reopened(dir.path()), Err(OwnError::RolledBack { found: 0, marked: 1, .. })));
 }
+
+#[test]
+fn a_copy_of_a_busy_store_is_of_one_moment_with_its_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = Own::open(&dir.path().join("market")).unwrap();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0u8..200).for_each(|n| put(&own, &[n % 9], &[n; 100])));
+        let mut made = 0;
+        while !writing.is_finished() {
+            let to = dir.path().join(format!("copy-{made}"));
+            std::fs::create_dir(&to).unwrap();
+            own.checkpoint(&to).unwrap();
+            check_copy(&to).unwrap();
+            let found = Found::open(&to).unwrap();
+            assert_eq!(found.tally.unwrap_or_default().mark().height, found.mark.unwrap().height);
+            drop(found);
+            drop(reopened(&to).unwrap());
+            made += 1;
+        }
+    });
+    // A mark of another moment.
+    let to = dir.path().join("copy");
+    std::fs::create_dir(&to).unwrap();
+    own.checkpoint(&to).unwrap();
+    put(&own, b"a", b"1");
+    std::fs::copy(dir.path().join("market").join(MARK), to.join(MARK)).unwrap();
+    assert!(matches!(check_copy(&to), Err(OwnError::RolledBack { .. })));
+    assert!(own.checkpoint(&to).is_err(), "it is there already");
+}

@@ -45,6 +45,14 @@ const LINK_KEY: &str = "lonja market vault links v1";
 /// Separates these commitments from all others.
 pub const TAG: &[u8] = b"lonja/consent/v1\0";
 
+/// Folder of the subjects' keys in the market's.
+pub(crate) const SUBJECTS: &str = "subjects";
+
+/// As [`Vault::copy`] does with the keys, of a market that is stopped.
+pub(crate) fn copy_subjects(dir: &Path, to: &Path) -> Result<(), VaultError> {
+    subjects::copy(&dir.join(SUBJECTS), &to.join(SUBJECTS))
+}
+
 /// Consent records.
 pub struct Vault {
     own: Own,
@@ -335,6 +343,14 @@ impl Vault {
     pub fn erasure(&self, id: &str) -> Result<Option<Erasure>, VaultError> {
         let Some(bytes) = self.own.get(ERASURES, id.as_bytes())? else { return Ok(None) };
         Erasure::try_from_slice(&bytes).map(Some).map_err(|_| VaultError::Sealed)
+    }
+
+    /// Copies the whole private store and the subjects' keys of one moment into the folder `to`: no key is made or
+    /// destroyed between the two, so each record of the copy has its key, and nobody who was erased is in it.
+    pub(crate) fn copy(&self, to: &Path) -> Result<(), crate::backup::BackupError> {
+        let _one_at_a_time = self.changing.lock();
+        self.own.checkpoint(to)?;
+        Ok(self.subjects.copy(&to.join(SUBJECTS))?)
     }
 
     /// Takes back a record whose consent the ledger did not take.

@@ -83,6 +83,12 @@ impl Subjects {
         }
     }
 
+    /// Copies all keys into the new folder `to`. No second name for the same file: destroying a key overwrites it, and
+    /// would leave noise in the copy under the name of a key.
+    pub(super) fn copy(&self, to: &Path) -> Result<(), VaultError> {
+        copy(&self.folder, to)
+    }
+
     fn sync_folder(&self) -> Result<(), VaultError> {
         Ok(fs::File::open(&self.folder)?.sync_all()?)
     }
@@ -90,6 +96,22 @@ impl Subjects {
     fn path(&self, id: &SubjectKeyId) -> PathBuf {
         self.folder.join(hex::encode(id.0))
     }
+}
+
+/// Copies all keys of `folder` into the new folder `to`, which is made also where there are none.
+pub(super) fn copy(folder: &Path, to: &Path) -> Result<(), VaultError> {
+    fs::create_dir(to)?;
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The sealed key in a file that is what was written.

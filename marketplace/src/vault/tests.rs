@@ -1,4 +1,5 @@
 use super::*;
+use std::{collections::BTreeSet, fs};
 
 fn vault(folder: &Path) -> Vault {
     Vault::open(Own::open(folder).unwrap(), &folder.join("subjects"), &MasterKey::new([5; 32])).unwrap()
@@ -97,4 +98,43 @@ fn a_veiled_request_is_known_again_until_its_subject_is_erased() {
     assert_ne!(vault.veil(&CONTROLLER, "card 4712", &request).unwrap(), veiled);
     vault.erase(&CONTROLLER, "card 4711", &[], 10).unwrap();
     assert_ne!(vault.veil(&CONTROLLER, "card 4711", &request).unwrap(), veiled, "under another key");
+}
+
+#[test]
+fn a_copy_under_consents_and_erasures_has_the_key_of_each_record_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault(&folder.path().join("market"));
+    std::thread::scope(|scope| {
+        let changing = scope.spawn(|| {
+            for n in 0..40u64 {
+                let subject = format!("card {}", n % 3);
+                let record = vault.keep(&CONTROLLER, &DATASET, &subject, fields(), &First::without_key(), n).unwrap();
+                if n % 3 == 0 {
+                    vault.erase(&CONTROLLER, &subject, &[record.consent], n).unwrap();
+                }
+            }
+        });
+        let mut made = 0;
+        while !changing.is_finished() {
+            let to = folder.path().join(made.to_string());
+            fs::create_dir(&to).unwrap();
+            vault.copy(&to).unwrap();
+            let own = Own::open(&to).unwrap();
+            let rows = own.scan(RECORDS, &[], &[], 999).unwrap();
+            let wanted: BTreeSet<SubjectKeyId> =
+                rows.iter().map(|(_, row)| Row::try_from_slice(row).unwrap().subject_key).collect();
+            let copied = fs::read_dir(to.join(SUBJECTS)).unwrap().map(|entry| entry.unwrap().path());
+            let copied: BTreeSet<SubjectKeyId> = copied
+                .map(|path| {
+                    assert!(subjects::whole(&fs::read(&path).unwrap()).is_some(), "{path:?}");
+                    let mut id = SubjectKeyId::default();
+                    hex::decode_to_slice(path.file_name().unwrap().to_str().unwrap(), &mut id.0).unwrap();
+                    id
+                })
+                .collect();
+            assert_eq!(copied, wanted);
+            made += 1;
+        }
+        assert!(made > 0);
+    });
 }

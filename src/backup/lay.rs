@@ -1,0 +1,154 @@
+//! Making a directory from a backup: first everything is checked, then it is laid out beside its place, then named.
+
+use super::{
+    copying::{Part, Work},
+    manifest::{self, Manifest, Stand},
+    mark::{self, Said, Standing},
+    places::{self, Places},
+    room,
+};
+use crate::{
+    problem::{Exit, Problem},
+    service,
+};
+use genesis::{
+    Layout, SignedDocument,
+    config::{Config, Contents, Service},
+    layout::LayoutError,
+};
+use ledger::{
+    highwater::Mark,
+    store::{Tip, check_copy},
+};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+/// A directory that was made from a backup.
+pub struct Laid {
+    /// What the backup said of itself.
+    pub manifest: Manifest,
+    /// What its node is; nothing where the backup has no ledger.
+    pub standing: Option<Standing>,
+    /// Settings of `lonja.toml` that named places outside of the directory, and now name such within.
+    pub moved: Vec<&'static str>,
+    /// Files that `lonja.toml` names and no backup has.
+    pub missing: Vec<String>,
+}
+
+/// Makes the directory `layout` from the backup in folder `backup`.
+///
+/// # Errors
+/// When anything in the backup is not what was written, a second history could be signed, or something is there
+/// already. Nothing is at the place of the directory then that was not there before.
+pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Problem> {
+    refuse_occupied(layout)?;
+    let manifest = Manifest::read(backup)?;
+    manifest.check_names(backup)?;
+    check_files(&manifest, backup)?;
+    let from = Layout::at(backup);
+    let (document, mut config) = (from.document()?, from.config()?);
+    if document.network != manifest.network || from.anchor()?.network != manifest.network {
+        return Err(Problem::new(format!("{} and the files in it are of different networks", backup.display()))
+            .help("nothing was restored: restore a backup as it was made")
+            .exits(Exit::Untrue));
+    }
+    let ledger = manifest.ledger.as_ref().map(|stand| ledger(backup, stand, &document, said)).transpose()?;
+    let moved = places::bring_home(&mut config);
+
+    let part = Part::new(layout.root())?;
+    room::check(part.path(), manifest.bytes())?;
+    let laid = Layout::at(part.path());
+    let places = Places::of(&laid, &config);
+    let mut work = Work::new("restoring MiB", manifest.bytes());
+    for entry in &manifest.files {
+        let source = backup.join(&entry.name);
+        let target = places.of_file(&entry.name).ok_or_else(|| {
+            Problem::new(format!("{} belongs to no part of a directory", source.display()))
+                .help("nothing was restored: restore a backup as it was made")
+                .exits(Exit::Untrue)
+        })?;
+        // Read a second time, so it is looked at a second time.
+        if work.copy(entry.name.clone(), &source, &target)?.as_ref() != Some(entry) {
+            return Err(manifest::damaged(&source));
+        }
+        if places::OF_ROOT.contains(&entry.name.as_str()) {
+            fs::set_permissions(&target, Permissions::from_mode(0o644))
+                .map_err(super::copying::failed("open to all", &target))?;
+        }
+    }
+    drop(work);
+    if !moved.is_empty() {
+        fs::remove_file(laid.config_path()).map_err(super::copying::failed("replace", &laid.config_path()))?;
+        config.write(&laid.config_path())?;
+    }
+    make_folders(&manifest, &places)?;
+    if let Some((mark, _)) = &ledger {
+        mark::write(&places.node.join("highwater"), *mark)?;
+    }
+    part.place()?;
+    Ok(Laid { manifest, standing: ledger.map(|(_, standing)| standing), moved, missing: missing(&config) })
+}
+
+/// A directory that has anything in it is not touched.
+fn refuse_occupied(layout: &Layout) -> Result<(), Problem> {
+    let root = layout.root();
+    let empty = !root.exists() || fs::read_dir(root).is_ok_and(|mut entries| entries.next().is_none());
+    if empty { Ok(()) } else { Err(LayoutError::NotEmpty { path: root.to_path_buf() }.into()) }
+}
+
+fn check_files(manifest: &Manifest, backup: &Path) -> Result<(), Problem> {
+    let mut work = Work::new("checking MiB", manifest.bytes());
+    for entry in &manifest.files {
+        let path = backup.join(&entry.name);
+        if work.read(entry.name.clone(), &path)? != *entry {
+            return Err(manifest::damaged(&path));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the ledger of the backup, and decides what its node is to take for signed.
+fn ledger(backup: &Path, stand: &Stand, document: &SignedDocument, said: &Said) -> Result<(Mark, Standing), Problem> {
+    let (store, tip) = check_copy(&backup.join("node").join("db"), document.network).map_err(|error| {
+        service::chain("the ledger of the backup does not hold", &error)
+            .help("nothing was restored: take another backup")
+            .exits(Exit::Untrue)
+    })?;
+    let Tip { height, time_ms, state_root, .. } = tip;
+    let found = Stand { height, time_ms, log_size: tip.log.count(), log_root: tip.log.root(), state_root };
+    if found != *stand {
+        return Err(Problem::new("the ledger of the backup stands elsewhere than its list says")
+            .help("nothing was restored: take another backup")
+            .exits(Exit::Untrue));
+    }
+    let standing = mark::standing(&store, &tip, document, &backup.join("keys"))?;
+    Ok((mark::decide(&store, &tip, standing, said)?, standing))
+}
+
+/// Folders that are looked for also where nothing is in them.
+fn make_folders(manifest: &Manifest, places: &Places) -> Result<(), Problem> {
+    let make = |path: &Path| fs::create_dir_all(path).map_err(super::copying::failed("create", path));
+    make(&places.market)?;
+    make(&places.explorer)?;
+    if manifest.ledger.is_some() {
+        make(&places.node.join("sides"))?;
+    }
+    if manifest.files.iter().any(|entry| entry.name.starts_with("market/")) {
+        make(&places.market.join("subjects"))?;
+        places.contents.as_deref().map_or(Ok(()), make)?;
+    }
+    Ok(())
+}
+
+/// Files that the configuration names, which are secrets or belong to others, and are in no backup.
+fn missing(config: &Config) -> Vec<String> {
+    let tls = |service: &Service| [service.tls_cert.clone(), service.tls_key.clone()];
+    let mut files: Vec<_> = [&config.node, &config.market, &config.explorer].into_iter().flat_map(tls).collect();
+    if let Some(Contents::S3(bucket)) = &config.market.objects {
+        files.push(bucket.credentials.clone());
+    }
+    files.into_iter().flatten().map(|path| path.display().to_string()).collect()
+}

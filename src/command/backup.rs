@@ -1,0 +1,67 @@
+//! `lonja backup`: a copy of the whole directory, while its services run.
+
+use crate::{
+    backup::{self, Manifest},
+    context::Context,
+    output,
+    problem::Problem,
+};
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Copy the directory while its services run: ledger, vault, contents and sealed keys, of moments that fit together.
+///
+/// The passphrase is not in it: keep that elsewhere. The folder may have second names of the store's files, so copy it
+/// to another disk.
+#[derive(Args)]
+pub struct Backup {
+    /// The new folder of the backup
+    #[arg(long, value_name = "BACKUP")]
+    to: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    backup: &'a Path,
+    network: contracts::id::NetworkId,
+    ledger: Option<&'a backup::Stand>,
+    contents_in_bucket: Option<&'a str>,
+    files: usize,
+    bytes: u64,
+}
+
+impl Backup {
+    /// Runs it.
+    pub async fn run(self, context: &Context) -> Result<(), Problem> {
+        // The services make their copies there, and have another working directory.
+        let to = backup::absolute(&self.to)?;
+        let manifest = backup::take(&context.layout(), &to).await?;
+        show(context, &to, &manifest);
+        Ok(())
+    }
+}
+
+fn show(context: &Context, to: &Path, manifest: &Manifest) {
+    let shown = Shown {
+        backup: to,
+        network: manifest.network,
+        ledger: manifest.ledger.as_ref(),
+        contents_in_bucket: manifest.contents_in_bucket.as_deref(),
+        files: manifest.files.len(),
+        bytes: manifest.bytes(),
+    };
+    context.print(&shown, || {
+        let mut lines = vec![("backup", to.display().to_string()), ("network", shown.network.to_string())];
+        match shown.ledger {
+            Some(stand) => lines.extend(stand.lines()),
+            None => lines.push(("ledger", "none in this directory".into())),
+        }
+        if let Some(bucket) = shown.contents_in_bucket {
+            lines.push(("contents", format!("not copied: they are in the bucket {bucket}")));
+        }
+        lines.push(("files", format!("{}, {}", shown.files, output::size(shown.bytes))));
+        lines.push(("not in it", "the passphrase: keep it elsewhere".into()));
+        output::lines(&lines)
+    });
+}
