@@ -11,7 +11,9 @@ use std::{
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    // A socket of a running service has no bytes to read.
+    let of = |path: PathBuf| if path.is_dir() { files(&path) } else { Vec::from_iter(path.is_file().then_some(path)) };
+    entries.flat_map(of).collect()
 }
 
 /// The files under `folder` that hold `bytes`.

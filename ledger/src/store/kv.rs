@@ -159,6 +159,11 @@ impl Kv {
         families: &[&'static str],
         content: impl Fn(&str) -> Content,
     ) -> Result<Self, KvError> {
+        // The folder would be made where it is missing.
+        if !path.is_dir() {
+            let reason = "there is no such folder".into();
+            return Err(KvError::Other { doing: "open", path: path.to_path_buf(), reason });
+        }
         Self::open_as(path, families, content, false)
     }
 
