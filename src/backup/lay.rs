@@ -150,5 +150,6 @@ fn missing(config: &Config) -> Vec<String> {
     if let Some(Contents::S3(bucket)) = &config.market.objects {
         files.push(bucket.credentials.clone());
     }
+    files.push(config.witnesses.as_ref().map(|witnesses| witnesses.policy.clone()));
     files.into_iter().flatten().map(|path| path.display().to_string()).collect()
 }

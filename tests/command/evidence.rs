@@ -49,6 +49,9 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
         super::harness::command().arg("--dir").arg(net.dir()).args(["governance", "accused"]).output().unwrap();
     let people = String::from_utf8_lossy(&people.stdout).into_owned();
     assert!(says(&people, "two precommits of height 3, round 0") && says(&people, "To expel one"), "{people}");
+    // Nobody decides on rules that the own release does not know.
+    let said = net.fails(2, &["governance", "protocol", "2", "--from", "100000", "--as", "operator"]);
+    assert!(says(&said, "knows the rules up to version 1") && says(&said, "put in a release"), "{said}");
     node.stop();
     net.audit();
 }

@@ -83,7 +83,8 @@ pub struct OfParameters {
 #[derive(Args)]
 pub struct OfProtocol {
     /// The next version
-    version: u16,
+    #[arg(value_name = "VERSION")]
+    next: u16,
     /// The first height of it: some thousand blocks ahead, so that everybody sees it coming
     #[arg(long, value_name = "HEIGHT")]
     from: u64,
@@ -182,7 +183,7 @@ pub(super) fn check_version(change: &Change) -> Result<(), Problem> {
 
 impl OfProtocol {
     pub(super) async fn run(self, context: &Context) -> Result<(), Problem> {
-        let change = Change::Protocol { version: self.version, from: self.from };
+        let change = Change::Protocol { version: self.next, from: self.from };
         let next = "The others approve it: lonja governance approve ID --as PARTY";
         propose(context, change, &self.until, next).await
     }
