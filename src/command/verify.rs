@@ -42,7 +42,7 @@ enum Shown {
     Receipt {
         file: PathBuf,
         index: u64,
-        entry: Entry,
+        entry: Box<Entry>,
         checkpoint_size: u64,
         checkpoint_root: Digest,
         signers: Vec<String>,
@@ -109,7 +109,7 @@ impl Verify {
         let shown = Shown::Receipt {
             file: path.clone(),
             index: verified.index,
-            entry: verified.entry,
+            entry: Box::new(verified.entry),
             checkpoint_size: verified.checkpoint.size,
             checkpoint_root: verified.checkpoint.root,
             signers: verified.signers,
@@ -196,7 +196,7 @@ fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, 
 fn people(shown: &Shown) -> String {
     match shown {
         Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, witnessed_by, .. } => {
-            let entry = match entry {
+            let entry = match &**entry {
                 Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
                 Entry::Block(block) => format!("block {}", block.height),
             };

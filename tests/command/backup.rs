@@ -127,7 +127,7 @@ fn restored(net: &Net, backup: &Path, dir: &Path, more: &[&str]) -> Value {
 }
 
 fn notes(shown: &Value) -> String {
-    shown["notes"].as_array().unwrap().iter().map(|note| text(note)).collect()
+    shown["notes"].as_array().unwrap().iter().map(text).collect()
 }
 
 #[test]

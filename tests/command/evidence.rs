@@ -30,8 +30,8 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     assert_eq!(net.ok(&["governance", "accuse", "--as", "operator"]), serde_json::json!([]));
     node.stop();
     let keys = net.ok(&["key", "list"]);
-    let consensus = keys.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
-    let consensus = consensus.filter(|name| name.ends_with(".consensus")).next().unwrap().to_owned();
+    let mut consensus = keys.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
+    let consensus = consensus.find(|name| name.ends_with(".consensus")).unwrap().to_owned();
     let evidence = caught(&net, &consensus);
     let folder = net.dir().join("node/evidence");
     std::fs::create_dir_all(&folder).unwrap();
