@@ -124,7 +124,7 @@ pub async fn anchor(
     client: &Client,
     dataset: DatasetId,
     number: u32,
-    parents: Vec<VersionId>,
+    mut parents: Vec<VersionId>,
     excludes: Vec<ConsentId>,
 ) {
     let content = version::Content {
@@ -133,6 +133,7 @@ pub async fn anchor(
         bytes: 123_456,
         media_type: "text/csv".into(),
     };
+    parents.sort_unstable();
     let action = version::AddVersion { dataset, number, content, parents, excludes };
     done(client, &testing::provider(), Action::AddVersion(action)).await;
 }
