@@ -43,7 +43,7 @@ fn field_schema(kind: &str) -> RefOr<Schema> {
     let number = || ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).minimum(Some(0)).build();
     let named = |name: &str| RefOr::Ref(Ref::from_schema_name(name));
     match kind {
-        "u8" | "u32" | "u64" | "TimeMs" | "Height" => number().into(),
+        "u8" | "u16" | "u32" | "u64" | "TimeMs" | "Height" => number().into(),
         "ConsentId" => named("ShortId"),
         "Amount" | "Currency" | "Role" | "Purpose" => named(kind),
         "ProposalState" => one_of(["open", "passed", "in-force"].map(str::to_owned)).into(),
@@ -78,6 +78,7 @@ mod tests {
         ];
         let others = [
             "u8",
+            "u16",
             "u32",
             "u64",
             "TimeMs",
