@@ -75,6 +75,12 @@ impl ValidatorSet {
         Ok(())
     }
 
+    /// The number of the validator that votes with `consensus`, if it is in the set.
+    pub fn number_of(&self, consensus: &PublicKey) -> Option<u16> {
+        let place = self.validators.iter().position(|validator| validator.consensus == *consensus)?;
+        Some(place as u16)
+    }
+
     /// How many must sign: more than two thirds.
     pub fn quorum(&self) -> usize {
         self.validators.len() * 2 / 3 + 1
@@ -107,6 +113,16 @@ mod tests {
         for (count, quorum) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (7, 5), (16, 11)] {
             assert_eq!(set(count).quorum(), quorum, "{count}");
         }
+    }
+
+    #[test]
+    fn a_validator_is_found_by_the_key_that_it_votes_with() {
+        let four = set(4);
+        for (number, validator) in (0..).zip(&four.validators) {
+            assert_eq!(four.number_of(&validator.consensus), Some(number));
+            assert_eq!(four.number_of(&validator.log), None, "a log key votes for nothing");
+        }
+        assert_eq!(four.number_of(&TestSigner::of(12).public()), None);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Metrics {
     pruned: Gauge,
     set_changes: Gauge,
     accusations: Gauge,
+    protocol: Gauge,
+    protocol_unknown_from: Gauge,
 }
 
 impl Default for Metrics {
@@ -47,6 +49,8 @@ impl Default for Metrics {
             pruned: Gauge::default(),
             set_changes: Gauge::default(),
             accusations: Gauge::default(),
+            protocol: Gauge::default(),
+            protocol_unknown_from: Gauge::default(),
         };
         made.registry.register(
             "transactions_applied",
@@ -73,6 +77,12 @@ impl Default for Metrics {
             "accusations",
             "Validators in force that this node caught at two statements which exclude each other",
             made.accusations.clone(),
+        );
+        made.registry.register("protocol", "Version of the rules of the next block", made.protocol.clone());
+        made.registry.register(
+            "protocol_unknown_from",
+            "Height at which this node stops, since its release does not know the rules decided for it; 0 if none",
+            made.protocol_unknown_from.clone(),
         );
         made
     }
@@ -105,6 +115,9 @@ impl Metrics {
         self.pruned.set(status.pruned as i64);
         self.set_changes.set(i64::from(status.era));
         self.accusations.set(accusations as i64);
+        self.protocol.set(i64::from(status.protocol));
+        let unknown = status.protocol_next.filter(|next| !next.known).map_or(0, |next| next.from);
+        self.protocol_unknown_from.set(unknown as i64);
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

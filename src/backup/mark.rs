@@ -56,7 +56,7 @@ pub fn standing(store: &Store, tip: &Tip, document: &SignedDocument, keys: &Path
     for name in names {
         if name.to_string().ends_with(".consensus") {
             let key = ring.inspect(&name)?.public;
-            ours |= era.set.validators.iter().any(|validator| validator.consensus == key);
+            ours |= era.set.number_of(&key).is_some();
         }
     }
     Ok(match (ours, era.set.validators.len()) {

@@ -97,14 +97,13 @@ impl Rule for Accuse {
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         require_active(call.state, &call.sender)?;
         let set = set(call)?;
-        let number = set.validators.iter().position(|validator| validator.consensus == self.validator);
-        let number = number.ok_or(Rejection::NoConsensusKey { key: self.validator })?;
+        let number = set.number_of(&self.validator).ok_or(Rejection::NoConsensusKey { key: self.validator })?;
         let key = Misconduct::key(&self.validator);
         if call.state.value::<Misconduct>(&key)?.is_some() {
             return Err(Rejection::AccusedAlready { number: number as u8 }.into());
         }
         self.verify(&call.network).map_err(|_| Rejection::TestimonyWrong { number: number as u8 })?;
-        let name = set.validators[number].name.clone();
+        let name = set.validators[usize::from(number)].name.clone();
         let Self { height, round, first, second, .. } = *self;
         call.state.put(&key, Misconduct { name, height, round, first, second })?;
         let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();

@@ -45,10 +45,9 @@ impl Links for Wires {
         let place = (0..handles.len()).find(|place| Self::key(*place) == theirs);
         let Some(Some(handle)) = place.map(|place| &handles[place]) else { return };
         // Whoever does not know us has no link with us.
-        let known = handle.validators().validators;
-        let from = known.iter().position(|validator| validator.consensus == Self::key(self.place));
+        let from = handle.validators().number_of(&Self::key(self.place));
         if let Some(from) = from.filter(|_| handle.seat().is_some()) {
-            let _a_full_inbox_loses_it = handle.deliver(from as u16, frame.to_vec());
+            let _a_full_inbox_loses_it = handle.deliver(from, frame.to_vec());
         }
     }
 

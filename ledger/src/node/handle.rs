@@ -6,7 +6,6 @@ use crate::{
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
     note::Note,
-    peers::PeerStatus,
     receipt::Trust,
     sides::SidesError,
     snapshot::Stations,
@@ -15,14 +14,14 @@ use crate::{
 };
 use contracts::{
     execute::{self, Context, Inadmissible},
-    id::{Height, NetworkId, SideId, TimeMs, TransactionId},
+    id::{Height, NetworkId, SideId, TransactionId},
+    key::PublicKey,
     side::SideBody,
     state::Fault,
     transaction::{Checked, TransactionError},
     validators::ValidatorSet,
 };
 use genesis::files::FileError;
-use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -84,51 +83,6 @@ pub enum Refused {
     /// No block came in time; it may still be committed. Ask for it by its id.
     #[error("no block came within {SUBMIT_WAIT_MS} ms; ask for transaction {0} later")]
     Pending(TransactionId),
-}
-
-/// How a node is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// The network.
-    pub network: NetworkId,
-    /// Height of the newest block.
-    pub height: Height,
-    /// Its time.
-    pub time_ms: TimeMs,
-    /// Entries of the log.
-    pub log_size: u64,
-    /// Root of the log.
-    pub log_root: contracts::id::Digest,
-    /// Root of the state.
-    pub state_root: contracts::id::Digest,
-    /// Transactions that wait.
-    pub waiting: u64,
-    /// Does it make blocks?
-    pub healthy: bool,
-    /// Why not, if it does not.
-    pub reason: Option<String>,
-    /// Is it no validator, but takes up what others decide?
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub observes: bool,
-    /// Its number among the validators, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validator: Option<u16>,
-    /// How often the set of validators has changed.
-    #[serde(default)]
-    pub era: u32,
-    /// The height up to which it has no blocks, since it joined by a snapshot.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub base: Height,
-    /// The height up to which it moved transactions into its archive.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub pruned: Height,
-    /// The links to the other validators, where there are any.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<PeerStatus>,
-}
-
-fn is_zero(height: &Height) -> bool {
-    *height == 0
 }
 
 impl Handle {
@@ -266,39 +220,9 @@ impl Handle {
     /// What Prometheus reads.
     pub fn metrics(&self) -> String {
         let era = self.shared.era();
-        let is_in_force = |key| era.set.validators.iter().any(|validator| validator.consensus == key);
-        let accused = self.misconduct().iter().filter(|accusation| is_in_force(accusation.validator)).count();
+        let is_in_force = |key: &PublicKey| era.set.number_of(key).is_some();
+        let accused = self.misconduct().iter().filter(|accusation| is_in_force(&accusation.validator)).count();
         self.shared.metrics.render(&self.status(), accused)
-    }
-
-    /// How the node is.
-    pub fn status(&self) -> Status {
-        let tip = self.shared.tip.borrow().clone();
-        let era = self.shared.era();
-        let unreached = || self.shared.unreached.lock().clone().filter(|_| era.number().is_none());
-        let reason = self.shared.stopped.lock().clone().or_else(unreached);
-        Status {
-            network: self.shared.network,
-            height: tip.height,
-            time_ms: tip.time_ms,
-            log_size: tip.log.count(),
-            log_root: tip.log.root(),
-            state_root: tip.state_root,
-            waiting: self.shared.queue.lock().mempool.len() as u64,
-            healthy: reason.is_none(),
-            reason,
-            observes: era.number().is_none(),
-            validator: era.number(),
-            era: era.era.number,
-            base: self.known(|reader| reader.base()),
-            pruned: self.known(|reader| reader.pruned()),
-            links: self.shared.links.read().as_ref().map(|links| links.status()).unwrap_or_default(),
-        }
-    }
-
-    /// A height that the store knows; 0 where it cannot be read, of which other requests tell.
-    fn known(&self, height: impl Fn(&Reader<'_>) -> Result<Height, StoreError>) -> Height {
-        height(&self.shared.store.reader()).unwrap_or_default()
     }
 
     /// Checks a submission as far as it can be checked before it is executed, and takes it in.

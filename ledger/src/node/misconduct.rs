@@ -22,8 +22,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What is in `folder`, which need not be there. A file that holds no evidence is passed over with a word in the
-    /// log: it convinces nobody.
+    /// What is in `folder`, which need not be there. A file that holds no evidence, or cannot be read, is passed
+    /// over with a word in the log: it convinces nobody.
     ///
     /// # Errors
     /// What the file system says where the folder cannot be read.
@@ -33,9 +33,15 @@ impl Kept {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             entries => Some(entries?),
         };
-        let paths = entries.into_iter().flatten().flatten().map(|entry| entry.path());
-        let ours = paths.filter(|path| path.extension().is_some_and(|ending| ending == ENDING));
-        for path in ours.take(ACCUSATIONS_MAX) {
+        for entry in entries.into_iter().flatten() {
+            let path = entry?.path();
+            if path.extension().is_none_or(|ending| ending != ENDING) {
+                continue;
+            }
+            if accusations.len() == ACCUSATIONS_MAX {
+                tracing::error!(folder = %folder.display(), "more evidence than there can be; the rest is passed over");
+                break;
+            }
             match read(&path, network) {
                 Ok(accusation) => drop(accusations.insert(accusation.validator, accusation)),
                 Err(reason) => tracing::error!(path = %path.display(), reason, "the file holds no evidence"),

@@ -12,6 +12,7 @@
 mod error;
 mod fate;
 mod handle;
+mod heed;
 mod inbox;
 mod linked;
 mod member;
@@ -19,12 +20,14 @@ mod misconduct;
 mod observer;
 mod role;
 mod run;
+mod status;
 mod witnessed;
 
 pub use error::NodeError;
 pub use fate::{Decided, Fate};
-pub use handle::{Handle, Refused, Status};
+pub use handle::{Handle, Refused};
 pub use member::{Frame, Links};
+pub use status::{NextProtocol, Status};
 
 use crate::{
     api::BlockPage,
@@ -76,11 +79,7 @@ pub trait Keys: Send + Sync {
 /// Keys that are at hand, and stay the same.
 impl Keys for Vec<ValidatorKeys> {
     fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)> {
-        let place = |keys: &ValidatorKeys| {
-            let key = keys.consensus.public();
-            set.validators.iter().position(|validator| validator.consensus == key)
-        };
-        self.iter().find_map(|keys| Some((place(keys)? as u16, keys.clone())))
+        self.iter().find_map(|keys| Some((set.number_of(&keys.consensus.public())?, keys.clone())))
     }
 }
 

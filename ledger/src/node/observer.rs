@@ -12,7 +12,6 @@ use crate::{
     node::fate::{Decided, Fate},
     receipt::SetChange,
 };
-use contracts::event::Event;
 use std::{sync::Arc, time::Instant};
 
 /// The owner of a chain that others decide.
@@ -135,11 +134,7 @@ impl Observer {
     }
 
     fn tell(&self, committed: Committed, seal: crate::receipt::Seal, begun: Instant) -> Result<(), NodeError> {
-        for event in committed.results.iter().flat_map(|result| &result.events) {
-            if let Event::SideTakenDown { side, .. } = event {
-                self.shared.sides.delete(side)?;
-            }
-        }
+        self.shared.heed(&committed.results)?;
         self.shared.metrics.committed(&committed, begun.elapsed());
         let Committed { header, results, hashes, log_before, .. } = committed;
         let hashes = reachable(&hashes, &log_before);

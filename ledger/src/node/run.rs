@@ -18,7 +18,6 @@ use crate::{
     time::{ClockGuard, stamp},
 };
 use contracts::{
-    event::Event,
     execute::Inadmissible,
     id::{Height, TimeMs, TransactionId},
     limits::BLOCK_BYTES_MAX,
@@ -75,7 +74,7 @@ impl Owner {
             if !sealed {
                 self.seal(height, header.entry.time_ms, &head)?;
             }
-            self.take_down(results.iter().flat_map(|result| &result.events))?;
+            self.shared.heed(&results)?;
         }
         Ok(())
     }
@@ -189,7 +188,7 @@ impl Owner {
         // The block is durable. A crash from here on is finished by `recover`.
         self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
         let seal = self.seal(height, time_ms, &head)?;
-        self.take_down(committed.results.iter().flat_map(|result| &result.events))?;
+        self.shared.heed(&committed.results)?;
         self.clock.stamped(time_ms, self.monotonic_ms());
         self.last_block = Instant::now();
         *self.shared.stopped.lock() = None;
@@ -212,15 +211,6 @@ impl Owner {
         let seal = Seal::of(&era.set, vec![vote])?;
         self.shared.store.keep_seal(height, borsh::to_vec(&seal).expect("writing to memory does not fail"))?;
         Ok(seal)
-    }
-
-    fn take_down<'e>(&self, events: impl Iterator<Item = &'e Event>) -> Result<(), NodeError> {
-        for event in events {
-            if let Event::SideTakenDown { side, .. } = event {
-                self.shared.sides.delete(side)?;
-            }
-        }
-        Ok(())
     }
 
     fn decided(&self, committed: Committed, seal: Seal) -> Decided {

@@ -19,17 +19,18 @@ pub struct Witnessed {
 }
 
 impl Witnessed {
-    /// What the file at `path` holds, if there is one.
+    /// What the file at `path` holds, if there is one. One that cannot be read, or holds no checkpoint, is told of in
+    /// the log: the next checkpoint takes its place.
     pub fn open(path: PathBuf) -> Self {
-        let read = files::read(&path, NOTE_BYTES_MAX as u64).ok();
-        let note = read.and_then(|bytes| match Note::parse(&bytes) {
-            Ok(note) => Some(note),
-            Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "the file holds no checkpoint; the next one takes its place");
-                None
-            }
-        });
-        Self { path, note: RwLock::new(note) }
+        let note = match files::read(&path, NOTE_BYTES_MAX as u64) {
+            Ok(bytes) => Note::parse(&bytes).map_err(|error| error.to_string()),
+            Err(FileError::Missing { .. }) => return Self { path, note: RwLock::default() },
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(reason) = &note {
+            tracing::warn!(reason, path = %path.display(), "the file holds no checkpoint; the next one takes its place");
+        }
+        Self { path, note: RwLock::new(note.ok()) }
     }
 
     /// Keeps `note` in the place of the one before. Durable when this returns.

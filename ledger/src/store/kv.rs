@@ -337,13 +337,22 @@ impl Kv {
     /// # Errors
     /// [`KvError`].
     pub fn reclaim(&self, family: &str, from: &[u8], last: &[u8]) -> Result<(), KvError> {
+        self.drop_files(family, from, last)?;
         let handle = self.family(family);
-        self.db.delete_file_in_range_cf(handle, from, last).map_err(|error| explain("prune", &self.path, &error))?;
         // Without force the lowest level would be left alone, where rows lie that a view still saw the last time.
         let mut options = rocksdb::CompactOptions::default();
         options.set_bottommost_level_compaction(rocksdb::BottommostLevelCompaction::Force);
         self.db.compact_range_cf_opt(handle, Some(from), Some(last), &options);
         Ok(())
+    }
+
+    /// As [`Kv::reclaim`], but only of files that hold nothing else: no file is written anew for it.
+    ///
+    /// # Errors
+    /// [`KvError`].
+    pub fn drop_files(&self, family: &str, from: &[u8], last: &[u8]) -> Result<(), KvError> {
+        let dropped = self.db.delete_file_in_range_cf(self.family(family), from, last);
+        dropped.map_err(|error| explain("prune", &self.path, &error))
     }
 
     /// Bytes of the files of `family` on disk.

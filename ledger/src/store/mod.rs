@@ -269,7 +269,8 @@ impl Store {
         Ok(self.kv.write(batch)?)
     }
 
-    /// Deletes the signed transactions of blocks `first` to `last`, which are archived, and gives their room back.
+    /// Deletes the signed transactions of blocks `first` to `last`, which are archived, and drops the files that hold
+    /// nothing else. The rest of the room comes back by [`Store::reclaim_bodies`], once for many calls of this.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -279,7 +280,7 @@ impl Store {
         batch.delete_range("bodies", from, end);
         batch.put("meta", b"pruned".as_slice(), encode(&last));
         self.kv.write(batch)?;
-        self.reclaim_bodies(first, last)
+        Ok(self.kv.drop_files("bodies", &first.to_be_bytes(), &last.to_be_bytes())?)
     }
 
     /// Gives the room of blocks `first` to `last`, which were pruned, back to the disk, as far as no view of the store

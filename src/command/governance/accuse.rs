@@ -32,7 +32,7 @@ pub(super) async fn accuse(context: &Context) -> Result<(), Problem> {
     let mut failed = None;
     for accusation in client.misconduct().await? {
         // Whose key is no longer in the set cannot be accused any more, and need not be.
-        let is_in_force = set.validators.iter().any(|validator| validator.consensus == accusation.validator);
+        let is_in_force = set.number_of(&accusation.validator).is_some();
         let known: Option<Misconduct> = context.proven(&Misconduct::key(&accusation.validator)).await?;
         if !is_in_force || known.is_some() {
             continue;
@@ -67,7 +67,7 @@ pub(super) async fn show(context: &Context) -> Result<(), Problem> {
             let Misconduct { name, height, round, first, .. } = record.ok_or_else(|| {
                 Problem::new("the ledger tells of an accusation that it does not have").exits(Exit::Untrue)
             })?;
-            let in_force = set.validators.iter().any(|validator| validator.consensus == key);
+            let in_force = set.number_of(&key).is_some();
             all.push(Shown { name, key, height, round, what: first.said.word(), accused_at: item.height, in_force });
         }
     }

@@ -13,10 +13,7 @@ use crate::{
     receipt::{Seal, Vote},
     store::Tip,
 };
-use contracts::{
-    event::Event,
-    id::{Height, TransactionId},
-};
+use contracts::id::{Height, TransactionId};
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
 impl Member {
@@ -28,7 +25,7 @@ impl Member {
         if let Some(vote) = &vote {
             self.broadcast(&Frame::Vote(height, vote.clone()));
         }
-        self.take_down(committed.results.iter().flat_map(|result| &result.events))?;
+        self.shared.heed(&committed.results)?;
         let gone: HashSet<TransactionId> = committed.results.iter().map(|result| result.entry.transaction).collect();
         let mut queue = self.shared.queue.lock();
         queue.mempool.remove(&gone);
@@ -88,15 +85,6 @@ impl Member {
             let fates =
                 fates.map(|(result, place)| (result.entry.transaction, Fate::Committed(decided.clone(), place)));
             self.shared.tell(fates.collect());
-        }
-        Ok(())
-    }
-
-    fn take_down<'e>(&self, events: impl Iterator<Item = &'e Event>) -> Result<(), NodeError> {
-        for event in events {
-            if let Event::SideTakenDown { side, .. } = event {
-                self.shared.sides.delete(side)?;
-            }
         }
         Ok(())
     }
