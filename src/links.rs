@@ -60,6 +60,10 @@ impl Linker {
             tracing::warn!(stranger, ?meant, "lonja.toml has the address of somebody who is no validator");
         }
         let peers = peers_of(&set, number, &settings)?;
+        for peer in peers.iter().filter(|peer| peer.address.is_none()) {
+            let validator = &set.validators[usize::from(peer.number)].name;
+            tracing::error!(validator, "lonja.toml has no address of this validator: add it under [peers.addresses]");
+        }
         let signer = self.keys.of(&set).map(|(_, keys)| keys.consensus);
         let signer = signer.ok_or_else(|| Problem::new("the validator's key is not at hand").exits(Exit::File))?;
         let listener = listen(&settings).await?;
@@ -103,21 +107,27 @@ impl Linker {
     }
 }
 
+/// The other validators. Addresses may be missing, since a node that begins anew passes sets of validators who are
+/// gone by now; but not all of them.
 fn peers_of(
     set: &contracts::validators::ValidatorSet,
     number: u16,
     settings: &config::Peers,
 ) -> Result<Vec<Peer>, Problem> {
     let others = (0..).zip(&set.validators).filter(|(other, _)| *other != number);
-    let peer = |(number, validator): (u16, &contracts::validators::Validator)| {
-        let address = settings.addresses.get(&validator.name).cloned().ok_or_else(|| {
-            Problem::new(format!("lonja.toml has no address of validator `{}`", validator.name))
-                .help("add host and port under [peers.addresses]")
-                .exits(Exit::File)
-        })?;
-        Ok(Peer { number, key: validator.consensus, address })
-    };
-    others.map(peer).collect()
+    let peers: Vec<_> = others
+        .map(|(number, validator)| {
+            let address = settings.addresses.get(&validator.name).cloned();
+            Peer { number, key: validator.consensus, address }
+        })
+        .collect();
+    if peers.iter().any(|peer| peer.address.is_some()) {
+        return Ok(peers);
+    }
+    let names: Vec<_> = peers.iter().map(|peer| set.validators[usize::from(peer.number)].name.as_str()).collect();
+    Err(Problem::new(format!("lonja.toml has the address of no other validator: {}", names.join(", ")))
+        .help("add host and port of each under [peers.addresses]")
+        .exits(Exit::File))
 }
 
 /// The address on which other validators reach us.

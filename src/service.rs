@@ -35,7 +35,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// How long a service may take until it is healthy.
-const HEALTHY_WAIT: Duration = Duration::from_secs(120);
+pub const HEALTHY_WAIT: Duration = Duration::from_secs(120);
 
 /// The node's server closes by itself within [`DRAIN`]; one that does not is ended after this.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(DRAIN.as_secs() + 2);
@@ -77,20 +77,31 @@ impl Running {
     /// # Errors
     /// When it stops, or takes too long.
     pub async fn healthy(&mut self) -> Result<(), Problem> {
+        if self.is_well_within(HEALTHY_WAIT).await? || self.over {
+            return Ok(());
+        }
+        Err(Problem::new(format!("the {} does not become healthy", self.name))
+            .help(format!("see its log above, and {}/health", self.url))
+            .exits(Exit::Unreachable))
+    }
+
+    /// Waits until it answers that it is healthy, at most `time`. Did it?
+    ///
+    /// # Errors
+    /// Why it stopped, when it does.
+    pub async fn is_well_within(&mut self, time: Duration) -> Result<bool, Problem> {
         let http = crate::market::http()?;
-        let give_up = tokio::time::Instant::now() + HEALTHY_WAIT;
+        let give_up = tokio::time::Instant::now() + time;
         loop {
             let asked = http.get(format!("{}/health", self.url)).send().await;
             if asked.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
+                return Ok(true);
             }
             if self.task.is_finished() {
-                return self.ended().await;
+                return self.ended().await.map(|()| false);
             }
             if tokio::time::Instant::now() > give_up {
-                return Err(Problem::new(format!("the {} does not become healthy", self.name))
-                    .help(format!("see its log above, and {}/health", self.url))
-                    .exits(Exit::Unreachable));
+                return Ok(false);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -32,7 +32,14 @@ impl Node {
         }
         let stop = CancellationToken::new();
         let mut node = service::node(context, &config, confirm_time, stop.clone()).await?;
-        node.healthy().await?;
+        // One that catches up, or whose network is still coming together, is not to be started over and over.
+        let well = node.is_well_within(service::HEALTHY_WAIT).await?;
+        if node.is_over() {
+            return Ok(());
+        }
+        if !well {
+            tracing::warn!("the node makes no blocks yet and goes on trying; {}/health says why", node.url);
+        }
         let mut requests = StopRequests::listen()?;
         context.print(&serde_json::json!({ "node": node.url }), || format!("node  {}", node.url));
         let parent_gone = async move { if with_parent { end_of_input().await } else { std::future::pending().await } };

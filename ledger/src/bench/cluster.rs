@@ -111,7 +111,7 @@ impl Cluster {
         let peer = |(number, address): (u16, &SocketAddr)| Peer {
             number,
             key: testing::validator_keys(number).consensus.public(),
-            address: address.to_string(),
+            address: Some(address.to_string()),
         };
         let config = peers::Config {
             network: self.document.network,

@@ -151,7 +151,8 @@ impl Mesh {
 
     async fn reach(&self, peer: &PeerState) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
         peer.admit()?;
-        let stream = TcpStream::connect(&peer.address).await?;
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, "where it listens is not known");
+        let stream = TcpStream::connect(peer.address.as_ref().ok_or_else(unknown)?).await?;
         stream.set_nodelay(true)?;
         let connector = TlsConnector::from(self.connectors[&peer.number].clone());
         // A key is looked for, not a name; the address stands where TLS wants one.

@@ -54,8 +54,8 @@ pub struct Peer {
     pub number: u16,
     /// Its consensus key.
     pub key: PublicKey,
-    /// Host and port where it listens.
-    pub address: String,
+    /// Host and port where it listens, if that is known: otherwise it may still reach us.
+    pub address: Option<String>,
 }
 
 /// How long things may take; in tests less.

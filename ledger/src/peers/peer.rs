@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub struct PeerState {
     /// Its number in the validator set.
     pub number: u16,
-    /// Its name for people.
-    pub address: String,
+    /// Where it listens, if that is known.
+    pub address: Option<String>,
     inner: Mutex<Inner>,
     waits: Notify,
 }
@@ -41,7 +41,7 @@ pub struct Held {
 
 impl PeerState {
     /// Without a link.
-    pub fn new(number: u16, address: String) -> Self {
+    pub fn new(number: u16, address: Option<String>) -> Self {
         let status = PeerStatus {
             number,
             connected: false,

@@ -66,7 +66,7 @@ fn others(number: u16, addresses: &[SocketAddr]) -> Vec<Peer> {
     let peer = |(other, address): (u16, &SocketAddr)| Peer {
         number: other,
         key: signer(other).public(),
-        address: address.to_string(),
+        address: Some(address.to_string()),
     };
     (0..).zip(addresses).filter(|(other, _)| *other != number).map(peer).collect()
 }
