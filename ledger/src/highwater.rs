@@ -57,23 +57,9 @@ pub enum HighWaterError {
         /// Where it is.
         path: PathBuf,
     },
-    /// There is no room for it.
-    #[error("the disk of {path} is full: make room and start again; nothing that was acknowledged is lost")]
-    DiskFull {
-        /// Where it is.
-        path: PathBuf,
-    },
     /// The file system said no.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] Failed),
 }
 
 impl HighWater {
@@ -145,14 +131,6 @@ impl HighWater {
         self.mark = mark;
         self.next_slot += 1;
         Ok(())
-    }
-}
-
-impl From<Failed> for HighWaterError {
-    fn from(failed: Failed) -> Self {
-        let full = failed.is_full();
-        let Failed { doing, path, source } = failed;
-        if full { Self::DiskFull { path } } else { Self::Io { doing, path, source } }
     }
 }
 
@@ -260,7 +238,8 @@ mod tests {
         let mut full = on_a_full_disk(file);
         for _ in 0..2 {
             let error = full.raise(mark(2)).unwrap_err();
-            assert!(matches!(&error, HighWaterError::DiskFull { path: named } if *named == path), "{error}");
+            assert!(matches!(&error, HighWaterError::File(failed) if failed.is_full()), "{error}");
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
             assert_eq!(full.mark(), mark(1));
         }
         let mut file = HighWater::open(&path).unwrap();

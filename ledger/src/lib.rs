@@ -28,6 +28,7 @@ pub mod sides;
 pub mod store;
 pub mod voting;
 mod whole;
+pub use whole::Failed;
 
 pub mod api;
 pub mod archive;

@@ -31,23 +31,9 @@ pub struct Sides {
 /// Why a side body could not be kept or shown.
 #[derive(Debug, thiserror::Error)]
 pub enum SidesError {
-    /// There is no room for it.
-    #[error("the disk of {path} is full: make room and start again; nothing that was acknowledged is lost")]
-    DiskFull {
-        /// For which file.
-        path: PathBuf,
-    },
     /// The file system said no.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] Failed),
     /// The bytes are not what was sealed: damaged, or sealed with another key.
     #[error("side body {id} in {path} is damaged or was sealed with another key")]
     Damaged {
@@ -163,7 +149,7 @@ impl Sides {
     /// Deletes a body that was taken down. One that is not there is no error.
     ///
     /// # Errors
-    /// [`SidesError::Io`].
+    /// [`SidesError::File`].
     pub fn delete(&self, id: &SideId) -> Result<(), SidesError> {
         let path = self.path(id);
         match fs::remove_file(&path) {
@@ -175,7 +161,7 @@ impl Sides {
     /// Every file of the store, with the commitment that its name says.
     ///
     /// # Errors
-    /// [`SidesError::Io`].
+    /// [`SidesError::File`].
     pub fn list(&self) -> Result<Vec<(PathBuf, Option<SideId>)>, SidesError> {
         let mut files = Vec::new();
         for folder in fs::read_dir(&self.folder).map_err(Failed::to("read", &self.folder))? {
@@ -196,14 +182,6 @@ impl Sides {
     fn path(&self, id: &SideId) -> PathBuf {
         let name = id.to_string();
         self.folder.join(&name[..2]).join(name)
-    }
-}
-
-impl From<Failed> for SidesError {
-    fn from(failed: Failed) -> Self {
-        let full = failed.is_full();
-        let Failed { doing, path, source } = failed;
-        if full { Self::DiskFull { path } } else { Self::Io { doing, path, source } }
     }
 }
 

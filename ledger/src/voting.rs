@@ -17,7 +17,6 @@ use contracts::id::{Digest, Height, NetworkId};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -32,16 +31,8 @@ const OURS: u8 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum VotingError {
     /// The file system said no.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] Failed),
     /// It belongs to another network.
     #[error("{path} is of network {found}, not of {expected}: it was put into the wrong directory")]
     OtherNetwork {
@@ -62,12 +53,6 @@ pub enum VotingError {
         /// Which.
         height: Height,
     },
-}
-
-impl From<Failed> for VotingError {
-    fn from(Failed { doing, path, source }: Failed) -> Self {
-        Self::Io { doing, path, source }
-    }
 }
 
 /// The open file.

@@ -1,23 +1,43 @@
 //! Files that are there whole or not at all, whatever fails on the way.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-/// What could not be done, to which file, and what the system said.
+/// The file system said no: what could not be done, to which file, and what it said.
 #[derive(Debug)]
-pub(crate) struct Failed {
-    pub doing: &'static str,
-    pub path: PathBuf,
-    pub source: io::Error,
+pub struct Failed {
+    doing: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { doing, path, .. } = self;
+        let path = path.display();
+        if self.is_full() {
+            return write!(
+                f,
+                "the disk of {path} is full: make room and start again; nothing that was acknowledged is lost"
+            );
+        }
+        write!(f, "cannot {doing} {path}")
+    }
+}
+
+impl std::error::Error for Failed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
 }
 
 impl Failed {
     /// Names what was being done to `path`.
-    pub fn to(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn to(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self { doing, path, source }
     }
@@ -54,4 +74,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     let mut file = opened.map_err(Failed::to("create", path))?;
     file.write_all(bytes).map_err(Failed::to("write", path))?;
     file.sync_all().map_err(Failed::to("sync", path))
+}
+
+/// What is said of `path` on a disk without room.
+#[cfg(test)]
+pub(crate) fn disk_full(path: &Path) -> Failed {
+    Failed::to("write", path)(io::ErrorKind::StorageFull.into())
 }

@@ -6,7 +6,7 @@ use crate::{
     log::LogError,
     ordering::OrderingError,
     receipt::SealError,
-    replica::ReplicaError,
+    replica::{ChainedError, ReplicaError},
     sides::SidesError,
     store::{KvError, StoreError},
     time::ClockJumped,
@@ -116,10 +116,43 @@ impl NodeError {
             Self::Store(error) | Self::Open(OpenError::Store(error)) | Self::Block(BlockError::Store(error)) => {
                 full(error)
             }
-            Self::HighWater(error) => matches!(error, HighWaterError::DiskFull { .. }),
-            Self::Sides(error) => matches!(error, SidesError::DiskFull { .. }),
+            Self::HighWater(HighWaterError::File(failed))
+            | Self::Sides(SidesError::File(failed))
+            | Self::Voting(VotingError::File(failed)) => failed.is_full(),
+            Self::Replica(ReplicaError::Part(part)) => match part.downcast_ref() {
+                Some(ChainedError::Block(BlockError::Store(error))) => full(error),
+                _ => matches!(part.downcast_ref(), Some(VotingError::File(failed)) if failed.is_full()),
+            },
             Self::Folder { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::whole;
+    use std::path::Path;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_damaged_one_wherever_it_is_met() {
+        let full = || whole::disk_full(Path::new("somewhere"));
+        let kv = || StoreError::Kv(KvError::DiskFull { path: "somewhere".into() });
+        let part = |part: Box<dyn std::error::Error + Send + Sync>| NodeError::Replica(ReplicaError::Part(part));
+        let met = [
+            NodeError::Store(kv()),
+            NodeError::HighWater(full().into()),
+            NodeError::Sides(full().into()),
+            NodeError::Voting(full().into()),
+            part(Box::new(VotingError::from(full()))),
+            part(Box::new(ChainedError::Block(BlockError::Store(kv())))),
+        ];
+        for error in met {
+            assert!(error.is_disk_full(), "{error}");
+        }
+        let denied = || whole::Failed::to("write", Path::new("somewhere"))(std::io::ErrorKind::PermissionDenied.into());
+        assert!(!NodeError::Voting(denied().into()).is_disk_full());
+        assert!(!part(Box::new(VotingError::from(denied()))).is_disk_full());
     }
 }

@@ -341,7 +341,7 @@ impl Handle {
     /// refuse what has one, until the store finds no room either.
     fn not_kept(&self, error: SidesError) -> Refused {
         let said = error.to_string();
-        if !matches!(error, SidesError::DiskFull { .. }) {
+        if !matches!(&error, SidesError::File(failed) if failed.is_full()) {
             return Refused::Sides(said);
         }
         self.shared.queue.lock().halt.get_or_insert(error);

@@ -128,7 +128,7 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     // Its thread has come to rest: it would stop before anybody waits, otherwise.
     tokio::time::sleep(Duration::from_millis(200)).await;
     // Whoever takes a submission in found the disk full: the node stops with what waits.
-    handle.shared.queue.lock().halt = Some(SidesError::DiskFull { path: folder.path().join("sides") });
+    handle.shared.queue.lock().halt = Some(crate::whole::disk_full(&folder.path().join("sides")).into());
     let (id, receiver) = handle.take(submission(1)).unwrap();
     let refused = handle.fate(id, receiver.unwrap(), soon()).await.err().unwrap();
     let said = refused.to_string();

@@ -69,22 +69,8 @@ pub enum RecordError {
         source: NoteError,
     },
     /// The file system said no.
-    #[error("cannot {doing} {path}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What it said.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl From<Failed> for RecordError {
-    fn from(Failed { doing, path, source }: Failed) -> Self {
-        Self::Io { doing, path, source }
-    }
+    #[error(transparent)]
+    File(#[from] Failed),
 }
 
 impl Records {
