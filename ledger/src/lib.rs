@@ -19,6 +19,7 @@ pub mod replay;
 pub mod submission;
 pub mod time;
 pub mod tree;
+mod unexecuted;
 pub mod verified;
 
 pub mod highwater;

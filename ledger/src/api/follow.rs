@@ -10,14 +10,14 @@ use super::{
     types::BlockPage,
 };
 use crate::{
-    block::entries,
     era,
-    log::{self, proof::TreeHead},
+    log::proof::TreeHead,
+    store::StoredResult,
+    unexecuted::{self, Place},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     event::Event,
-    execute,
     founding::Founding,
     id::{Digest, Height, TimeMs, TransactionId},
     merkle::Frontier,
@@ -128,48 +128,27 @@ pub(crate) fn verify(
     page: BlockPage,
     founding: Option<Founding>,
 ) -> Result<Followed, String> {
+    let height = page.block.header.entry.height;
+    verified(client, cursor, page, founding).map_err(|reason| format!("block {height}: {reason}"))
+}
+
+fn verified(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Founding>) -> Result<Followed, String> {
     let BlockPage { block, results, certificate, seal, change } = page;
-    let (header, said) = (&block.header, &block.header.entry);
-    let parent = cursor.block.unwrap_or(Digest(client.network().0));
-    if said.height != cursor.height + 1 || said.parent != parent || said.log_root_before != cursor.log.root() {
-        return Err(format!("block {} does not follow block {}", said.height, cursor.height));
-    }
-    let transactions = check_transactions(client, &block.transactions)?;
-    if transactions.len() != results.len() || said.transactions as usize != results.len() {
-        return Err(format!("block {} has not one result for each transaction", said.height));
-    }
-    for (transaction, result) in transactions.iter().zip(&results) {
-        let entry = &result.entry;
-        let same = entry.transaction == transaction.id()
-            && entry.digest == transaction.digest()
-            && entry.events == Event::digest_all(&result.events);
-        if !same {
-            return Err(format!("the result of transaction {} is of another", transaction.id()));
-        }
-    }
-    if header.transactions != execute::digest_of_transactions(&transactions) {
-        return Err(format!("block {} has other transactions than it says", said.height));
-    }
-    let leaves = entries(results.iter().map(|result| &result.entry), said).map(|entry| entry.leaf());
-    let (log, _) = log::append(&cursor.log, leaves);
-    let head = TreeHead { size: header.log_size, root: header.log_root };
-    if log.count() != head.size || log.root() != head.root {
-        return Err(format!("block {} does not give the log that it says", said.height));
-    }
-    let id = header.id();
-    if certificate.block != id || certificate.height != said.height {
-        return Err(format!("the certificate of block {} is of another", said.height));
-    }
-    let trust = client.trust();
-    certificate.verify(&client.network(), trust.era(head.size)).map_err(|error| error.to_string())?;
+    let (header, network, trust) = (&block.header, client.network(), client.trust());
+    let parent = cursor.block.unwrap_or(Digest(network.0));
+    let place = Place { height: cursor.height, block: parent, log: cursor.log.clone() };
+    let (after, _) = unexecuted::follows(&place, header, &results)?;
+    let transactions = unexecuted::transactions(&network, &block.transactions, header, &results)?;
+    let head = unexecuted::head(header);
+    certificate.verify_of(header, &network, trust.era(head.size)).map_err(|error| error.to_string())?;
     // Keys that were lost since do not matter here: the newest block's set vouches for all before it.
-    seal.verify_by(&client.network(), trust.era(head.size), &head).map_err(|error| error.to_string())?;
+    seal.verify_by(&network, trust.era(head.size), &head).map_err(|error| error.to_string())?;
     if header.ends_era() {
         era::check_closes(change.as_ref(), header)?;
         client.learn(change.as_slice()).map_err(|error| error.to_string())?;
     }
     let first = cursor.log.count();
-    let item = |(place, (transaction, result)): (usize, (Checked, crate::store::StoredResult))| FollowedItem {
+    let item = |(place, (transaction, result)): (usize, (Checked, StoredResult))| FollowedItem {
         id: transaction.id(),
         index: first + place as u64,
         transaction: transaction.transaction().clone(),
@@ -177,24 +156,14 @@ pub(crate) fn verify(
         events: result.events,
     };
     let items = transactions.into_iter().zip(results).enumerate().map(item).collect();
-    let cursor = Cursor { height: said.height, block: Some(id), log };
     Ok(Followed {
-        height: said.height,
-        time_ms: said.time_ms,
-        block_id: id,
-        entry: *said,
+        height: after.height,
+        time_ms: header.entry.time_ms,
+        block_id: after.block,
+        entry: header.entry,
         head,
         items,
-        cursor,
+        cursor: Cursor { height: after.height, block: Some(after.block), log: after.log },
         founding,
     })
-}
-
-/// Decodes transactions. Their signatures were verified by a quorum before it signed the block.
-fn check_transactions(client: &Client, bytes: &[Vec<u8>]) -> Result<Vec<Checked>, String> {
-    let check = |bytes: &Vec<u8>| {
-        let decoded = Transaction::decode(bytes).and_then(|transaction| transaction.check_unsigned(&client.network()));
-        decoded.map_err(|error| error.to_string())
-    };
-    bytes.iter().map(check).collect()
 }

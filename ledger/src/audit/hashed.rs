@@ -4,20 +4,18 @@
 
 use super::Report;
 use crate::{
-    block::{Header, entries},
+    block::Header,
     era,
-    log::{self, HashReader, proof::TreeHead},
+    log::{HashReader, proof::TreeHead},
     receipt::{Seal, Trust},
     store::{Reader, Store, StoreError, StoredResult},
     tree::{self, Leaf, TreeError},
+    unexecuted::{self, Place},
 };
 use borsh::BorshDeserialize;
 use contracts::{
-    event::Event,
-    execute,
     id::{Digest, Height},
     merkle::Frontier,
-    transaction::Transaction,
 };
 
 /// The first part of its blocks that `store` lacks, for people; `None` where it has everything.
@@ -34,12 +32,6 @@ pub(super) fn lacking(store: &Store) -> Result<Option<String>, StoreError> {
         }
     }
     Ok(None)
-}
-
-/// Where the audit is.
-struct Place {
-    block: Digest,
-    log: Frontier,
 }
 
 /// Verifies everything that `store` has, and puts into `report` what does not hold.
@@ -59,19 +51,18 @@ fn all(
 ) -> Result<(), Found> {
     let at_meta = |error: StoreError| ("meta".to_owned(), error.to_string());
     let tip = reader.tip().map_err(at_meta)?.ok_or_else(|| ("tip".to_owned(), "the store is empty".to_owned()))?;
-    let (first, mut place) = match reader.begins().map_err(at_meta)? {
-        Some(base) => (base.height + 1, Place { block: base.block, log: base.log }),
-        None => (1, Place { block: Digest(tip.network.0), log: Frontier::EMPTY }),
+    let mut place = match reader.begins().map_err(at_meta)? {
+        Some(base) => Place { height: base.height, block: base.block, log: base.log },
+        None => Place { height: 0, block: Digest(tip.network.0), log: Frontier::EMPTY },
     };
-    for height in first..=tip.height {
+    while place.height < tip.height {
+        let height = place.height + 1;
         let checked = block(reader, trust, &place, height).map_err(|what| (format!("block {height}"), what))?;
-        let (header, results) = checked;
+        let (after, header, results) = checked;
         report.block(results.iter().map(|result| &result.entry));
-        let leaves = entries(results.iter().map(|result| &result.entry), &header.entry).map(|entry| entry.leaf());
-        place = Place { block: header.id(), log: log::append(&place.log, leaves).0 };
-        let head = TreeHead { size: header.log_size, root: header.log_root };
-        report.head(height, head, header.entry.state_root);
+        report.head(height, unexecuted::head(&header), header.entry.state_root);
         progress(height, tip.height);
+        place = after;
     }
     if (place.block, &place.log) != (tip.block, &tip.log) || report.state_root != tip.state_root {
         return Err(("tip".into(), "it is not what the newest block says".into()));
@@ -79,32 +70,17 @@ fn all(
     state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what))
 }
 
-/// Verifies the block at `height` as far as it is there.
+/// Verifies the block at `height` as far as it is there. Returns where the chain is after it.
 fn block(
     reader: &Reader,
     trust: &mut Trust,
     place: &Place,
     height: Height,
-) -> Result<(Header, Vec<StoredResult>), String> {
+) -> Result<(Place, Header, Vec<StoredResult>), String> {
     let text = |error: StoreError| error.to_string();
     let header = reader.header(height).map_err(text)?.ok_or("its header is missing")?;
     let results = reader.results(height).map_err(text)?.ok_or("its results are missing")?;
-    let said = &header.entry;
-    if (said.height, said.parent, said.log_root_before) != (height, place.block, place.log.root()) {
-        return Err("it does not follow the block before".into());
-    }
-    if said.transactions as usize != results.len() {
-        return Err("it has not one result for each transaction".into());
-    }
-    if results.iter().any(|result| result.entry.events != Event::digest_all(&result.events)) {
-        return Err("events are not those of the log".into());
-    }
-    let leaves = entries(results.iter().map(|result| &result.entry), said).map(|entry| entry.leaf());
-    let (log, hashes) = log::append(&place.log, leaves);
-    let head = TreeHead { size: header.log_size, root: header.log_root };
-    if (log.count(), log.root()) != (head.size, head.root) {
-        return Err("its entries do not give the log that it says".into());
-    }
+    let (after, hashes) = unexecuted::follows(place, &header, &results)?;
     for hash in hashes {
         let kept = reader.hash(hash.level, hash.index).map_err(|error| error.to_string())?;
         if kept != hash.hash {
@@ -112,34 +88,16 @@ fn block(
         }
     }
     if let Some(bodies) = reader.bodies(height).map_err(text)? {
-        transactions(&bodies, &header, &results, trust)?;
+        unexecuted::transactions(&trust.network(), &bodies, &header, &results)?;
     }
-    signatures(reader, trust, &header, &head)?;
-    Ok((header, results))
-}
-
-fn transactions(bodies: &[Vec<u8>], header: &Header, results: &[StoredResult], trust: &Trust) -> Result<(), String> {
-    let check = |bytes: &Vec<u8>| {
-        let decoded = Transaction::decode(bytes).and_then(|transaction| transaction.check_unsigned(&trust.network()));
-        decoded.map_err(|error| error.to_string())
-    };
-    let checked = bodies.iter().map(check).collect::<Result<Vec<_>, _>>()?;
-    let is_of = |(one, result): (&contracts::transaction::Checked, &StoredResult)| {
-        (one.id(), one.digest()) == (result.entry.transaction, result.entry.digest)
-    };
-    let same = checked.len() == results.len()
-        && header.transactions == execute::digest_of_transactions(&checked)
-        && checked.iter().zip(results).all(is_of);
-    if same { Ok(()) } else { Err("it has other transactions than it says".into()) }
+    signatures(reader, trust, &header, &unexecuted::head(&header))?;
+    Ok((after, header, results))
 }
 
 fn signatures(reader: &Reader, trust: &mut Trust, header: &Header, head: &TreeHead) -> Result<(), String> {
     let (height, text) = (header.entry.height, |error: StoreError| error.to_string());
     let certificate = reader.certificate(height).map_err(text)?.ok_or("its certificate is missing")?;
-    if (certificate.block, certificate.height) != (header.id(), height) {
-        return Err("its certificate is of another block".into());
-    }
-    certificate.verify(&trust.network(), trust.era(head.size)).map_err(|error| error.to_string())?;
+    certificate.verify_of(header, &trust.network(), trust.era(head.size)).map_err(|error| error.to_string())?;
     let seal = reader.seal(height).map_err(text)?.ok_or("its seal is missing")?;
     let seal = Seal::try_from_slice(&seal).map_err(|error| format!("its seal: {error}"))?;
     seal.verify(trust, head).map_err(|error| format!("its seal: {error}"))?;

@@ -289,10 +289,8 @@ fn one(
     let text = |error: &dyn std::error::Error| error.to_string();
     let prepared = chain.verify(&page.block)?;
     let head = TreeHead { size: page.block.header.log_size, root: page.block.header.log_root };
-    page.certificate.verify(&trust.network(), trust.era(head.size)).map_err(|error| text(&error))?;
-    if page.certificate.block != page.block.header.id() || page.certificate.height != height {
-        return Err(Broken::Block("its certificate is of another block".into()));
-    }
+    let certified = page.certificate.verify_of(&page.block.header, &trust.network(), trust.era(head.size));
+    certified.map_err(|error| text(&error))?;
     page.seal.verify(trust, &head).map_err(|error| format!("its seal: {error}"))?;
     let seal = borsh::to_vec(&page.seal).expect("writing to memory does not fail");
     let committed = chain.commit(prepared, page.certificate)?;

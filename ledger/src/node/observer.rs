@@ -81,10 +81,7 @@ impl Observer {
         if height <= tip && known.as_ref() != Some(&header) {
             return Ok(Err(format!("another block was decided at height {height}")));
         }
-        if page.certificate.block != header.id() || page.certificate.height != height {
-            return Ok(Err("its certificate is of another block".into()));
-        }
-        if let Err(error) = page.certificate.verify(&network, &era.set) {
+        if let Err(error) = page.certificate.verify_of(&header, &network, &era.set) {
             return Ok(Err(error.to_string()));
         }
         if let Err(error) = page.seal.verify_by(&network, &era.set, &head) {

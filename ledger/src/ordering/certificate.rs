@@ -1,5 +1,6 @@
 //! Certificates: why a block was decided, for everybody who has the validator set.
 
+use crate::block::Header;
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
     id::{Digest, Height, NetworkId},
@@ -34,6 +35,9 @@ pub enum CertificateError {
         /// How many are needed.
         quorum: usize,
     },
+    /// It is of another block.
+    #[error("its certificate is of another block")]
+    OtherBlock,
     /// A signature does not verify.
     #[error("a signature of the certificate: {0}")]
     Signature(#[from] KeyError),
@@ -43,6 +47,17 @@ impl Certificate {
     /// What validators sign.
     pub fn message(height: Height, round: u32, block: &Digest) -> Vec<u8> {
         contracts::statement::decided(height, round, block)
+    }
+
+    /// Checks that it is of the block with `header`, and that a quorum of `set` signed.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn verify_of(&self, header: &Header, network: &NetworkId, set: &ValidatorSet) -> Result<(), CertificateError> {
+        if (self.block, self.height) != (header.id(), header.entry.height) {
+            return Err(CertificateError::OtherBlock);
+        }
+        self.verify(network, set)
     }
 
     /// Checks that a quorum of `set` signed.
