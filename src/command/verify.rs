@@ -1,5 +1,7 @@
 //! `lonja verify`: a receipt or an evidence bundle, offline, from the trust anchor alone.
 
+mod witnessed;
+
 use crate::{
     command::network::trusting,
     context::Context,
@@ -10,12 +12,12 @@ use crate::{
 use clap::Args;
 use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
 use ledger::{
-    note::checkpoint,
+    bundle::Bundle,
     receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified},
-    witness::{Policy, policy::Witnessed},
 };
 use serde::Serialize;
 use std::path::PathBuf;
+use witnessed::Proofs;
 
 /// Verify a receipt or an evidence bundle. Exits 0 only when everything holds.
 #[derive(Args)]
@@ -30,8 +32,8 @@ pub struct Verify {
     /// where it is left out and there is one
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// A trust policy (C2SP tlog-policy) that the receipts' checkpoints must meet: by their own signatures, or by a
-    /// later checkpoint that witnesses cosigned, which the node serves and proves
+    /// A trust policy (C2SP tlog-policy) that all checkpoints of the files must meet: by their own signatures, or by
+    /// a later checkpoint that witnesses cosigned, which the node serves and proves
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 }
@@ -60,6 +62,7 @@ enum Shown {
         events: usize,
         receipts: usize,
         signers: Vec<String>,
+        witnessed_by: Vec<String>,
     },
 }
 
@@ -73,18 +76,10 @@ impl Verify {
         let policy = self.policy.as_deref().map(witnessing::policy).transpose()?;
         let mut shown = Vec::new();
         for path in &self.files {
-            let (mut one, receipt) = self.one(path, &trust)?;
+            let (mut one, proofs) = self.one(path, &trust)?;
             if let Some(policy) = &policy {
-                let receipt = receipt.ok_or_else(|| {
-                    Problem::usage(format!("{} is a bundle", path.display()), "--policy is for receipts")
-                })?;
-                let mut by = witnessed(context, policy, path, &receipt, &trust).await?;
-                if by.is_empty() {
-                    by.push("nobody: the policy asks for none".into());
-                }
-                if let Shown::Receipt { witnessed_by, .. } = &mut one {
-                    *witnessed_by = by;
-                }
+                let (Shown::Receipt { witnessed_by, .. } | Shown::Bundle { witnessed_by, .. }) = &mut one;
+                *witnessed_by = witnessed::by(context, policy, path, &proofs).await?;
             }
             shown.push(one);
         }
@@ -92,11 +87,11 @@ impl Verify {
         Ok(())
     }
 
-    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<(Shown, Option<Receipt>), Problem> {
+    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<(Shown, Proofs), Problem> {
         let bytes = std::fs::read(path).map_err(file("read", path))?;
         // A bundle is JSON; a receipt begins with a zero byte.
         if bytes.first() == Some(&b'{') {
-            return Ok((bundle(path, &bytes, trust)?, None));
+            return bundle(path, &bytes, trust);
         }
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(untrue(path, "it is longer than any receipt, and no bundle"));
@@ -116,48 +111,8 @@ impl Verify {
             sealed: output::time(verified.sealed_s.saturating_mul(1_000)),
             witnessed_by: Vec::new(),
         };
-        Ok((shown, Some(receipt)))
+        Ok((shown, Proofs { trust: trust.clone(), receipts: vec![receipt] }))
     }
-}
-
-/// Who cosigned so that `policy` holds for the checkpoint of `receipt`, or for one that its log grew to.
-async fn witnessed(
-    context: &Context,
-    policy: &Policy,
-    path: &std::path::Path,
-    receipt: &Receipt,
-    trust: &Trust,
-) -> Result<Vec<String>, Problem> {
-    let old = receipt.statement.checkpoint;
-    let own = receipt.seal.note(&trust.network(), trust.era(old.size), &old).map_err(|error| untrue(path, error))?;
-    let names = |met: Witnessed| met.by.iter().map(|(name, _)| name.to_string()).collect();
-    if let Ok(met) = policy.check(&own) {
-        return Ok(names(met));
-    }
-    let client = context.client()?;
-    let note = client.witnessed().await?;
-    let met = policy.check(&note).map_err(|error| untrue(path, format!("the node's witnessed checkpoint: {error}")))?;
-    let (origin, new) = checkpoint::parse(note.text()).map_err(|error| untrue(path, error))?;
-    if origin != checkpoint::origin(&trust.network()) {
-        return Err(untrue(path, format!("the node's witnessed checkpoint is of `{origin}`")));
-    }
-    // One validator alone signs whatever it likes; the policy asks for one of the log's keys.
-    let set = trust.era(new.size);
-    let keys = set.validators.iter().map(|validator| checkpoint::log_key(&trust.network(), validator));
-    let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|error| untrue(path, error))?;
-    let signed = note.verify(&keys).map_err(|error| untrue(path, error))?.len();
-    if signed < set.quorum() {
-        let why = format!("{signed} validators signed the witnessed checkpoint, {} are needed", set.quorum());
-        return Err(untrue(path, why));
-    }
-    if new.size < old.size {
-        return Err(Problem::new(format!("{} is newer than what witnesses have cosigned", path.display()))
-            .because(format!("they cosigned a log of {} entries, the receipt's has {}", new.size, old.size))
-            .help("ask again in half a minute; if it stays so, see `lonja node` and its witnesses")
-            .exits(Exit::Unreachable));
-    }
-    client.check_growth(&old, &new).await?;
-    Ok(names(met))
 }
 
 fn check_body(body: &PathBuf, receipt: &std::path::Path, verified: &Verified) -> Result<(), Problem> {
@@ -177,9 +132,12 @@ fn untrue(path: &std::path::Path, why: impl ToString) -> Problem {
         .exits(Exit::Untrue)
 }
 
-fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, Problem> {
-    let report = ledger::bundle::verify(bytes, trust).map_err(|error| untrue(path, error))?;
-    Ok(Shown::Bundle {
+fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<(Shown, Proofs), Problem> {
+    let bundle = Bundle::decode(bytes).map_err(|error| untrue(path, error))?;
+    let report = bundle.verify(trust).map_err(|error| untrue(path, error))?;
+    let trust = bundle.trust(trust).map_err(|error| untrue(path, error))?;
+    let receipts = std::iter::once(bundle.height.receipt).chain(bundle.receipts).collect();
+    let shown = Shown::Bundle {
         file: path.to_path_buf(),
         subject_kind: report.kind,
         subject: report.subject,
@@ -190,7 +148,9 @@ fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<Shown, 
         events: report.events,
         receipts: report.receipts,
         signers: report.signers,
-    })
+        witnessed_by: Vec::new(),
+    };
+    Ok((shown, Proofs { trust, receipts }))
 }
 
 fn people(shown: &Shown) -> String {
@@ -200,25 +160,42 @@ fn people(shown: &Shown) -> String {
                 Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
                 Entry::Block(block) => format!("block {}", block.height),
             };
-            let mut lines = vec![
+            let lines = vec![
                 ("holds", file.display().to_string()),
                 ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
                 ("signed by", signers.join(", ")),
                 ("sealed", sealed.clone()),
             ];
-            if !witnessed_by.is_empty() {
-                lines.push(("witnessed by", witnessed_by.join(", ")));
-            }
-            output::lines(&lines)
+            with_witnesses(lines, witnessed_by)
         }
-        Shown::Bundle { file, subject_kind, subject, exists, height, time, records, events, receipts, signers } => {
-            output::lines(&[
+        Shown::Bundle {
+            file,
+            subject_kind,
+            subject,
+            exists,
+            height,
+            time,
+            records,
+            events,
+            receipts,
+            signers,
+            witnessed_by,
+        } => {
+            let lines = vec![
                 ("holds", file.display().to_string()),
                 ("about", format!("{subject_kind} {subject}{}", if *exists { "" } else { ": there is none" })),
                 ("true at", format!("block {height}, {time}")),
                 ("holds", format!("{records} records, {events} events, {receipts} receipts")),
                 ("signed by", signers.join(", ")),
-            ])
+            ];
+            with_witnesses(lines, witnessed_by)
         }
     }
+}
+
+fn with_witnesses(mut lines: Vec<(&'static str, String)>, by: &[String]) -> String {
+    if !by.is_empty() {
+        lines.push(("witnessed by", by.join(", ")));
+    }
+    output::lines(&lines)
 }

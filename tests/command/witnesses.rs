@@ -78,6 +78,11 @@ fn a_receipt_is_verified_by_a_policy_that_wants_a_witness() {
     net.ok(&["verify", &first, "--policy", policy]);
     let second = applied(&net, "second");
     becomes_witnessed(&net, &second, policy);
+    // A bundle likewise; that a dataset is not there is proven as well as that one is.
+    let bundle = net.path("absent.bundle").to_str().unwrap().to_owned();
+    let said = net.fails(1, &["listing", "show", &"0".repeat(64), "--bundle", &bundle]);
+    assert!(says(&said, "its absence is proven"), "{said}");
+    becomes_witnessed(&net, &bundle, policy);
 
     // Somebody else's key under the same name convinces nobody.
     net.ok(&["key", "new", "stranger"]);

@@ -164,7 +164,7 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`], which names what does not hold.
     pub fn verify(&self, trust: &Trust) -> Result<Report, BundleError> {
-        let trust = self.follow(trust)?;
+        let trust = self.trust(trust)?;
         let (block, verified) = self.height.verify(&trust)?;
         self.check_order()?;
         for record in &self.records {
@@ -186,8 +186,11 @@ impl Bundle {
         })
     }
 
-    /// Trust from the anchor through the bundle's own chain.
-    fn follow(&self, known: &Trust) -> Result<Trust, BundleError> {
+    /// Trust from the anchor through the bundle's own chain, which must go on what is `known`, or be a part of it.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn trust(&self, known: &Trust) -> Result<Trust, BundleError> {
         let mut trust = known.anchor();
         for change in &self.changes {
             trust.extend(change)?;
