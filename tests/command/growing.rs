@@ -41,15 +41,20 @@ impl Office {
     }
 
     fn status(&self) -> serde_json::Value {
-        let mut answer = String::new();
-        let asked = std::net::TcpStream::connect(("127.0.0.1", self.node)).and_then(|mut stream| {
-            use std::io::{Read, Write};
-            stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n")?;
-            stream.read_to_string(&mut answer)
-        });
-        asked.unwrap_or_else(|error| panic!("{}: {error}", self.name));
-        serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+        status(&format!("127.0.0.1:{}", self.node))
     }
+}
+
+/// What the node at `address` says of itself.
+fn status(address: &str) -> serde_json::Value {
+    let mut answer = String::new();
+    let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
+        use std::io::{Read, Write};
+        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    asked.unwrap_or_else(|error| panic!("{address}: {error}"));
+    serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
 }
 
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -218,7 +223,25 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     let states: Vec<_> = listed.as_array().unwrap().iter().map(|it| it["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["in force"; 4], "{listed}");
 
-    // The founder goes; three of four go on, and all directories audit the same.
+    // The founder leaves the set. Nobody brings its node blocks, so it says that it is not well, and why.
+    let leaves = ["governance", "set", "--remove", "validator-0", "--as", "operator"];
+    let leaves = net.ok(&leaves)["proposal"].as_str().unwrap().to_owned();
+    let desk = |office: &Office| format!("{}-desk", office.name);
+    for office in &offices[..2] {
+        until("its node knows the proposal", || office.run(&["governance", "show", &leaves]).status.success());
+        office.ok(&["governance", "approve", &leaves, "--as", &desk(office)]);
+    }
+    for office in &offices {
+        until("its node knows that it has passed", || office.ok(&["governance", "show", &leaves])["state"] == "passed");
+        office.ok(&["governance", "ready", &leaves, "--as", &desk(office)]);
+    }
+    let of_founder = || status(url.strip_prefix("http://").unwrap());
+    until("its node says that it left", || of_founder()["healthy"] == false);
+    let said = of_founder();
+    assert!(says(said["reason"].as_str().unwrap(), "name nodes that serve blocks as `from` of [observe]"), "{said}");
+    assert_eq!((&said["observes"], &said["validator"]), (&true.into(), &serde_json::Value::Null), "{said}");
+
+    // Its node goes; the other three go on, and all directories audit the same.
     first.stop();
     offices[1].ok(&["party", "apply", "Another", "--as", "another"]);
     nodes.into_iter().for_each(Service::stop);
