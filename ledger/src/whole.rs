@@ -42,6 +42,16 @@ impl Failed {
         move |source| Self { doing, path, source }
     }
 
+    /// Which file it was.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the system said.
+    pub fn said(&self) -> &io::Error {
+        &self.source
+    }
+
     /// Is there no room, so that the same may succeed once there is?
     pub fn is_full(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -164,8 +164,10 @@ impl Found {
                 let what = "both of its slots are damaged: restore it with the store from one copy, or remove it to believe the store";
                 return Err(OwnError::Mark(mark_path, what.into()));
             }
-            Err(error @ HighWaterError::DiskFull { .. }) => return Err(OwnError::Mark(mark_path, error.to_string())),
-            Err(HighWaterError::Io { source, .. }) => return Err(OwnError::Mark(mark_path, source.to_string())),
+            Err(HighWaterError::File(failed)) if failed.is_full() => {
+                return Err(OwnError::Mark(mark_path, failed.to_string()));
+            }
+            Err(HighWaterError::File(failed)) => return Err(OwnError::Mark(mark_path, failed.said().to_string())),
         };
         let mark = file.as_ref().map(HighWater::mark);
         Ok(Self { kv, tally, mark, mark_path, file })
@@ -348,7 +350,7 @@ impl Own {
             let path = self.0.kv.path().into();
             // Another batch would bring the store two ahead of its mark, which a start refuses.
             self.0.kv.break_by(match error {
-                HighWaterError::DiskFull { path } => KvError::DiskFull { path },
+                HighWaterError::File(failed) if failed.is_full() => KvError::DiskFull { path: failed.path().into() },
                 error => KvError::Other { doing: "raise the mark of", path, reason: error.to_string() },
             })
         })

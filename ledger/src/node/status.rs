@@ -8,7 +8,7 @@ use crate::{
 use contracts::{
     governance::{PROTOCOL_NEWEST, Protocol},
     id::{Height, NetworkId, TimeMs},
-    state::Reading,
+    state::{Fault, Reading},
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,8 +83,17 @@ struct Known {
     next: Option<NextProtocol>,
 }
 
+/// Why the store does not say it.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    State(#[from] Fault),
+}
+
 impl Known {
-    fn of(store: &Store, tip: Height) -> Result<Self, StoreError> {
+    fn of(store: &Store, tip: Height) -> Result<Self, Unread> {
         let reader = store.reader();
         let record: Option<Protocol> = reader.value(&Protocol::key())?;
         let next = record.filter(|record| record.from > tip + 1).map(|Protocol { version, from, .. }| NextProtocol {
