@@ -147,6 +147,7 @@ mod tests {
         action::Action,
         governance::{Ballot, Change, Propose},
         limits::PROTOCOL_NOTICE_BLOCKS,
+        outcome::Outcome,
         transaction::Body,
     };
     use std::time::Duration;
@@ -173,6 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let node = testing::node(folder.path()).unwrap();
         let handle = node.handle();
+        handle.watch().wait_for(|tip| tip.height > 0).await.unwrap();
         assert_eq!((handle.status().protocol, handle.status().protocol_next), (1, None));
         assert!(handle.metrics().contains("lonja_protocol_unknown_from 0\n"));
 
@@ -180,7 +182,10 @@ mod tests {
         let submission = decision(&handle, Change::Protocol { version: PROTOCOL_NEWEST + 1, from });
         let (id, receiver) = handle.take(submission).unwrap();
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        assert!(matches!(handle.fate(id, receiver.unwrap(), deadline).await, Ok(Fate::Committed(..))));
+        let Ok(Fate::Committed(decided, place)) = handle.fate(id, receiver.unwrap(), deadline).await else {
+            panic!("it was not committed");
+        };
+        assert_eq!(decided.results[place as usize].entry.outcome, Outcome::Applied);
 
         let next = Some(NextProtocol { version: PROTOCOL_NEWEST + 1, from, known: false });
         assert_eq!((handle.status().protocol, handle.status().protocol_next), (1, next));
