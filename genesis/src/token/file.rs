@@ -28,10 +28,9 @@ pub struct TokenName {
 
 impl fmt::Display for TokenName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.serial.as_str() {
-            "" => write!(f, "`{}`", self.label),
-            serial => write!(f, "`{}` ({serial})", self.label),
-        }
+        // Its own words: none of them steers a terminal.
+        let [label, serial] = [&self.label, &self.serial].map(|word| contracts::text::visible(word));
+        if serial.is_empty() { write!(f, "`{label}`") } else { write!(f, "`{label}` ({serial})") }
     }
 }
 

@@ -24,7 +24,7 @@
 //!
 //! # How fast
 //! SoftHSM 2.6.1 signed 2,600 times a second, verification included, where a key in memory signed 35,000 times, on
-//! the same core: a thirteenth. Hardware is slower still. A validator signs some five times for each block.
+//! the same core: a thirteenth. Hardware is slower still. A validator signs three to five times for each block.
 
 mod error;
 mod file;

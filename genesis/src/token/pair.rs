@@ -88,7 +88,8 @@ impl NewPair {
         public.check().map_err(|_| TokenError::Unfit { token: token.name().clone(), what: "is a weak point" })?;
         let party = party.or_else(|| (purpose == Purpose::Sign).then(|| PartyId::of_first_key(&public)));
         let key = TokenKey::new(purpose, public, party, self.module.clone(), token.name().clone(), id);
-        key.check().map_err(|what| TokenError::Unfit { token: token.name().clone(), what })?;
+        let what = "has a label, serial number or module path that no key file takes";
+        key.check().map_err(|_| TokenError::Unfit { token: token.name().clone(), what })?;
         Ok(key)
     }
 }

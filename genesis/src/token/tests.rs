@@ -48,6 +48,11 @@ struct Case {
 
 /// Runs `body` in a process that has tokens of its own. `name` is that of the test.
 fn case(name: &str, body: impl FnOnce(&Case)) {
+    case_with(name, "", body);
+}
+
+/// As [`case`], with more settings of SoftHSM.
+fn case_with(name: &str, settings: &str, body: impl FnOnce(&Case)) {
     if let Some(place) = std::env::var_os(PLACE) {
         let place = PathBuf::from(place);
         let ring = Keyring::weak(place.join("keys"));
@@ -58,7 +63,8 @@ fn case(name: &str, body: impl FnOnce(&Case)) {
     for folder in ["tokens", "keys"] {
         files::create_directory(&place.path().join(folder)).unwrap();
     }
-    fs::write(&conf, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display())).unwrap();
+    let always = format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display());
+    fs::write(&conf, always + settings).unwrap();
     for label in LABELS {
         let made = Command::new("softhsm2-util")
             .args(["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", OFFICER, "--module"])
@@ -314,6 +320,21 @@ fn a_token_that_was_away_works_again() {
         other.sign(b"x").unwrap_err();
         made.sign(b"x").and_then(|_| other.sign(b"x")).unwrap();
     });
+}
+
+#[test]
+fn a_token_that_cannot_do_ed25519_says_so() {
+    for (settings, missing) in [
+        ("slots.mechanisms = -CKM_EDDSA\n", "EdDSA (CKM_EDDSA)"),
+        ("slots.mechanisms = -CKM_EC_EDWARDS_KEY_PAIR_GEN\n", "CKM_EC_EDWARDS_KEY_PAIR_GEN"),
+    ] {
+        case_with("a_token_that_cannot_do_ed25519_says_so", settings, |case| {
+            let refused = case.ring.generate_on(&pair("harbour"), &name("a"), Purpose::Sign, None).unwrap_err();
+            let refused = why(refused);
+            assert!(matches!(&refused, TokenError::Mechanism { .. }), "{missing}: {refused}");
+            assert!(!case.ring.path(&name("a")).exists());
+        });
+    }
 }
 
 #[test]

@@ -77,3 +77,89 @@ fn stops_within(shared: &Shared, until: Instant) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::node::{
+        Fate, Node, Refused,
+        tests::{config, minted, soon},
+    };
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
+
+    /// A token that can be pulled out.
+    struct Pulled {
+        signer: Arc<dyn Signer>,
+        out: Arc<AtomicBool>,
+    }
+
+    impl Signer for Pulled {
+        fn public(&self) -> PublicKey {
+            self.signer.public()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+            if self.out.load(Ordering::SeqCst) {
+                return Err(SignError { key: self.public(), reason: "the token is pulled out".into() });
+            }
+            self.signer.sign(message)
+        }
+    }
+
+    /// Keys that are on a token, and what pulls it out.
+    pub fn on_a_token(keys: ValidatorKeys) -> (ValidatorKeys, Arc<AtomicBool>) {
+        let out = Arc::new(AtomicBool::new(false));
+        let pulled = |signer| -> Arc<dyn Signer> { Arc::new(Pulled { signer, out: out.clone() }) };
+        let (consensus, log, cosigner) = (pulled(keys.consensus), pulled(keys.log), pulled(keys.cosigner));
+        (ValidatorKeys { consensus, log, cosigner }, out)
+    }
+
+    async fn until(what: &str, is: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_node_whose_token_is_away_waits_says_so_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = || {
+            let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn Signer>;
+            let keys = ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) };
+            let (keys, out) = on_a_token(keys);
+            (Node::start(crate::node::Config { keys: Arc::new(vec![keys]), ..config(folder.path()) }).unwrap(), out)
+        };
+        let (node, out) = start();
+        let handle = node.handle();
+        until("the first block", || handle.status().height == 1).await;
+        out.store(true, Ordering::SeqCst);
+        let (id, receiver) = handle.take(minted(handle.network(), 1)).unwrap();
+        until("it says that it makes no blocks", || !handle.status().healthy).await;
+        let status = handle.status();
+        assert!(status.height == 1 && status.reason.unwrap().contains("the token is pulled out"));
+        let refused = handle.take(minted(handle.network(), 2)).err().unwrap();
+        assert!(matches!(refused, Refused::Stopped(_)), "{refused}");
+        out.store(false, Ordering::SeqCst);
+        let fate = handle.fate(id, receiver.unwrap(), soon()).await;
+        assert!(matches!(fate, Ok(Fate::Committed(..))), "what was taken in is not lost");
+        assert!(handle.status().healthy);
+
+        // It is asked to stop while it waits, and finishes the rest when it starts again.
+        out.store(true, Ordering::SeqCst);
+        let (id, _receiver) = handle.take(minted(handle.network(), 3)).unwrap();
+        until("it waits again", || !handle.status().healthy).await;
+        drop(handle);
+        let begun = Instant::now();
+        node.stop();
+        assert!(begun.elapsed() < SIGNER_RETRY_EVERY + Duration::from_secs(2), "{:?}", begun.elapsed());
+        let (node, _) = start();
+        let (again, receiver) = node.handle().take(minted(node.handle().network(), 3)).unwrap();
+        assert_eq!(again, id);
+        assert!(matches!(node.handle().fate(id, receiver.unwrap(), soon()).await, Ok(Fate::Committed(..))));
+    }
+}
