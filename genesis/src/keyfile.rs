@@ -197,6 +197,11 @@ pub enum KeyFileError {
 }
 
 impl KeyFileError {
+    /// Can it pass by itself? Only where a token is away.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Token { source, .. } if source.may_pass())
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         match self {

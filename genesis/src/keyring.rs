@@ -77,6 +77,11 @@ pub enum KeyringError {
 }
 
 impl KeyringError {
+    /// Can it pass by itself? Only where a token is away.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Key(error) if error.may_pass())
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         match self {

@@ -186,7 +186,7 @@ fn a_validator_with_a_token_signs_and_comes_back() {
     fs::rename(&here, &there).unwrap();
     // SoftHSM wants a folder, if an empty one.
     fs::create_dir(&here).unwrap();
-    let refused = machine.fails(6, &["party", "admit", "second", "--role", "buyer"]);
+    let refused = machine.fails(5, &["party", "admit", "second", "--role", "buyer"]);
     assert!(says(&refused, "there is no token `harbour`") && says(&refused, "put the token in"), "{refused}");
     // A key in a file signs this one, and the node cannot.
     let mut apply = machine.lonja(&["party", "apply", "third", "--as", "third"]);

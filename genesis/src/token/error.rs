@@ -179,6 +179,13 @@ impl TokenError {
     }
 }
 
+impl TokenError {
+    /// Can it pass without anybody doing something to files, settings or PIN, as when a token is put in?
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::NoToken { .. } | Self::Failed { .. })
+    }
+}
+
 fn module_remedy(problem: &ModuleProblem, path: &str) -> String {
     match problem {
         ModuleProblem::Relative => "write the whole path: a module is code that runs with all your rights".into(),

@@ -199,16 +199,19 @@ impl Token {
     }
 
     fn enter(&self, tokens: &mut Tokens<'_>) -> Result<Entered, TokenError> {
-        let (slot, info) = match self.slot() {
-            Ok(found) => found,
+        let begin = || {
+            let (slot, info) = self.slot()?;
+            let session = self.module.pkcs11.open_ro_session(slot);
+            Ok((slot, info, session.map_err(|error| failed(&self.name, "open a session", &error))?))
+        };
+        let (slot, info, session) = match begin() {
+            Ok(begun) => begun,
             Err(_) => {
                 // It may have come while the module did not look.
                 self.module.renew(tokens);
-                self.slot()?
+                begin()?
             }
         };
-        let session = self.module.pkcs11.open_ro_session(slot);
-        let session = session.map_err(|error| failed(&self.name, "open a session", &error))?;
         self.log_in(self.state(tokens), &session, &info)?;
         Ok(Entered { slot, session, keys: BTreeMap::new() })
     }
