@@ -43,5 +43,5 @@ pub use slot::{Care, Pin};
 use module::Module;
 use slot::Token;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
