@@ -199,7 +199,7 @@ impl Token {
     }
 
     fn enter(&self, tokens: &mut Tokens<'_>) -> Result<Entered, TokenError> {
-        let begin = || {
+        let begin = || -> Result<_, TokenError> {
             let (slot, info) = self.slot()?;
             let session = self.module.pkcs11.open_ro_session(slot);
             Ok((slot, info, session.map_err(|error| failed(&self.name, "open a session", &error))?))
