@@ -16,10 +16,9 @@ use contracts::{
     state::{Key, Subject},
 };
 use genesis::{
-    KeyName, Keyring, Layout, Passphrase, TrustAnchor,
+    FileSigner, KeyName, Keyring, Layout, OpenKey, Passphrase, Pin, TrustAnchor,
     config::Config,
     files::{self, Access},
-    keyfile::FileSigner,
 };
 use ledger::api::client::{Client, ClientError, Committed, Identity};
 use serde::Serialize;
@@ -35,6 +34,8 @@ pub struct Context {
     global: Global,
     /// Keys that were opened before; opening one takes a tenth of a second on purpose.
     opened: Arc<Mutex<HashMap<KeyName, Identity>>>,
+    /// PINs that were typed, by the label of the token.
+    pins: Arc<Mutex<HashMap<String, Pin>>>,
     /// Where each party is signed in.
     sessions: Arc<tokio::sync::Mutex<HashMap<PartyId, Session>>>,
     /// Where answers go instead of stdout, when a command runs inside another.
@@ -55,7 +56,14 @@ pub struct Intent {
 impl Context {
     /// From the arguments.
     pub fn new(global: Global) -> Self {
-        Self { global, opened: Arc::default(), sessions: Arc::default(), told: None, intent: None }
+        Self {
+            global,
+            opened: Arc::default(),
+            pins: Arc::default(),
+            sessions: Arc::default(),
+            told: None,
+            intent: None,
+        }
     }
 
     /// For a command inside this one that is a step of a script: its answer is kept for
@@ -64,6 +72,7 @@ impl Context {
         Self {
             global,
             opened: self.opened.clone(),
+            pins: self.pins.clone(),
             sessions: self.sessions.clone(),
             told: Some(Mutex::default()),
             intent: Some(intent),
@@ -207,22 +216,41 @@ impl Context {
 
     /// The passphrase of existing keys: of LONJA_PASSPHRASE_FILE, of the directory, or typed.
     pub fn passphrase(&self) -> Result<Passphrase, Problem> {
-        self.passphrase_or(|| prompt("Passphrase: "))
+        self.passphrase_or(|| prompt("the passphrase", "Passphrase: "))
     }
 
     /// The passphrase if it lies in a file; nobody is asked.
     pub fn passphrase_at_hand(&self) -> Result<Option<Passphrase>, Problem> {
-        let beside = self.layout().passphrase_path();
-        let path =
-            std::env::var_os("LONJA_PASSPHRASE_FILE").map(PathBuf::from).or_else(|| beside.exists().then_some(beside));
-        path.map(|path| Ok(Passphrase::read(&path)?)).transpose()
+        passphrase_at_hand(&self.layout())
+    }
+
+    /// The PIN of the token `label`: of LONJA_TOKEN_PIN_FILE, or typed, once for all keys on it.
+    ///
+    /// It is no argument, which every user of a machine sees, and never the passphrase: a wrong passphrase costs
+    /// nothing, and a few wrong PINs lock a token.
+    pub fn pin(&self, label: &str) -> Result<Pin, Problem> {
+        if let Some(pin) = pin_at_hand()? {
+            return Ok(pin);
+        }
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(typed) = pins.get(label) {
+            return Ok(typed.clone());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Problem::new(format!("there is no terminal to ask for the PIN of the token `{label}`"))
+                .help("set LONJA_TOKEN_PIN_FILE to a file (mode 600) that holds it")
+                .exits(Exit::File));
+        }
+        let typed = Pin::typed(prompt("the PIN", &format!("PIN of the token `{label}`: "))?.to_string());
+        pins.insert(label.to_owned(), typed.clone());
+        Ok(typed)
     }
 
     /// The passphrase for new keys; typed twice where it is typed.
     pub fn new_passphrase(&self) -> Result<Passphrase, Problem> {
         self.passphrase_or(|| {
-            let first = prompt("New passphrase: ")?;
-            let again = prompt("Once more: ")?;
+            let first = prompt("the passphrase", "New passphrase: ")?;
+            let again = prompt("the passphrase", "Once more: ")?;
             if *first != *again {
                 return Err(Problem::usage("the two passphrases differ", "type the same one twice"));
             }
@@ -234,12 +262,8 @@ impl Context {
         &self,
         typed: impl FnOnce() -> Result<zeroize::Zeroizing<String>, Problem>,
     ) -> Result<Passphrase, Problem> {
-        if let Some(path) = std::env::var_os("LONJA_PASSPHRASE_FILE") {
-            return Ok(Passphrase::read(&PathBuf::from(path))?);
-        }
-        let beside = self.layout().passphrase_path();
-        if beside.exists() {
-            return Ok(Passphrase::read(&beside)?);
+        if let Some(passphrase) = self.passphrase_at_hand()? {
+            return Ok(passphrase);
         }
         if !std::io::stdin().is_terminal() {
             return Err(Problem::new("there is no terminal to ask for the passphrase")
@@ -260,10 +284,24 @@ impl Context {
         Ok(name.parse::<KeyName>()?)
     }
 
-    /// Opens the key `name`.
-    pub fn open(&self, name: &KeyName) -> Result<FileSigner, Problem> {
+    /// Opens the key `name`, in its file or on its token.
+    pub fn open(&self, name: &KeyName) -> Result<OpenKey, Problem> {
+        self.open_by(name, |pin| pin)
+    }
+
+    /// As [`Context::open`], where something is to be said of the PIN.
+    pub fn open_by(&self, name: &KeyName, with: impl FnOnce(Pin) -> Pin) -> Result<OpenKey, Problem> {
         let ring = self.keyring();
-        // Looked at before the passphrase is asked for: a slip in the name should not cost one.
+        // Looked at before passphrase or PIN is asked for: a slip in the name should not cost one.
+        Ok(match ring.inspect(name)?.token {
+            None => OpenKey::File(ring.open(name, &self.passphrase()?)?),
+            Some(token) => OpenKey::Token(ring.open_token(name, with(self.pin(&token.label)?))?),
+        })
+    }
+
+    /// Opens the key `name`, from which other secrets are derived.
+    pub fn open_secret(&self, name: &KeyName) -> Result<FileSigner, Problem> {
+        let ring = self.keyring();
         ring.inspect(name)?;
         Ok(ring.open(name, &self.passphrase()?)?)
     }
@@ -351,10 +389,24 @@ impl Context {
     }
 }
 
-fn prompt(what: &str) -> Result<zeroize::Zeroizing<String>, Problem> {
-    rpassword::prompt_password(what)
+/// The passphrase of the keys in `layout`, if it lies in a file.
+pub fn passphrase_at_hand(layout: &Layout) -> Result<Option<Passphrase>, Problem> {
+    let beside = layout.passphrase_path();
+    let path =
+        std::env::var_os("LONJA_PASSPHRASE_FILE").map(PathBuf::from).or_else(|| beside.exists().then_some(beside));
+    path.map(|path| Ok(Passphrase::read(&path)?)).transpose()
+}
+
+/// The PIN of tokens, if it lies in a file.
+pub fn pin_at_hand() -> Result<Option<Pin>, Problem> {
+    let path = std::env::var_os("LONJA_TOKEN_PIN_FILE").map(PathBuf::from);
+    path.map(|path| Ok(Pin::read(&path)?)).transpose()
+}
+
+fn prompt(what: &str, asked: &str) -> Result<zeroize::Zeroizing<String>, Problem> {
+    rpassword::prompt_password(asked)
         .map(zeroize::Zeroizing::new)
-        .map_err(|error| Problem::new("cannot read the passphrase").because(error).exits(Exit::File))
+        .map_err(|error| Problem::new(format!("cannot read {what}")).because(error).exits(Exit::File))
 }
 
 /// A transaction that took effect, for people and as JSON.
@@ -389,7 +441,7 @@ impl From<ClientError> for Problem {
             ClientError::Untrue { .. } => {
                 (Exit::Untrue, "check the trust anchor; if it is the right one, tell the other members of the network")
             }
-            ClientError::Sign(_) => (Exit::File, "see `lonja key list`"),
+            ClientError::Sign(_) => (Exit::File, "`lonja key check NAME` says whether a key signs"),
             ClientError::Setup(_) => (Exit::Failed, "check the URL and the trust anchor"),
         };
         Self::new(error.to_string()).help(help).exits(exit)

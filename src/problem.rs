@@ -14,7 +14,7 @@ pub enum Exit {
     Refused = 3,
     /// Something does not verify.
     Untrue = 4,
-    /// A service cannot be reached or is busy.
+    /// A service or token cannot be reached or is busy.
     Unreachable = 5,
     /// A key, passphrase, configuration or network file cannot be used.
     File = 6,
@@ -24,7 +24,7 @@ pub enum Exit {
 
 /// For `lonja help` and the README.
 pub const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 refused by the rules \
-(the refusal is on the ledger), 4 does not verify, 5 a service cannot be reached or is busy, \
+(the refusal is on the ledger), 4 does not verify, 5 a service or token cannot be reached or is busy, \
 6 a key, passphrase or network file cannot be used, 7 an audit held as far as it went, \
 and executed no block.";
 
@@ -89,12 +89,19 @@ impl miette::Diagnostic for Problem {
     }
 }
 
-/// Errors of `genesis` know their remedy.
+/// A file that cannot be used stays so until somebody does something.
+fn never<T>(_: &T) -> bool {
+    false
+}
+
+/// Errors of `genesis` know their remedy, and whether they may pass by themselves.
 macro_rules! from_genesis {
-    ($($error:ty),*) => {$(
+    ($($error:ty => $may_pass:expr),*) => {$(
         impl From<$error> for Problem {
             fn from(error: $error) -> Self {
-                let problem = Self::new(error.to_string()).help(error.remedy()).exits(Exit::File);
+                let may_pass: fn(&$error) -> bool = $may_pass;
+                let exit = if may_pass(&error) { Exit::Unreachable } else { Exit::File };
+                let problem = Self::new(error.to_string()).help(error.remedy()).exits(exit);
                 // The text is told already; what hangs below it is the cause.
                 match error.source() {
                     Some(cause) => problem.because(cause.to_string()),
@@ -106,16 +113,16 @@ macro_rules! from_genesis {
 }
 
 from_genesis!(
-    genesis::files::FileError,
-    genesis::anchor::AnchorError,
-    genesis::document::DocumentError,
-    genesis::keyring::KeyringError,
-    genesis::keyfile::KeyFileError,
-    genesis::passphrase::PassphraseError,
-    genesis::config::ConfigError,
-    genesis::layout::LayoutError,
-    genesis::member::MemberError,
-    genesis::proposal::ProposalError
+    genesis::files::FileError => never,
+    genesis::anchor::AnchorError => never,
+    genesis::document::DocumentError => never,
+    genesis::keyring::KeyringError => genesis::keyring::KeyringError::may_pass,
+    genesis::keyfile::KeyFileError => genesis::keyfile::KeyFileError::may_pass,
+    genesis::passphrase::PassphraseError => never,
+    genesis::config::ConfigError => never,
+    genesis::layout::LayoutError => never,
+    genesis::member::MemberError => never,
+    genesis::proposal::ProposalError => never
 );
 
 /// Says what we were doing to which file.

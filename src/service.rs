@@ -284,7 +284,7 @@ pub async fn market(
     stop: CancellationToken,
 ) -> Result<Running, Problem> {
     let gateway = context.identity_of("market")?;
-    let master = context.open(&"market.vault".parse()?)?.derive("marketplace");
+    let master = context.open_secret(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;

@@ -1,14 +1,14 @@
 //! Which validators of its network a directory holds the keys of.
 
 use crate::{
-    context::Context,
+    context::{self, Context},
     problem::{Exit, Problem},
 };
 use contracts::{
     key::Signer,
     validators::{Validator, ValidatorSet},
 };
-use genesis::{KeyName, Keyring, Passphrase};
+use genesis::{KeyName, Keyring, Layout, Passphrase, Pin};
 use ledger::node::{Keys, ValidatorKeys};
 use std::{
     collections::BTreeMap,
@@ -69,25 +69,63 @@ pub fn held(context: &Context) -> Result<Vec<String>, Problem> {
 /// The directory's keys, opened by name when a validator set has them: those of a validator that were made while
 /// the node runs are found at the next change of the set.
 pub struct Ring {
+    layout: Layout,
     keyring: Keyring,
-    passphrase: Passphrase,
+    /// Of keys in files; none where all were on tokens.
+    passphrase: Option<Passphrase>,
+    /// Of tokens, by label.
+    pins: BTreeMap<String, Pin>,
     opened: Mutex<BTreeMap<String, ValidatorKeys>>,
 }
 
 impl Ring {
-    /// Asks for the passphrase, and opens the keys that `names` name.
+    /// Asks for passphrase and PINs, as far as they are needed, and opens the keys that `names` name.
     ///
     /// # Errors
     /// When one is missing or does not open.
     pub fn open(context: &Context, names: &[String]) -> Result<Self, Problem> {
-        let keyring = context.keyring();
+        let (layout, keyring) = (context.layout(), context.keyring());
+        let mut tokens = Vec::new();
         for name in names {
-            // Looked at before the passphrase is asked for.
-            keyring.inspect(&key_name(name, "consensus")?)?;
+            for what in ["consensus", "log", "cosigner"] {
+                // Looked at before anything is asked for.
+                tokens.push(keyring.inspect(&key_name(name, what)?)?.token);
+            }
         }
-        let ring = Self { keyring, passphrase: context.passphrase()?, opened: Mutex::default() };
+        let passphrase = if tokens.contains(&None) { Some(context.passphrase()?) } else { None };
+        let pins = tokens.into_iter().flatten().map(|token| Ok((token.label.clone(), context.pin(&token.label)?)));
+        let pins = pins.collect::<Result<_, Problem>>()?;
+        let ring = Self { layout, keyring, passphrase, pins, opened: Mutex::default() };
         names.iter().try_for_each(|name| ring.keys(name).map(drop))?;
         Ok(ring)
+    }
+
+    /// Opens a key. What it takes and was not asked for at the start must lie in a file by now: nobody is asked by a
+    /// node that runs.
+    fn key(&self, name: &KeyName) -> Result<Arc<dyn Signer>, Problem> {
+        let missing = |what: &str, variable: &str| {
+            Problem::new(format!("nobody gave this node the {what} of {name}"))
+                .help(format!("set {variable} to a file (mode 600) that holds it, and start the node again"))
+                .exits(Exit::File)
+        };
+        Ok(match self.keyring.inspect(name)?.token {
+            None => {
+                let passphrase = match &self.passphrase {
+                    Some(passphrase) => Some(passphrase.clone()),
+                    None => context::passphrase_at_hand(&self.layout)?,
+                };
+                let passphrase = passphrase.ok_or_else(|| missing("passphrase", "LONJA_PASSPHRASE_FILE"))?;
+                Arc::new(self.keyring.open(name, &passphrase)?)
+            }
+            Some(token) => {
+                let pin = match self.pins.get(&token.label) {
+                    Some(pin) => Some(pin.clone()),
+                    None => context::pin_at_hand()?,
+                };
+                let pin = pin.ok_or_else(|| missing("PIN of the token", "LONJA_TOKEN_PIN_FILE"))?;
+                Arc::new(self.keyring.open_token(name, pin)?)
+            }
+        })
     }
 
     /// The keys of validator `name`.
@@ -95,9 +133,7 @@ impl Ring {
         if let Some(keys) = self.opened().get(name) {
             return Ok(keys.clone());
         }
-        let key = |what: &str| -> Result<Arc<dyn Signer>, Problem> {
-            Ok(Arc::new(self.keyring.open(&key_name(name, what)?, &self.passphrase)?))
-        };
+        let key = |what: &str| self.key(&key_name(name, what)?);
         let keys = ValidatorKeys { consensus: key("consensus")?, log: key("log")?, cosigner: key("cosigner")? };
         self.opened().insert(name.to_owned(), keys.clone());
         Ok(keys)
@@ -117,7 +153,10 @@ impl Keys for Ring {
                 && self.keyring.inspect(&name).is_ok_and(|part| part.public == validator.consensus);
             match ours.then(|| self.keys(&validator.name)) {
                 Some(Ok(keys)) => return Some((number, keys)),
-                Some(Err(problem)) => tracing::error!(%problem, validator = validator.name, "its keys do not open"),
+                Some(Err(problem)) => {
+                    let problem = crate::service::said(&problem);
+                    tracing::error!(problem, validator = validator.name, "its keys do not open");
+                }
                 None => {}
             }
         }

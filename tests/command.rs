@@ -51,6 +51,8 @@ mod reports;
 mod running;
 #[path = "command/snapshots.rs"]
 mod snapshots;
+#[path = "command/tokens.rs"]
+mod tokens;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]

@@ -3,13 +3,14 @@
 //! Argon2id makes a key from the passphrase, XChaCha20-Poly1305 seals the secret under it with the
 //! header as associated data, so neither part can be changed or swapped. A digest over the whole file
 //! tells damage from a wrong passphrase; it hides and protects nothing. This is the only place where
-//! secret keys touch disk or chance.
+//! secret keys touch disk or chance; those on tokens ([`crate::token`]) never come here.
 
 use crate::{
     files::{self, Access, FileError},
     limits::*,
     passphrase::Passphrase,
     strict,
+    token::{self, TokenError, TokenKey, TokenName},
 };
 use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::{
@@ -85,8 +86,8 @@ impl Cost {
 }
 
 /// Bytes written as hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Hex<const N: usize>([u8; N]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hex<const N: usize>(pub(crate) [u8; N]);
 
 impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -133,8 +134,12 @@ pub struct PublicPart {
     pub public: PublicKey,
     /// The party that signs with it; none for keys of validators.
     pub party: Option<PartyId>,
-    /// What opening it costs.
-    pub cost: Cost,
+    /// What opening it costs, where it lies in the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// The token that it is on, where it is on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenName>,
 }
 
 /// A key file that cannot be used.
@@ -167,6 +172,20 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
+    /// The secret is on a token, and what was asked for takes a sealed file.
+    #[error("the key of {} is on a token, which gives no secret away", path.display())]
+    OnToken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key on a token cannot be used.
+    #[error("the key of {} cannot be used", path.display())]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with module, token or key.
+        source: TokenError,
+    },
     /// The system gave no randomness.
     #[error("the system gives no randomness for {}: {reason}", path.display())]
     Chance {
@@ -178,6 +197,11 @@ pub enum KeyFileError {
 }
 
 impl KeyFileError {
+    /// Can it pass by itself? Only where a token is away.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Token { source, .. } if source.may_pass())
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         match self {
@@ -192,6 +216,11 @@ impl KeyFileError {
             Self::Passphrase { .. } => {
                 "try again; without a terminal, LONJA_PASSPHRASE_FILE names the file that holds the passphrase".into()
             }
+            Self::OnToken { .. } => {
+                "a token's PIN is changed with its own tool; where secrets are derived, make a key without --token"
+                    .into()
+            }
+            Self::Token { source, .. } => source.remedy(),
             Self::Chance { .. } => "start again later; a fresh machine needs a moment to gather randomness".into(),
         }
     }
@@ -280,15 +309,6 @@ impl FileSigner {
         }
     }
 
-    /// Reads what the file at `path` shows without the passphrase.
-    ///
-    /// # Errors
-    /// [`KeyFileError`], naming the file.
-    pub fn inspect(path: &Path) -> Result<PublicPart, KeyFileError> {
-        let Header { purpose, public, party, cost, .. } = read(path)?.header;
-        Ok(PublicPart { purpose, public, party, cost })
-    }
-
     /// Seals the secret again under another passphrase, and replaces the file.
     ///
     /// # Errors
@@ -337,13 +357,47 @@ impl FileSigner {
     }
 }
 
+/// What the file at `path` shows without passphrase or PIN, whichever kind of key it is of.
+///
+/// # Errors
+/// [`KeyFileError`], naming the file.
+pub fn inspect(path: &Path) -> Result<PublicPart, KeyFileError> {
+    match read(path) {
+        Err(KeyFileError::OnToken { .. }) => {
+            let TokenKey { purpose, public, party, token, .. } = TokenKey::read(path)?;
+            Ok(PublicPart { purpose, public, party, cost: None, token: Some(token) })
+        }
+        file => {
+            let Header { purpose, public, party, cost, .. } = file?.header;
+            Ok(PublicPart { purpose, public, party, cost: Some(cost), token: None })
+        }
+    }
+}
+
+/// Does the file say of itself that its key is on a token? Whether that is so, its own reader finds out.
+fn is_on_token(bytes: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        format: String,
+    }
+    #[derive(Deserialize)]
+    struct File {
+        header: Header,
+    }
+    serde_json::from_slice::<File>(bytes).is_ok_and(|file| file.header.format == token::FORMAT)
+}
+
 fn digest(header: &Header, sealed: &Hex<48>) -> Digest {
     Digest::of(&[b"lonja/key-file/v1\0", &strict::encode(header), &sealed.0])
 }
 
 fn read(path: &Path) -> Result<KeyFile, KeyFileError> {
     let damaged = |reason| KeyFileError::Damaged { path: path.to_path_buf(), reason };
-    let file: KeyFile = strict::decode(&files::read_private(path, KEY_FILE_BYTES_MAX)?).map_err(damaged)?;
+    let bytes = files::read_private(path, KEY_FILE_BYTES_MAX)?;
+    if is_on_token(&bytes) {
+        return Err(KeyFileError::OnToken { path: path.to_path_buf() });
+    }
+    let file: KeyFile = strict::decode(&bytes).map_err(damaged)?;
     if file.header.format != FORMAT {
         return Err(damaged(format!("its format is not {FORMAT}")));
     }

@@ -1,16 +1,20 @@
-//! A directory of key files, one key each, found by name.
+//! A directory of key files, one key each, found by name. The key lies in the file, or on the token that it names.
 //!
 //! `operator` is the file `operator.key`; a further key of the same party is `operator.price`, a
 //! validator's are `validator-0.consensus`, `validator-0.log` and `validator-0.cosigner`.
 
 use crate::{
     files::FileError,
-    keyfile::{Cost, FileSigner, KeyFileError, PublicPart, Purpose},
+    keyfile::{self, Cost, FileSigner, KeyFileError, PublicPart, Purpose},
     limits::KEY_NAME_BYTES_MAX,
     passphrase::Passphrase,
     suggest::nearest,
+    token::{NewPair, Pin, TokenSigner},
 };
-use contracts::id::PartyId;
+use contracts::{
+    id::PartyId,
+    key::{PublicKey, SignError, Signature, Signer},
+};
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
@@ -73,6 +77,11 @@ pub enum KeyringError {
 }
 
 impl KeyringError {
+    /// Can it pass by itself? Only where a token is away.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Key(error) if error.may_pass())
+    }
+
     /// What to do about it.
     pub fn remedy(&self) -> String {
         match self {
@@ -87,6 +96,49 @@ impl KeyringError {
             }
             Self::File(error) => error.remedy(),
             Self::Key(error) => error.remedy(),
+        }
+    }
+}
+
+/// A key that was opened, wherever it is.
+#[derive(Debug)]
+pub enum OpenKey {
+    /// In memory, from a sealed file.
+    File(FileSigner),
+    /// On a token.
+    Token(TokenSigner),
+}
+
+impl OpenKey {
+    /// What the key is for.
+    pub fn purpose(&self) -> Purpose {
+        match self {
+            Self::File(signer) => signer.purpose(),
+            Self::Token(signer) => signer.purpose(),
+        }
+    }
+
+    /// The party that signs with it; none for keys of validators.
+    pub fn party(&self) -> Option<PartyId> {
+        match self {
+            Self::File(signer) => signer.party(),
+            Self::Token(signer) => signer.party(),
+        }
+    }
+}
+
+impl Signer for OpenKey {
+    fn public(&self) -> PublicKey {
+        match self {
+            Self::File(signer) => signer.public(),
+            Self::Token(signer) => signer.public(),
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
+        match self {
+            Self::File(signer) => signer.sign(message),
+            Self::Token(signer) => signer.sign(message),
         }
     }
 }
@@ -129,7 +181,29 @@ impl Keyring {
         Ok(FileSigner::generate(&self.path(name), purpose, party, passphrase, self.cost)?)
     }
 
-    /// Opens the key `name`.
+    /// Makes a new key on a token, and the file that names it.
+    ///
+    /// # Errors
+    /// [`KeyringError`], naming the file.
+    pub fn generate_on(
+        &self,
+        pair: &NewPair,
+        name: &KeyName,
+        purpose: Purpose,
+        party: Option<PartyId>,
+    ) -> Result<TokenSigner, KeyringError> {
+        Ok(pair.make(&self.path(name), &name.0, purpose, party)?)
+    }
+
+    /// Opens the key `name`, which is on a token.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn open_token(&self, name: &KeyName, pin: Pin) -> Result<TokenSigner, KeyringError> {
+        Ok(TokenSigner::open(&self.known(name)?, pin)?)
+    }
+
+    /// Opens the key `name`, whose secret lies in its file.
     ///
     /// # Errors
     /// [`KeyringError`], naming the file, and the name that may have been meant.
@@ -139,12 +213,12 @@ impl Keyring {
         Ok(if weak { FileSigner::open_weak(&path, passphrase)? } else { FileSigner::open(&path, passphrase)? })
     }
 
-    /// What the key `name` shows without its passphrase.
+    /// What the key `name` shows without passphrase or PIN.
     ///
     /// # Errors
     /// As [`Keyring::open`].
     pub fn inspect(&self, name: &KeyName) -> Result<PublicPart, KeyringError> {
-        Ok(FileSigner::inspect(&self.known(name)?)?)
+        Ok(keyfile::inspect(&self.known(name)?)?)
     }
 
     /// Seals the key `name` under another passphrase.
@@ -183,7 +257,6 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contracts::key::Signer as _;
 
     #[test]
     fn a_name_cannot_leave_the_directory() {

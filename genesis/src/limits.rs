@@ -10,6 +10,12 @@ pub const SIGNATURE_BYTES_MAX: u64 = 4 * 1024;
 pub const ANCHOR_BYTES_MAX: u64 = 64 * 1024;
 /// A key file, in bytes. Ours have about 700.
 pub const KEY_FILE_BYTES_MAX: u64 = 4 * 1024;
+/// The path of a PKCS#11 module, in bytes: with the rest of the file of a key on a token it fits a key file.
+pub const MODULE_PATH_BYTES_MAX: usize = 1_024;
+/// A token's label, in bytes (PKCS#11, CK_TOKEN_INFO).
+pub const TOKEN_LABEL_BYTES_MAX: usize = 32;
+/// A token's serial number, in bytes (PKCS#11, CK_TOKEN_INFO).
+pub const TOKEN_SERIAL_BYTES_MAX: usize = 16;
 /// A configuration, in bytes. Ours with all comments has about 2,000.
 pub const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 /// A passphrase, in bytes.

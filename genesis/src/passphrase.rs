@@ -1,4 +1,5 @@
-//! The passphrase that opens key files: typed, or from a file that only its owner may read.
+//! The passphrase that opens key files: typed, or from a file that only its owner may read. PINs of tokens are read
+//! here too.
 
 use crate::{
     files::{self, Access, FileError},
@@ -19,10 +20,12 @@ pub enum PassphraseError {
     #[error(transparent)]
     File(#[from] FileError),
     /// It is empty, too long, or not UTF-8.
-    #[error("the passphrase in {} is not 1 to {PASSPHRASE_BYTES_MAX} bytes of UTF-8 on one line", path.display())]
+    #[error("the {what} in {} is not 1 to {PASSPHRASE_BYTES_MAX} bytes of UTF-8 on one line", path.display())]
     Content {
         /// The file.
         path: PathBuf,
+        /// What is to be in it.
+        what: &'static str,
     },
 }
 
@@ -31,7 +34,7 @@ impl PassphraseError {
     pub fn remedy(&self) -> String {
         match self {
             Self::File(error) => error.remedy(),
-            Self::Content { path } => format!("write one line with the passphrase into {}", path.display()),
+            Self::Content { path, what } => format!("write one line with the {what} into {}", path.display()),
         }
     }
 }
@@ -57,12 +60,7 @@ impl Passphrase {
     /// # Errors
     /// [`PassphraseError`], naming the file.
     pub fn read(path: &Path) -> Result<Self, PassphraseError> {
-        let bytes = Zeroizing::new(files::read_private(path, PASSPHRASE_BYTES_MAX)?);
-        let content = || PassphraseError::Content { path: path.to_path_buf() };
-        let text = std::str::from_utf8(&bytes).map_err(|_| content())?;
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if line.is_empty() || line.contains('\n') { Err(content()) } else { Ok(Self::new(line.to_owned())) }
+        read_line("passphrase", path).map(Self)
     }
 
     /// Writes a new passphrase file, readable by its owner only.
@@ -77,6 +75,16 @@ impl Passphrase {
     pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// The secret line of a file that only its owner may read.
+pub(crate) fn read_line(what: &'static str, path: &Path) -> Result<SecretString, PassphraseError> {
+    let bytes = Zeroizing::new(files::read_private(path, PASSPHRASE_BYTES_MAX)?);
+    let content = || PassphraseError::Content { path: path.to_path_buf(), what };
+    let text = std::str::from_utf8(&bytes).map_err(|_| content())?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() || line.contains('\n') { Err(content()) } else { Ok(SecretString::from(line)) }
 }
 
 #[cfg(test)]

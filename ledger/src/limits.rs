@@ -156,6 +156,11 @@ pub const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// How long a height may be at work, or its signatures be missing, until a validator says that it makes no
 /// blocks: some rounds that failed.
 pub const STALLED_AFTER: Duration = Duration::from_secs(10);
+/// How long a node whose key cannot sign waits before it tries again: a token that was put back is noticed at once,
+/// and one that is away is not kept busy.
+pub const SIGNER_RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How often a node that waits for its key says so again.
+pub const SIGNER_WARN_EVERY: Duration = Duration::from_secs(60);
 /// Heights whose missing signatures are asked for at once.
 pub const WANTED_SEALS_MAX: usize = 16;
 /// How long a reader is kept waiting for the newest block's signatures.

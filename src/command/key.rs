@@ -1,5 +1,6 @@
-//! `lonja key`: sealed key files, and which keys a party has on the ledger.
+//! `lonja key`: sealed key files, keys on tokens, and which keys a party has on the ledger.
 
+mod token;
 mod validator;
 
 use crate::{
@@ -15,14 +16,14 @@ use contracts::{
 };
 use genesis::{
     KeyName,
-    keyfile::{PublicPart, Purpose},
+    keyfile::{KeyFileError, PublicPart, Purpose},
 };
 use serde::Serialize;
 
 /// Make, show, add and revoke keys.
 #[derive(Subcommand)]
 pub enum Key {
-    /// Make a new key file. The first of a party names it; `PARTY.price` is a further one of PARTY
+    /// Make a new key. The first of a party names it; `PARTY.price` is a further one of PARTY
     New {
         /// Its name, such as `harbour` or `harbour.price`
         name: String,
@@ -33,14 +34,24 @@ pub enum Key {
         #[arg(long)]
         party: Option<String>,
         #[command(flatten)]
+        place: token::Place,
+        #[command(flatten)]
         founding: validator::Founding,
     },
-    /// List the key files of the directory
+    /// List the keys of the directory
     List,
-    /// Show the public part of a key file
+    /// Show the public part of a key
     Show {
         /// Its name, as `lonja key list` shows it
         name: String,
+    },
+    /// Open a key and let it sign something that means nothing: does passphrase or PIN fit, is its token there?
+    Check {
+        /// Its name, as `lonja key list` shows it
+        name: String,
+        /// Try the PIN once, although the token says that the last one was wrong. A right one clears the token's mark
+        #[arg(long)]
+        try_pin: bool,
     },
     /// Seal a key file under another passphrase
     Passphrase {
@@ -50,7 +61,7 @@ pub enum Key {
         #[arg(long, value_name = "FILE")]
         new: Option<std::path::PathBuf>,
     },
-    /// Register a key file as a further key of the party that signs
+    /// Register a key as a further key of the party that signs
     Add {
         /// Its name, as `lonja key list` shows it
         name: String,
@@ -76,15 +87,19 @@ impl Key {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         match self {
-            Self::New { name, founding, .. } if founding.validator.is_some() => {
+            Self::New { name, founding, place, .. } if founding.validator.is_some() => {
                 let address = founding.validator.clone().unwrap_or_default();
-                validator::new(context, &name, &founding, &address)
+                validator::new(context, &name, &founding, &address, &place)
             }
-            Self::New { name, purpose, party, .. } => new(context, &name, purpose, party.as_deref()),
+            Self::New { name, purpose, party, place, .. } => new(context, &name, purpose, party.as_deref(), &place),
             Self::List => list(context),
             Self::Show { name } => show(context, &name.parse::<KeyName>()?),
+            Self::Check { name, try_pin } => token::check(context, &name.parse::<KeyName>()?, try_pin),
             Self::Passphrase { name, new } => {
                 let name = name.parse::<KeyName>()?;
+                if context.keyring().inspect(&name)?.token.is_some() {
+                    return Err(KeyFileError::OnToken { path: context.keyring().path(&name) }.into());
+                }
                 let old = context.passphrase()?;
                 let fresh = match new {
                     Some(path) => genesis::Passphrase::read(&path)?,
@@ -107,7 +122,13 @@ impl Key {
     }
 }
 
-fn new(context: &Context, name: &str, purpose: Purpose, party: Option<&str>) -> Result<(), Problem> {
+fn new(
+    context: &Context,
+    name: &str,
+    purpose: Purpose,
+    party: Option<&str>,
+    place: &token::Place,
+) -> Result<(), Problem> {
     let name = name.parse::<KeyName>()?;
     let text = name.to_string();
     let party = match (party, text.split_once('.')) {
@@ -121,7 +142,10 @@ fn new(context: &Context, name: &str, purpose: Purpose, party: Option<&str>) -> 
     if purpose == Purpose::Price && party.is_none() {
         return Err(Problem::usage("a key for prices is of a party", "name it PARTY.price, or add --party"));
     }
-    context.keyring().generate(&name, purpose, party, &context.new_passphrase()?)?;
+    match place.pair(context)? {
+        None => drop(context.keyring().generate(&name, purpose, party, &context.new_passphrase()?)?),
+        Some(pair) => drop(context.keyring().generate_on(&pair, &name, purpose, party)?),
+    }
     show(context, &name)
 }
 
@@ -134,6 +158,7 @@ fn show(context: &Context, name: &KeyName) -> Result<(), Problem> {
             ("purpose", format!("{:?}", shown.key.purpose).to_lowercase()),
             ("public key", shown.key.public.to_string()),
             ("party", shown.key.party.map_or_else(|| "none".into(), |party| party.to_string())),
+            ("lies", lies(&shown.key)),
         ])
     });
     Ok(())
@@ -146,16 +171,20 @@ fn list(context: &Context) -> Result<(), Problem> {
     context.print(&keys, || {
         let rows = keys.iter().map(|key| {
             let party = key.key.party.map(|party| party.to_string()).unwrap_or_default();
-            [key.name.clone(), format!("{:?}", key.key.purpose).to_lowercase(), party]
+            [key.name.clone(), format!("{:?}", key.key.purpose).to_lowercase(), party, lies(&key.key)]
         });
-        output::table(["key", "purpose", "party"], rows)
+        output::table(["key", "purpose", "party", "lies"], rows)
     });
     Ok(())
 }
 
+fn lies(key: &PublicPart) -> String {
+    key.token.as_ref().map_or_else(|| "in its file".into(), |token| format!("on the token {token}"))
+}
+
 async fn add(context: &Context, name: &KeyName) -> Result<(), Problem> {
     let identity = context.identity(None)?;
-    let fresh = context.keyring().open(name, &context.passphrase()?)?;
+    let fresh = context.open(name)?;
     let client = context.client()?;
     let usage = match fresh.purpose() {
         Purpose::Sign => KeyUse::Sign,

@@ -52,7 +52,7 @@ pub fn free_ports(count: usize) -> u16 {
 
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lonja"));
-    for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_LOG"] {
+    for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_TOKEN_PIN_FILE", "LONJA_PKCS11_MODULE", "LONJA_LOG"] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());

@@ -38,6 +38,7 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("rust-embed", &["marketplace", "explorer"], &["marketplace/src/web", "explorer/src/web"]),
     ("tantivy", &["marketplace"], &["marketplace/src/search"]),
     ("argon2", &["genesis"], &["genesis/src"]),
+    ("cryptoki", &["genesis"], &["genesis/src/token"]),
 ];
 
 /// Where a node, a witness or a service binds its socket.

@@ -58,7 +58,7 @@ fn another_passphrase_replaces_the_file() {
     signer.reseal(&path, &passphrase("new"), Cost::TEST).unwrap();
     assert!(FileSigner::open_weak(&path, &passphrase("right")).is_err());
     assert_eq!(FileSigner::open_weak(&path, &passphrase("new")).unwrap().public(), signer.public());
-    assert_eq!(FileSigner::inspect(&path).unwrap().public, signer.public());
+    assert_eq!(inspect(&path).unwrap().public, signer.public());
 }
 
 #[test]

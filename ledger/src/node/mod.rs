@@ -8,6 +8,7 @@
 //!
 //! A node whose disk is full stops: what it has not answered may or may not be in the ledger, and
 //! only a start tells, which finishes the newest block. It never goes on with a part of its files.
+//! A node whose key cannot sign waits for it ([`waiting`]).
 
 mod error;
 mod fate;
@@ -21,6 +22,7 @@ mod observer;
 mod role;
 mod run;
 mod status;
+mod waiting;
 mod witnessed;
 
 pub use error::NodeError;
@@ -169,6 +171,12 @@ impl Seated {
     fn of(era: Era, keys: &dyn Keys) -> Self {
         let seat = keys.of(&era.set);
         Self { era, seat }
+    }
+
+    /// With keys that wait where they cannot sign.
+    fn patient(self, shared: &Arc<Shared>) -> Self {
+        let seat = self.seat.map(|(number, keys)| (number, waiting::patient(keys, shared)));
+        Self { seat, ..self }
     }
 
     /// Our number in the set, if we are in it.

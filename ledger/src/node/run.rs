@@ -189,7 +189,8 @@ impl Owner {
         self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
         let seal = self.seal(height, time_ms, &head)?;
         self.shared.heed(&committed.results)?;
-        self.clock.stamped(time_ms, self.monotonic_ms());
+        // Since when the stamp counts: a key may have been waited for since.
+        self.clock.stamped(time_ms, begun.duration_since(self.started).as_millis() as u64);
         self.last_block = Instant::now();
         *self.shared.stopped.lock() = None;
         self.shared.metrics.committed(&committed, begun.elapsed());

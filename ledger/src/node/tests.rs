@@ -3,7 +3,7 @@ use crate::{highwater, store::Reader, submission::Submission, testing};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
 use std::time::Duration;
 
-fn config(folder: &Path) -> Config {
+pub(super) fn config(folder: &Path) -> Config {
     let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn Signer>;
     let keys = ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) };
     Config {
@@ -16,7 +16,7 @@ fn config(folder: &Path) -> Config {
     }
 }
 
-fn soon() -> tokio::time::Instant {
+pub(super) fn soon() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(20)
 }
 
@@ -29,7 +29,7 @@ fn sealed(reader: &Reader, height: u64) -> bool {
 }
 
 /// A transaction that gives the buyer a cent.
-fn minted(network: NetworkId, nonce: u8) -> Submission {
+pub(super) fn minted(network: NetworkId, nonce: u8) -> Submission {
     let mint = Mint {
         party: testing::buyer().party,
         amount: Amount::new(1).unwrap(),

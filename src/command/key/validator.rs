@@ -1,5 +1,6 @@
 //! `lonja key new NAME --validator HOST:PORT`: what an organisation makes before a network is founded.
 
+use super::token::Place;
 use crate::{context::Context, output, parse, problem::Problem};
 use clap::Args;
 use contracts::{
@@ -8,7 +9,7 @@ use contracts::{
     party::{Country, KeyUse, PartyKind, Role, Roles},
     validators::Validator,
 };
-use genesis::{FileSigner, KeyName, Keyring, Member, Passphrase, config::Peers, files, keyfile::Purpose};
+use genesis::{KeyName, Keyring, Member, NewPair, OpenKey, Passphrase, config::Peers, files, keyfile::Purpose};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -56,7 +57,7 @@ fn office(role: Role) -> Option<(&'static str, &'static str)> {
 ///
 /// # Errors
 /// When a name or address is none, or a file is there already.
-pub fn new(context: &Context, name: &str, founding: &Founding, address: &str) -> Result<(), Problem> {
+pub fn new(context: &Context, name: &str, founding: &Founding, address: &str, place: &Place) -> Result<(), Problem> {
     if name.contains('.') || name.contains('/') {
         let help = "choose one such as `harbour`; its keys become harbour.consensus, harbour.log and harbour.cosigner";
         return Err(Problem::usage(format!("`{name}` is no name of a validator"), help));
@@ -82,8 +83,8 @@ pub fn new(context: &Context, name: &str, founding: &Founding, address: &str) ->
             files::create_directory(&folder)?;
         }
     }
-    let passphrase = if changes { context.passphrase()? } else { context.new_passphrase()? };
-    let (member, signers) = make(&context.keyring(), name, founding, address, &passphrase)?;
+    let maker = Maker::of(context, place, founding, changes)?;
+    let (member, signers) = make(&maker, name, founding, address)?;
     let fingerprint = member.fingerprint();
     let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
     member.sign(&signers)?.write(&file)?;
@@ -104,16 +105,38 @@ pub fn new(context: &Context, name: &str, founding: &Founding, address: &str) ->
     Ok(())
 }
 
-fn make(
-    ring: &Keyring,
-    name: &str,
-    founding: &Founding,
-    address: &str,
-    passphrase: &Passphrase,
-) -> Result<(Member, Vec<FileSigner>), Problem> {
-    let key = |name: &str, purpose| -> Result<FileSigner, Problem> {
-        Ok(ring.generate(&name.parse::<KeyName>()?, purpose, None, passphrase)?)
-    };
+/// Makes keys where they are to be.
+struct Maker {
+    ring: Keyring,
+    /// The token, for all but the vault's key.
+    pair: Option<NewPair>,
+    /// Of those in files, where there are any.
+    passphrase: Option<Passphrase>,
+}
+
+impl Maker {
+    fn of(context: &Context, place: &Place, founding: &Founding, changes: bool) -> Result<Self, Problem> {
+        let pair = place.pair(context)?;
+        let passphrase = match changes {
+            _ if pair.is_some() && !founding.roles.contains(&Role::Gateway) => None,
+            true => Some(context.passphrase()?),
+            false => Some(context.new_passphrase()?),
+        };
+        Ok(Self { ring: context.keyring(), pair, passphrase })
+    }
+
+    fn key(&self, name: &str, purpose: Purpose) -> Result<OpenKey, Problem> {
+        let name = name.parse::<KeyName>()?;
+        if let Some(pair) = self.pair.as_ref().filter(|_| purpose != Purpose::Vault) {
+            return Ok(OpenKey::Token(self.ring.generate_on(pair, &name, purpose, None)?));
+        }
+        let passphrase = self.passphrase.as_ref().expect("it was asked for where a key goes into a file");
+        Ok(OpenKey::File(self.ring.generate(&name, purpose, None, passphrase)?))
+    }
+}
+
+fn make(maker: &Maker, name: &str, founding: &Founding, address: &str) -> Result<(Member, Vec<OpenKey>), Problem> {
+    let key = |name: &str, purpose| maker.key(name, purpose);
     let mut signers = Vec::new();
     for (what, purpose) in [("consensus", Purpose::Consensus), ("log", Purpose::Log), ("cosigner", Purpose::Cosigner)] {
         signers.push(key(&format!("{name}.{what}"), purpose)?);

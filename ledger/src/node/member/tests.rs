@@ -5,7 +5,7 @@ use crate::submission::Submission;
 use crate::{
     audit,
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused},
+    node::{Config, Handle, Node, Refused, ValidatorKeys, waiting::tests::on_a_token},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
@@ -76,7 +76,10 @@ impl Four {
     }
 
     fn up(&mut self, number: u16) {
-        let keys = testing::validator_keys(number);
+        self.up_with(number, testing::validator_keys(number));
+    }
+
+    fn up_with(&mut self, number: u16, keys: ValidatorKeys) {
         let (folder, document) = (self.path(number), self.document.clone());
         let node = Node::start(Config {
             folder,
@@ -216,6 +219,35 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     four.up(1);
     four.all_at(last + 1).await;
     assert!((0..COUNT).all(|number| four.handle(number).status().healthy));
+    four.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_go_on_without_the_token_of_the_fourth_and_it_goes_on_when_that_is_back() {
+    let mut four = Four::start();
+    four.down(3);
+    let (keys, out) = on_a_token(testing::validator_keys(3));
+    four.up_with(3, keys);
+    let first = four.commit(3, 1).await;
+    four.all_at(first).await;
+    out.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut newest = first;
+    for number in 2..=7 {
+        newest = four.commit(u16::from(number) % 3, number).await;
+    }
+    let begun = Instant::now();
+    while four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it looks healthy and cannot sign");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(four.handle(3).status().reason.unwrap().contains("pulled out"));
+    out.store(false, std::sync::atomic::Ordering::SeqCst);
+    four.all_at(newest).await;
+    // It is one of a quorum again.
+    four.down(0);
+    let last = four.commit(3, 8).await;
+    four.up(0);
+    four.all_at(last).await;
     four.audit();
 }
 
