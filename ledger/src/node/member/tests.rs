@@ -219,6 +219,33 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     four.audit();
 }
 
+/// With nothing to put into a block it makes none and need not hear of anybody; but what it answers would be what
+/// held when it last heard of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again() {
+    let mut four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    (0..3).for_each(|number| four.down(number));
+    let begun = Instant::now();
+    while four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it looks healthy and hears nobody");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let reason = four.handle(3).status().reason.unwrap();
+    assert!(reason.contains("no word") && reason.contains("3 of 4 validators must be up"), "{reason}");
+    four.up(0);
+    four.up(1);
+    let begun = Instant::now();
+    while !four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", four.handle(3).status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(four.handle(3).status().height, height, "no block was needed for it");
+    four.up(2);
+    four.audit();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_from_a_backup_signs_nothing_until_it_has_passed_what_was_signed() {
     let mut four = Four::start();

@@ -1,0 +1,308 @@
+//! Four validators in network namespaces of their own: real processes, real TCP, and a network that cuts,
+//! delays and loses without telling anybody, as one between organisations does.
+//!
+//! `LONJA_SEEDS=A..B` says how many times a link flaps, and when.
+
+use super::{
+    apart::{Machines, PEERS_PORT, turn},
+    harness::{Net, Service, seeds, skipped, start_as},
+    kills::moment,
+    minting::{Minting, audited},
+    validators::{COUNT, directory, runtime},
+};
+use genesis::Layout;
+use ledger::testing::disk::Turn;
+use serde_json::Value;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    ops::Range,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+/// How long a test may take until it is ended from outside, on a machine that builds beside.
+const TEST_MAX: Duration = Duration::from_secs(300);
+/// The same for each time that a link flaps.
+const FLAP_MAX: Duration = Duration::from_secs(10);
+/// What is waited for comes in a fraction of this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A validator without the others says that it makes no blocks: they are silent for 2 s, and 10 s more.
+const SAYS_SO_MAX: Duration = Duration::from_secs(20);
+/// A link that says nothing is given up after 15 s.
+const LINK_LOST_MAX: Duration = Duration::from_secs(25);
+/// A link is there again: what was lost is sent again within 15 s, or it is dialled again, every 13 s at least.
+const LINKED_MAX: Duration = Duration::from_secs(25);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Four validators on four machines, and a load on them.
+struct Town {
+    net: Net,
+    names: Vec<(String, u16)>,
+    machines: Machines,
+    nodes: Vec<Service>,
+    runtime: Runtime,
+    minting: Minting,
+}
+
+/// Waits until something holds, and says how long that took.
+fn until(what: &str, most: Duration, mut holds: impl FnMut() -> bool) -> Duration {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < most, "not within {} s: {what}", most.as_secs());
+        sleep(Duration::from_millis(20));
+    }
+    println!("{:6.2} s until {what}", begun.elapsed().as_secs_f64());
+    begun.elapsed()
+}
+
+impl Town {
+    /// Four that run, are linked and have decided blocks.
+    fn new(test: &str) -> Self {
+        let net = Net::among(COUNT);
+        let names = (0..COUNT).map(|number| {
+            let layout = Layout::at(directory(&net, number));
+            let mut config = layout.config().unwrap();
+            let peers = config.peers.as_mut().unwrap();
+            peers.listen.set_ip([0, 0, 0, 0].into());
+            peers.listen.set_port(PEERS_PORT);
+            for (name, address) in &mut peers.addresses {
+                *address = format!("{name}.example:{PEERS_PORT}");
+            }
+            std::fs::remove_file(layout.config_path()).unwrap();
+            config.write(&layout.config_path()).unwrap();
+            (format!("validator-{number}.example"), config.node.listen.port())
+        });
+        let names: Vec<_> = names.collect();
+        let machines = Machines::new(test, &names);
+        let nodes = (0..COUNT).map(|number| start(&net, &machines, number)).collect();
+        let (runtime, minting) = (runtime(), Minting::new(&net));
+        let town = Self { net, names, machines, nodes, runtime, minting };
+        town.agree("all four know the first transactions");
+        assert!((0..COUNT).all(|number| town.health(number).1["validator"] == number));
+        town
+    }
+
+    /// What validator `number` says of itself, to one who asks on its own machine.
+    fn health(&self, number: usize) -> (u16, Value) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.names[number].1)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    fn height(&self, number: usize) -> u64 {
+        self.health(number).1["height"].as_u64().unwrap()
+    }
+
+    fn heights(&self) -> Vec<u64> {
+        (0..COUNT).map(|number| self.height(number)).collect()
+    }
+
+    /// Has `one` a link with `other`, as far as it knows?
+    fn linked(&self, one: usize, other: usize) -> bool {
+        let (_, health) = self.health(one);
+        let links = health["links"].as_array().unwrap();
+        links.iter().any(|link| link["number"] == other && link["connected"] == true)
+    }
+
+    fn load(&mut self, numbers: &[usize]) {
+        self.minting.begin(&self.runtime, &self.net, numbers, 4);
+    }
+
+    /// Receipts that come in a second, over `time`.
+    fn rate(&self, what: &str, time: Duration) -> f64 {
+        let (begun, before) = (Instant::now(), self.minting.acknowledged());
+        sleep(time);
+        let rate = (self.minting.acknowledged() - before) as f64 / begun.elapsed().as_secs_f64();
+        println!("{rate:6.0} receipts a second {what}");
+        rate
+    }
+
+    /// Waits until one more receipt comes.
+    fn goes_on(&self, what: &str) -> Duration {
+        let before = self.minting.acknowledged();
+        until(what, PATIENCE, || self.minting.acknowledged() > before)
+    }
+
+    /// Waits until all are linked, well, and at the same height, with nothing to do; then they hold the same.
+    fn agree(&self, what: &str) {
+        let mut all = Vec::new();
+        until(what, PATIENCE, || {
+            all = (0..COUNT).map(|number| self.health(number)).collect();
+            let linked =
+                |health: &Value| health["links"].as_array().unwrap().iter().all(|link| link["connected"] == true);
+            all.iter().all(|(status, health)| {
+                *status == 200 && linked(health) && health["waiting"] == 0 && health["height"] == all[0].1["height"]
+            })
+        });
+        for field in ["state_root", "log_root", "log_size", "time_ms"] {
+            assert!(all.iter().all(|(_, health)| health[field] == all[0].1[field]), "{field}: {all:?}");
+        }
+    }
+
+    /// The load ends; nothing that was acknowledged is lost, and all hold the same.
+    fn close(mut self) {
+        self.minting.stop(&self.runtime);
+        self.agree("all four know everything");
+        self.minting.check(&self.runtime, &self.net);
+        self.nodes.into_iter().for_each(Service::stop);
+        audited(&self.net);
+    }
+}
+
+/// Starts validator `number` on its machine.
+fn start(net: &Net, machines: &Machines, number: usize) -> Service {
+    let mut command = machines.on(number);
+    command.arg(env!("CARGO_BIN_EXE_lonja")).arg("--dir").arg(directory(net, number)).args(["--json", "node", "run"]);
+    for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_LOG"] {
+        command.env_remove(name);
+    }
+    command.stdin(std::process::Stdio::null());
+    start_as(command, &net.path(&format!("log-{number}")))
+}
+
+/// Runs `scenario` on four machines that nobody outside sees.
+fn apart(name: &str, most: Duration, scenario: impl FnOnce(Town)) {
+    let name = format!("namespaces::{name}");
+    match turn(&name, most) {
+        Turn::Work => scenario(Town::new(&name)),
+        Turn::Passed(said) => println!("{said}"),
+        Turn::Skip(reason) => skipped(&reason),
+    }
+}
+
+#[test]
+fn one_that_is_cut_off_says_so_and_catches_up() {
+    apart("one_that_is_cut_off_says_so_and_catches_up", TEST_MAX, |mut town| {
+        town.load(&[0, 1, 2]);
+        let before = town.rate("from all four", 3 * SECOND);
+        town.machines.cut(3);
+        let (cut, acknowledged) = (Instant::now(), town.minting.acknowledged());
+        // Nobody hands anything in at the one that is alone: it has no reason to begin a block.
+        until("the one that is cut off says that it makes no blocks", SAYS_SO_MAX, || town.health(3).0 == 503);
+        let reason = town.health(3).1["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("3 of 4 validators must be up and reached"), "{reason}");
+        let height = town.height(3);
+        until("all know that the links are lost", LINK_LOST_MAX.saturating_sub(cut.elapsed()), || {
+            (0..3).all(|number| !town.linked(number, 3) && !town.linked(3, number))
+        });
+        let during = (town.minting.acknowledged() - acknowledged) as f64 / cut.elapsed().as_secs_f64();
+        println!("{during:6.0} receipts a second from three, from the cut on");
+        assert!(during > before / 10.0, "three go on");
+        assert!((0..3).all(|number| town.health(number).0 == 200), "three are well");
+        assert_eq!(town.height(3), height, "nothing reaches the one that is cut off");
+        let there = town.height(0);
+        assert!(there > height, "{there}");
+        town.machines.heal(3);
+        until("it knows what was decided without it, and is well", LINKED_MAX, || {
+            town.height(3) >= there && town.health(3).0 == 200
+        });
+        town.close();
+    });
+}
+
+#[test]
+fn two_halves_decide_nothing_and_go_on_together() {
+    apart("two_halves_decide_nothing_and_go_on_together", TEST_MAX, |mut town| {
+        town.load(&[0, 1, 2, 3]);
+        town.goes_on("a receipt comes");
+        town.machines.split(&[2, 3]);
+        // What was on its way, or in the hands of a thread.
+        sleep(SECOND);
+        let (heights, acknowledged) = (town.heights(), town.minting.acknowledged());
+        until("each says that it makes no blocks", SAYS_SO_MAX, || {
+            assert_eq!((town.heights(), town.minting.acknowledged()), (heights.clone(), acknowledged), "halves decide");
+            (0..COUNT).all(|number| town.health(number).0 == 503)
+        });
+        for number in [2, 3] {
+            town.machines.heal(number);
+        }
+        let first = town.goes_on("the first block after the halves were joined");
+        assert!(first < LINKED_MAX, "{first:?}");
+        until("all are well", PATIENCE, || (0..COUNT).all(|number| town.health(number).0 == 200));
+        town.close();
+    });
+}
+
+#[test]
+fn one_that_is_not_heard_by_another_stops_nobody() {
+    apart("one_that_is_not_heard_by_another_stops_nobody", TEST_MAX, |mut town| {
+        town.load(&[0, 1, 2, 3]);
+        let before = town.rate("from all four", 3 * SECOND);
+        town.machines.deafen(1, 0);
+        let (deaf, acknowledged) = (Instant::now(), town.minting.acknowledged());
+        until("both know that the link is lost", LINK_LOST_MAX, || !town.linked(0, 1) && !town.linked(1, 0));
+        let during = (town.minting.acknowledged() - acknowledged) as f64 / deaf.elapsed().as_secs_f64();
+        println!("{during:6.0} receipts a second from then on");
+        assert!(during > before / 10.0, "the others go on");
+        assert!((0..COUNT).all(|number| town.health(number).0 == 200), "none of them stands still");
+        town.machines.hears(1, 0);
+        until("they are linked again", LINKED_MAX, || town.linked(0, 1) && town.linked(1, 0));
+        town.close();
+    });
+}
+
+#[test]
+fn links_that_flap_lose_nothing_that_was_acknowledged() {
+    let range: Range<u64> = seeds(0..5);
+    let most = TEST_MAX + FLAP_MAX * u32::try_from(range.end.saturating_sub(range.start)).unwrap();
+    apart("links_that_flap_lose_nothing_that_was_acknowledged", most, |mut town| {
+        town.load(&[0, 1, 2, 3]);
+        for seed in range {
+            let one = seed as usize % COUNT;
+            let other = (one + 1 + seed as usize / COUNT % 3) % COUNT;
+            sleep(moment(seed, 1_500));
+            match seed % 3 {
+                0 => town.machines.cut(one),
+                1 => town.machines.deafen(one, other),
+                _ => town.machines.split(&[one, other]),
+            }
+            sleep(moment(seed + 7, 2_500));
+            town.machines.heal(one);
+            town.machines.heal(other);
+            town.machines.hears(one, other);
+        }
+        town.goes_on("a receipt comes after the last time");
+        town.close();
+    });
+}
+
+#[test]
+fn one_whose_address_changes_is_found_by_its_name() {
+    apart("one_whose_address_changes_is_found_by_its_name", TEST_MAX, |mut town| {
+        town.load(&[0, 1, 3]);
+        town.goes_on("a receipt comes");
+        let height = town.height(2);
+        // Its process runs on, and so do the others': only the name's address is another.
+        town.machines.moves(2, 102);
+        let names = town.names.clone();
+        town.machines.introduce(&names);
+        let reached = until("it is linked with all, and has what they have", LINK_LOST_MAX + LINKED_MAX, || {
+            [0, 1, 3].into_iter().all(|other| town.linked(2, other) && town.linked(other, 2))
+                && town.height(2) > height + 1
+        });
+        println!("{:6.2} s in all", reached.as_secs_f64());
+        town.close();
+    });
+}
+
+#[test]
+fn one_on_a_slow_line_slows_nobody() {
+    apart("one_on_a_slow_line_slows_nobody", TEST_MAX, |mut town| {
+        town.load(&[0, 1, 2]);
+        let before = town.rate("from all four", 4 * SECOND);
+        town.machines.slow(3, "1mbit");
+        let during = town.rate("while one has 1 Mbit/s", 10 * SECOND);
+        println!("the heights are {:?}", town.heights());
+        assert!(during > before / 2.0, "the others go on at their rate");
+        town.machines.fast(3);
+        let there = town.height(0);
+        until("it has what the others have", LINKED_MAX, || town.height(3) >= there);
+        town.close();
+    });
+}
