@@ -42,7 +42,7 @@ pub const PEERS_PORT: u16 = 7400;
 /// When it fails there: with all that it printed.
 pub fn turn(name: &str, most: Duration) -> Turn {
     if let Ok(port) = std::env::var(DOOR) {
-        return door(port.parse().unwrap());
+        door(port.parse().unwrap())
     }
     if std::env::var_os(INSIDE).is_some() {
         thread::spawn(end_with_the_one_outside);
@@ -61,6 +61,8 @@ pub fn turn(name: &str, most: Duration) -> Turn {
     // Its input stays open as long as we are there.
     let mut child = unshare(&[test.to_str().unwrap(), name, "--exact", "--nocapture", "--test-threads", "1"])
         .env(INSIDE, "1")
+        // What it leaves when it is ended is removed with ours.
+        .env("TMPDIR", folder.path())
         .stdin(Stdio::piped())
         .stdout(said.try_clone().unwrap())
         .stderr(said)
@@ -134,7 +136,7 @@ fn door(port: u16) -> ! {
 pub struct Machines {
     doors: Vec<Child>,
     /// The last number of the address of each.
-    hosts: Vec<u8>,
+    hosts: Vec<usize>,
     /// What stands at `/etc/hosts` here.
     table: PathBuf,
     _folder: tempfile::TempDir,
@@ -184,7 +186,7 @@ impl Machines {
     }
 
     fn address(&self, number: usize) -> String {
-        format!("10.77.0.{}", self.hosts[number])
+        address_of(self.hosts[number])
     }
 
     /// Writes who is where, for all. That a neighbour is away is nothing that a machine is told by its own
@@ -245,7 +247,7 @@ impl Machines {
     }
 
     /// Machine `number` loses its address and gets another. Nobody knows before they are introduced.
-    pub fn moves(&mut self, number: usize, host: u8) {
+    pub fn moves(&mut self, number: usize, host: usize) {
         self.ip(number, &["address", "flush", "dev", "eth0"]);
         self.hosts[number] = host;
         self.ip(number, &["address", "add", &format!("{}/24", self.address(number)), "dev", "eth0"]);
@@ -274,6 +276,11 @@ fn open(test: &str, port: u16) -> Child {
         thread::sleep(Duration::from_millis(5));
     }
     door
+}
+
+/// The address with this last number. A machine begins with its own number, and one more.
+pub fn address_of(host: usize) -> String {
+    format!("10.77.0.{host}")
 }
 
 /// The bridge's end of a machine's cable.

@@ -55,6 +55,11 @@ impl Mesh {
         self.peers.get(&number)
     }
 
+    /// The peer with this key.
+    pub fn known(&self, key: &PublicKey) -> Option<&Arc<PeerState>> {
+        self.peer(*self.numbers.get(&key.0)?)
+    }
+
     /// How long things may take.
     pub fn times(&self) -> &Times {
         &self.times
@@ -151,7 +156,7 @@ impl Mesh {
 
     async fn reach(&self, peer: &PeerState) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
         peer.admit()?;
-        let stream = TcpStream::connect(&peer.address).await?;
+        let stream = TcpStream::connect(&*peer.address()).await?;
         stream.set_nodelay(true)?;
         let connector = TlsConnector::from(self.connectors[&peer.number].clone());
         // A key is looked for, not a name; the address stands where TLS wants one.
@@ -196,7 +201,7 @@ impl Mesh {
 fn report(peer: &PeerState, error: &io::Error) {
     let reason = link::reason(error);
     if peer.failed(reason.clone()) {
-        tracing::warn!(validator = peer.number, address = peer.address, reason, "no link");
+        tracing::warn!(validator = peer.number, address = &*peer.address(), reason, "no link");
     }
 }
 

@@ -313,6 +313,24 @@ async fn who_was_away_is_reached_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_moved_is_dialled_where_it_is_said_to_be() {
+    let (ends, addresses) = mesh(2).await;
+    let mut ends = ends.into_iter();
+    let (zero, one) = (ends.next().unwrap(), ends.next().unwrap());
+    until("both are linked", || linked(&zero) == 1).await;
+    assert!(!zero.peers.move_to(&signer(1).public(), &addresses[1].to_string()), "it is there");
+    one.peers.stop().await;
+    drop(one);
+    let (mut listeners, elsewhere) = listeners(1).await;
+    let one = start(listeners.remove(0), NETWORK, 1, others(1, &addresses));
+    until("it is missed", || linked(&zero) == 0).await;
+    tokio::time::sleep(2 * QUICK.redial).await;
+    assert_eq!(linked(&zero), 0, "nobody said where it is");
+    assert!(zero.peers.move_to(&signer(1).public(), &elsewhere[0].to_string()));
+    until("it is found", || linked(&zero) == 1 && linked(&one) == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_bytes_make_it_panic() {
     let (end, address, first) = by_hand().await;
     drop(first);
