@@ -121,7 +121,13 @@ impl Town {
     }
 
     fn load(&mut self, numbers: &[usize]) {
-        self.minting.begin(&self.runtime, &self.net, numbers, 4);
+        self.minting.begin(&self.runtime, &self.net, numbers, 2);
+    }
+
+    /// Ends the load, and waits until nothing is to be done.
+    fn rest(&mut self, what: &str) {
+        self.minting.stop(&self.runtime);
+        self.agree(what);
     }
 
     /// Receipts that come in a second, over `time`.
@@ -157,8 +163,7 @@ impl Town {
 
     /// The load ends; nothing that was acknowledged is lost, and all hold the same.
     fn close(mut self) {
-        self.minting.stop(&self.runtime);
-        self.agree("all four know everything");
+        self.rest("all four know everything");
         self.minting.check(&self.runtime, &self.net);
         self.nodes.into_iter().for_each(Service::stop);
         audited(&self.net);
@@ -195,20 +200,22 @@ fn apart(name: &str, most: Duration, scenario: impl FnOnce(Town)) {
 fn one_that_is_cut_off_says_so_and_catches_up() {
     apart("one_that_is_cut_off_says_so_and_catches_up", TEST_MAX, |mut town| {
         town.load(&[0, 1, 2]);
-        let before = town.rate("from all four", 3 * SECOND);
+        let before = town.rate("from all four", 2 * SECOND);
+        town.rest("nothing is to be done");
         town.machines.cut(3);
         let (cut, acknowledged) = (Instant::now(), town.minting.acknowledged());
-        // Nobody hands anything in at the one that is alone: it has no reason to begin a block.
+        town.load(&[0, 1, 2]);
+        // The one that is alone was at rest, and nobody hands anything in there: it has no reason to begin a block.
         until("the one that is cut off says that it makes no blocks", SAYS_SO_MAX, || town.health(3).0 == 503);
         let reason = town.health(3).1["reason"].as_str().unwrap().to_owned();
-        assert!(reason.contains("3 of 4 validators must be up and reached"), "{reason}");
+        assert!(reason.contains("no word for 1") && reason.contains("3 of 4 validators must be up"), "{reason}");
         let height = town.height(3);
         until("all know that the links are lost", LINK_LOST_MAX.saturating_sub(cut.elapsed()), || {
             (0..3).all(|number| !town.linked(number, 3) && !town.linked(3, number))
         });
         let during = (town.minting.acknowledged() - acknowledged) as f64 / cut.elapsed().as_secs_f64();
         println!("{during:6.0} receipts a second from three, from the cut on");
-        assert!(during > before / 10.0, "three go on");
+        assert!(during > before / 5.0, "three go on");
         assert!((0..3).all(|number| town.health(number).0 == 200), "three are well");
         assert_eq!(town.height(3), height, "nothing reaches the one that is cut off");
         let there = town.height(0);
@@ -245,24 +252,6 @@ fn two_halves_decide_nothing_and_go_on_together() {
 }
 
 #[test]
-fn one_that_is_not_heard_by_another_stops_nobody() {
-    apart("one_that_is_not_heard_by_another_stops_nobody", TEST_MAX, |mut town| {
-        town.load(&[0, 1, 2, 3]);
-        let before = town.rate("from all four", 3 * SECOND);
-        town.machines.deafen(1, 0);
-        let (deaf, acknowledged) = (Instant::now(), town.minting.acknowledged());
-        until("both know that the link is lost", LINK_LOST_MAX, || !town.linked(0, 1) && !town.linked(1, 0));
-        let during = (town.minting.acknowledged() - acknowledged) as f64 / deaf.elapsed().as_secs_f64();
-        println!("{during:6.0} receipts a second from then on");
-        assert!(during > before / 10.0, "the others go on");
-        assert!((0..COUNT).all(|number| town.health(number).0 == 200), "none of them stands still");
-        town.machines.hears(1, 0);
-        until("they are linked again", LINKED_MAX, || town.linked(0, 1) && town.linked(1, 0));
-        town.close();
-    });
-}
-
-#[test]
 fn links_that_flap_lose_nothing_that_was_acknowledged() {
     let range: Range<u64> = seeds(0..5);
     let most = TEST_MAX + FLAP_MAX * u32::try_from(range.end.saturating_sub(range.start)).unwrap();
@@ -277,7 +266,8 @@ fn links_that_flap_lose_nothing_that_was_acknowledged() {
                 1 => town.machines.deafen(one, other),
                 _ => town.machines.split(&[one, other]),
             }
-            sleep(moment(seed + 7, 2_500));
+            // Now and then longer than links bear, so that all are made anew. Not in the suite, which has the first five.
+            sleep(moment(seed + 7, if seed % 8 == 7 { 30_000 } else { 2_500 }));
             town.machines.heal(one);
             town.machines.heal(other);
             town.machines.hears(one, other);
@@ -315,17 +305,23 @@ fn one_whose_address_changes_is_found_again() {
 }
 
 #[test]
-fn one_on_a_slow_line_slows_nobody() {
-    apart("one_on_a_slow_line_slows_nobody", TEST_MAX, |mut town| {
+fn a_slow_line_and_one_that_carries_one_way_stop_nobody() {
+    apart("a_slow_line_and_one_that_carries_one_way_stop_nobody", TEST_MAX, |mut town| {
         town.load(&[0, 1, 2]);
-        let before = town.rate("from all four", 4 * SECOND);
+        let before = town.rate("from all four", 3 * SECOND);
         town.machines.slow(3, "1mbit");
-        let during = town.rate("while one has 1 Mbit/s", 10 * SECOND);
+        let slow = town.rate("while one has 1 Mbit/s", 6 * SECOND);
         println!("the heights are {:?}", town.heights());
-        assert!(during > before / 2.0, "the others go on at their rate");
+        assert!(slow > before / 3.0, "the others go on at their rate");
         town.machines.fast(3);
         let there = town.height(0);
         until("it has what the others have", LINKED_MAX, || town.height(3) >= there);
+
+        town.machines.deafen(1, 0);
+        let deaf = town.rate("while one does not hear another", 6 * SECOND);
+        assert!(deaf > before / 10.0, "the others go on");
+        assert!((0..COUNT).all(|number| town.health(number).0 == 200), "none of them stands still");
+        town.machines.hears(1, 0);
         town.close();
     });
 }
