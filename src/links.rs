@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long is waited before something that failed is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// How often it is looked whether lonja.toml has other addresses.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long a node that serves blocks may keep a question for the next one.
 const NEXT_BLOCK_WAIT: Duration = Duration::from_secs(10);
 /// How long a node that observes waits until it looks again whether it has room for blocks.
@@ -76,13 +78,25 @@ impl Linker {
         Ok(Some(links))
     }
 
-    /// Makes the links anew whenever the set changes, until `stop`.
+    /// Makes the links anew whenever the set changes, and finds validators that have moved where lonja.toml says
+    /// that they are, until `stop`.
     pub async fn keep(self, mut links: Option<Arc<Peers>>, stop: CancellationToken) {
         let mut eras = self.handle.eras();
+        let mut unread = None;
         loop {
-            let changed = tokio::select! {
-                () = stop.cancelled() => false,
-                changed = eras.changed() => changed.is_ok(),
+            let changed = loop {
+                tokio::select! {
+                    () = stop.cancelled() => break false,
+                    changed = eras.changed() => break changed.is_ok(),
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                let moved = links.as_deref().map_or(Ok(()), |links| self.take_up_addresses(links));
+                let problem = moved.err().map(|problem| problem.to_string());
+                if problem != unread {
+                    // Once for each, since it is looked again soon: the operator may be in the middle of it.
+                    problem.iter().for_each(|problem| tracing::warn!(problem, "lonja.toml cannot be read"));
+                    unread = problem;
+                }
             };
             self.handle.connect(None);
             if let Some(links) = links.take() {
@@ -104,6 +118,18 @@ impl Linker {
                 }
             };
         }
+    }
+
+    /// Takes up what the operator has changed under [peers.addresses].
+    fn take_up_addresses(&self, links: &Peers) -> Result<(), genesis::layout::LayoutError> {
+        let settings = self.layout.config()?.peers;
+        for validator in &self.handle.validators().validators {
+            let address = settings.as_ref().and_then(|settings| settings.addresses.get(&validator.name));
+            if let Some(address) = address.filter(|address| links.move_to(&validator.consensus, address)) {
+                tracing::info!(validator = validator.name, address, "a validator is looked for elsewhere");
+            }
+        }
+        Ok(())
     }
 }
 

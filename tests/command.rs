@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/apart.rs"]
+mod apart;
 #[path = "command/backup.rs"]
 mod backup;
 #[path = "command/contacts.rs"]
@@ -37,6 +39,10 @@ mod kills;
 mod laid;
 #[path = "command/market_kills.rs"]
 mod market_kills;
+#[path = "command/minting.rs"]
+mod minting;
+#[path = "command/namespaces.rs"]
+mod namespaces;
 #[path = "command/operations.rs"]
 mod operations;
 #[path = "command/outside.rs"]

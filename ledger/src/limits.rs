@@ -153,6 +153,12 @@ pub const REMEMBERED_SIGNATURES_MAX: usize = 4;
 pub const REMEMBERED_SEALS: u64 = 64;
 /// How often validators say how far they are.
 pub const STATUS_EVERY: Duration = Duration::from_millis(500);
+/// How long nothing may come of a validator until it is taken to be away: four of what it says twice a second.
+pub const UNHEARD_AFTER: Duration = Duration::from_secs(2);
+/// Transactions that are waiting and are sent to a validator that comes back: half of what one block takes.
+pub const HANDED_ON_TRANSACTIONS_MAX: usize = 1_000;
+/// Bytes of the same: what a link of a megabit a second takes in some ten seconds.
+pub const HANDED_ON_BYTES_MAX: usize = 1024 * 1024;
 /// How long a height may be at work, or its signatures be missing, until a validator says that it makes no
 /// blocks: some rounds that failed.
 pub const STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -166,6 +172,7 @@ pub const WANTED_SEALS_MAX: usize = 16;
 /// How long a reader is kept waiting for the newest block's signatures.
 pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 
+const _: () = assert!(UNHEARD_AFTER.as_millis() >= 4 * STATUS_EVERY.as_millis());
 const _: () = assert!(INBOX_BYTES_PER_PEER_MAX >= 2 * PEER_FRAME_BYTES_MAX);
 const _: () = assert!(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_BYTES_MAX);
 const _: () = assert!(VOTING_BYTES_MAX >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);

@@ -72,21 +72,20 @@ async fn send(
             frame = peer.next() => Some(frame),
             () = sleep(times.keep_alive) => None,
         };
-        let writing = async {
-            match next {
-                None => frame::write(&mut to, &[]).await?,
-                Some(first) => {
-                    let mut next = Some(first);
-                    while let Some(frame) = next {
-                        frame::write(&mut to, &frame).await?;
-                        peer.sent();
-                        next = peer.try_next();
-                    }
+        // Each has its time: of a peer that is slow and takes all that it is sent, something waits always.
+        const NOT_TAKEN: &str = "what was sent was not taken";
+        match next {
+            None => within(times.frame, NOT_TAKEN, frame::write(&mut to, &[])).await?,
+            Some(first) => {
+                let mut next = Some(first);
+                while let Some(frame) = next {
+                    within(times.frame, NOT_TAKEN, frame::write(&mut to, &frame)).await?;
+                    peer.sent();
+                    next = peer.try_next();
                 }
             }
-            to.flush().await
-        };
-        within(times.frame, "what was sent was not taken", writing).await?;
+        }
+        within(times.frame, NOT_TAKEN, to.flush()).await?;
     }
 }
 

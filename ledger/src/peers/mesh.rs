@@ -55,6 +55,11 @@ impl Mesh {
         self.peers.get(&number)
     }
 
+    /// The peer with this key.
+    pub fn known(&self, key: &PublicKey) -> Option<&Arc<PeerState>> {
+        self.peer(*self.numbers.get(&key.0)?)
+    }
+
     /// How long things may take.
     pub fn times(&self) -> &Times {
         &self.times
@@ -152,7 +157,7 @@ impl Mesh {
     async fn reach(&self, peer: &PeerState) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<>> {
         peer.admit()?;
         let unknown = || io::Error::new(io::ErrorKind::NotFound, "where it listens is not known");
-        let stream = TcpStream::connect(peer.address.as_ref().ok_or_else(unknown)?).await?;
+        let stream = TcpStream::connect(&*peer.address().ok_or_else(unknown)?).await?;
         stream.set_nodelay(true)?;
         let connector = TlsConnector::from(self.connectors[&peer.number].clone());
         // A key is looked for, not a name; the address stands where TLS wants one.
@@ -197,7 +202,7 @@ impl Mesh {
 fn report(peer: &PeerState, error: &io::Error) {
     let reason = link::reason(error);
     if peer.failed(reason.clone()) {
-        tracing::warn!(validator = peer.number, address = peer.address, reason, "no link");
+        tracing::warn!(validator = peer.number, address = peer.address().as_deref(), reason, "no link");
     }
 }
 

@@ -168,6 +168,12 @@ impl Peers {
         }
     }
 
+    /// The validator with this key has moved: it is dialled at `address` from now on. A link that there is stays as
+    /// long as it lasts. Returns whether that is news.
+    pub fn move_to(&self, key: &PublicKey, address: &str) -> bool {
+        self.mesh.known(key).is_some_and(|peer| peer.move_to(address))
+    }
+
     /// How each link is, by the number of the peer.
     pub fn status(&self) -> Vec<PeerStatus> {
         self.mesh.status()

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 pub struct PeerState {
     /// Its number in the validator set.
     pub number: u16,
-    /// Where it listens, if that is known.
-    pub address: Option<String>,
     inner: Mutex<Inner>,
     waits: Notify,
 }
 
 struct Inner {
+    /// Host and port where it listens, if that is known.
+    address: Option<Arc<str>>,
     status: PeerStatus,
     frames: VecDeque<Arc<[u8]>>,
     bytes: usize,
@@ -54,8 +54,31 @@ impl PeerState {
             reason: None,
         };
         let faults = Faults::none(Instant::now());
-        let inner = Inner { status, frames: VecDeque::new(), bytes: 0, link: None, links: 0, faults };
-        Self { number, address, inner: Mutex::new(inner), waits: Notify::new() }
+        let inner = Inner {
+            address: address.map(Arc::from),
+            status,
+            frames: VecDeque::new(),
+            bytes: 0,
+            link: None,
+            links: 0,
+            faults,
+        };
+        Self { number, inner: Mutex::new(inner), waits: Notify::new() }
+    }
+
+    /// Host and port where it listens, if that is known.
+    pub fn address(&self) -> Option<Arc<str>> {
+        self.inner.lock().address.clone()
+    }
+
+    /// From now on it is looked for at `address`. A link that there is stays. Returns whether it was another.
+    pub fn move_to(&self, address: &str) -> bool {
+        let mut inner = self.inner.lock();
+        let moved = inner.address.as_deref() != Some(address);
+        if moved {
+            inner.address = Some(address.into());
+        }
+        moved
     }
 
     /// Puts a frame into the queue. False where there is no link, or too much waits.

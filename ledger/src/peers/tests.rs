@@ -266,6 +266,36 @@ async fn what_finds_no_room_is_dropped_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_takes_slowly_what_is_sent_keeps_its_link() {
+    let (end, _, stream) = by_hand().await;
+    let (mut from, mut to) = tokio::io::split(stream);
+    let alive = tokio::spawn(async move {
+        loop {
+            frame::write(&mut to, &[]).await.unwrap();
+            to.flush().await.unwrap();
+            tokio::time::sleep(QUICK.keep_alive).await;
+        }
+    });
+    // More than the sockets hold: something waits all the time, and each frame is taken soon.
+    let (count, bytes) = (300, 100_000);
+    (0..count).for_each(|_| assert!(end.peers.send(0, vec![7; bytes].into())));
+    let begun = Instant::now();
+    let mut taken = 0;
+    while taken < count {
+        let length = frame::length(&mut from).await.unwrap_or_else(|_| panic!("after {taken}: {}", reason(&end, 0)));
+        let body = frame::body(&mut from, length).await.unwrap();
+        if length > 0 {
+            assert_eq!((body.len(), body[0]), (bytes, 7));
+            taken += 1;
+            tokio::time::sleep(Duration::from_millis(8)).await;
+        }
+    }
+    assert!(begun.elapsed() > 4 * QUICK.frame, "{:?}", begun.elapsed());
+    assert_eq!(linked(&end), 1);
+    alive.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_was_away_is_reached_again() {
     let (ends, addresses) = mesh(2).await;
     let mut ends = ends.into_iter();
@@ -280,6 +310,24 @@ async fn who_was_away_is_reached_again() {
     until("it is back", || linked(&zero) == 1 && linked(&one) == 1).await;
     assert!(zero.peers.send(1, b"again".to_vec().into()));
     until("it hears", || one.inbox.frames.lock().len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_moved_is_dialled_where_it_is_said_to_be() {
+    let (ends, addresses) = mesh(2).await;
+    let mut ends = ends.into_iter();
+    let (zero, one) = (ends.next().unwrap(), ends.next().unwrap());
+    until("both are linked", || linked(&zero) == 1).await;
+    assert!(!zero.peers.move_to(&signer(1).public(), &addresses[1].to_string()), "it is there");
+    one.peers.stop().await;
+    drop(one);
+    let (mut listeners, elsewhere) = listeners(1).await;
+    let one = start(listeners.remove(0), NETWORK, 1, others(1, &addresses));
+    until("it is missed", || linked(&zero) == 0).await;
+    tokio::time::sleep(2 * QUICK.redial).await;
+    assert_eq!(linked(&zero), 0, "nobody said where it is");
+    assert!(zero.peers.move_to(&signer(1).public(), &elsewhere[0].to_string()));
+    until("it is found", || linked(&zero) == 1 && linked(&one) == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@
 
 mod frame;
 mod gate;
+mod heard;
 mod known;
 mod others;
 mod passing;
@@ -43,6 +44,7 @@ use contracts::{
     transaction::Checked,
 };
 use gate::{Gate, Remembered};
+use heard::Heard;
 use passing::Passing;
 use seals::Seals;
 use std::{
@@ -73,6 +75,7 @@ pub(super) struct Member {
     seals: Seals,
     remembered: Remembered,
     gate: Gate,
+    heard: Heard,
     /// Size of a log that we signed and do not have; 0 if there is none.
     lost: u64,
     /// The record by which our era ends, once its last block is committed.
@@ -131,6 +134,7 @@ impl Member {
             seals: Seals::default(),
             remembered,
             gate,
+            heard: Heard::default(),
             lost: 0,
             passing: None,
             unknown: BTreeMap::new(),
@@ -310,12 +314,17 @@ impl Member {
         proposed
     }
 
-    /// Is this a timer for the proposal of one who let its last turn pass, and whose link is down? It is not worth
-    /// its time. How long each waits is its own affair; that all do so keeps the turns of one that is away cheap.
+    /// Is this a timer for the proposal of one who let its last turn pass, and whose link is down, or of whom nothing
+    /// comes? It is not worth its time. How long each waits is its own affair; that all do so keeps the turns of one
+    /// that is away cheap.
     fn is_missed(&self, timer: Timer) -> bool {
         let turns = self.replica.ledger().turns();
         let turn = turns[timer.round as usize % turns.len()];
-        timer.kind == TimerKind::Propose && turn.doubtful && self.shared.is_unlinked(turn.number)
+        timer.kind == TimerKind::Propose && turn.doubtful && self.is_away(turn.number)
+    }
+
+    fn is_away(&self, number: u16) -> bool {
+        number != self.number() && (self.shared.is_unlinked(number) || !self.heard.is_near(number, Instant::now()))
     }
 
     fn broadcast(&self, frame: &Frame) {

@@ -8,17 +8,21 @@ use super::{
 use crate::{
     api::BlockPage,
     block::Block,
-    limits::{STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
+    limits::{HANDED_ON_BYTES_MAX, HANDED_ON_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
     log::proof::TreeHead,
     node::{Handle, NodeError},
     ordering::OrderingError,
     replica::{Ledger, Packet, Replica, ReplicaError},
+    submission::Submission,
 };
 use contracts::id::Height;
 use std::time::Instant;
 
 impl Member {
     pub(super) fn take(&mut self, from: u16, bytes: &[u8]) -> Result<(), NodeError> {
+        if self.heard.of(from, Instant::now()) {
+            self.hand_on(from);
+        }
         let packet = match Frame::decode(bytes) {
             Err(reason) => {
                 self.shared.blame(from, &format!("a frame that cannot be read: {reason}"));
@@ -76,6 +80,18 @@ impl Member {
             }
             received => received,
         })
+    }
+
+    /// Validator `to` is back, or we are: what is waiting here may never have come to it. Whoever was away is not
+    /// let propose for as long as that and longer, so what only it has would wait.
+    fn hand_on(&self, to: u16) {
+        let queue = self.shared.queue.lock();
+        let waiting = queue.mempool.peek(HANDED_ON_TRANSACTIONS_MAX, HANDED_ON_BYTES_MAX);
+        drop(queue);
+        for checked in waiting {
+            let transaction = checked.transaction().clone();
+            self.send(to, &Frame::Submission(Box::new(Submission { transaction, side: None })));
+        }
     }
 
     /// A block that was fetched where blocks are served, since the other validators did not bring us on: they may
@@ -208,17 +224,21 @@ impl Member {
         self.want_set();
     }
 
-    /// Says that we make no blocks where too few validators take part: whoever asks whether something may
-    /// be delivered must not be told what held when we last heard of the others.
+    /// Says that we make no blocks where too few validators take part, also where there is nothing to put into
+    /// one: whoever asks whether something may be delivered must not be told what held when we last heard of the
+    /// others.
     fn notice_standstill(&mut self) {
+        let (now, era) = (Instant::now(), self.shared.era());
+        let (quorum, count) = (era.set.quorum(), era.set.validators.len());
+        let rests = self.gate.is_open() && self.replica.is_resting() && self.unknown.is_empty();
         if let Some(reason) = self.behind() {
             *self.shared.stopped.lock() = Some(reason);
-        } else if self.gate.is_open() && self.replica.is_resting() && self.unknown.is_empty() {
-            self.idle_at = Instant::now();
-        } else if self.idle_at.elapsed() > STALLED_AFTER {
-            let (seconds, era) = (self.idle_at.elapsed().as_secs(), self.shared.era());
-            let (quorum, count) = (era.set.quorum(), era.set.validators.len());
-            let reason = format!("no block for {seconds} s: {quorum} of {count} validators must be up and reached");
+        } else if rests && self.heard.near(now) + 1 >= quorum {
+            self.idle_at = now;
+            *self.shared.stopped.lock() = None;
+        } else if now.duration_since(self.idle_at) > STALLED_AFTER {
+            let (seconds, missing) = (self.idle_at.elapsed().as_secs(), if rests { "no word" } else { "no block" });
+            let reason = format!("{missing} for {seconds} s: {quorum} of {count} validators must be up and reached");
             let height = self.replica.ledger().height() + 1;
             // Once for each standstill; how long it lasts, the health says.
             if self.shared.stopped.lock().replace(reason.clone()).is_none() {

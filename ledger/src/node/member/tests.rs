@@ -29,14 +29,21 @@ type Handles = Arc<RwLock<Vec<Option<Handle>>>>;
 struct Wires {
     from: u16,
     handles: Handles,
+    cut: Cut,
     faults: Faults,
 }
+
+/// Those to whom nothing goes, and of whom nothing comes.
+type Cut = Arc<RwLock<HashSet<u16>>>;
 
 /// Who was blamed, and for what.
 type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
 
 impl Links for Wires {
     fn send(&self, to: u16, frame: &Arc<[u8]>) {
+        if self.cut.read().iter().any(|cut| [self.from, to].contains(cut)) {
+            return;
+        }
         if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {
             // A full inbox loses it, as a link does.
             let _ = handle.deliver(self.from, frame.to_vec());
@@ -56,6 +63,7 @@ struct Four {
     document: SignedDocument,
     folder: tempfile::TempDir,
     handles: Handles,
+    cut: Cut,
     faults: Faults,
     nodes: Vec<Option<Node>>,
 }
@@ -66,7 +74,7 @@ impl Four {
         let folder = tempfile::tempdir().unwrap();
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
         let nodes = (0..COUNT).map(|_| None).collect();
-        let mut four = Self { document, folder, handles, faults: Faults::default(), nodes };
+        let mut four = Self { document, folder, handles, cut: Cut::default(), faults: Faults::default(), nodes };
         (0..COUNT).for_each(|number| four.up(number));
         four
     }
@@ -90,7 +98,8 @@ impl Four {
             retention: None,
         })
         .unwrap();
-        let wires = Wires { from: number, handles: self.handles.clone(), faults: self.faults.clone() };
+        let (handles, cut, faults) = (self.handles.clone(), self.cut.clone(), self.faults.clone());
+        let wires = Wires { from: number, handles, cut, faults };
         node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
         self.nodes[usize::from(number)] = Some(node);
@@ -219,6 +228,55 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     four.up(1);
     four.all_at(last + 1).await;
     assert!((0..COUNT).all(|number| four.handle(number).status().healthy));
+    four.audit();
+}
+
+/// With nothing to put into a block it makes none and need not hear of anybody; but what it answers would be what
+/// held when it last heard of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again() {
+    let mut four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    (0..3).for_each(|number| four.down(number));
+    let begun = Instant::now();
+    while four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it looks healthy and hears nobody");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let reason = four.handle(3).status().reason.unwrap();
+    assert!(reason.contains("no word") && reason.contains("3 of 4 validators must be up"), "{reason}");
+    four.up(0);
+    four.up(1);
+    let begun = Instant::now();
+    while !four.handle(3).status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", four.handle(3).status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(four.handle(3).status().height, height, "no block was needed for it");
+    four.up(2);
+    four.audit();
+}
+
+/// The others do not let it propose for a while, and what it was handed then never came to them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_was_handed_while_it_was_cut_off_is_handed_on_when_it_is_back() {
+    let four = Four::start();
+    let mut newest = four.commit(0, 1).await;
+    four.all_at(newest).await;
+    four.cut.write().insert(3);
+    let (id, fate) = four.handle(3).take(four.mint(100, newest)).unwrap();
+    // Of 22 heights it lets pass two at least, and is tried again 64 after the second.
+    for number in 2..=23 {
+        newest = four.commit(u16::from(number) % 3, number).await;
+    }
+    four.cut.write().clear();
+    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    let fate = four.handle(3).fate(id, fate.unwrap(), soon).await.unwrap();
+    let Fate::Committed(decided, _) = fate else { panic!("it was not committed") };
+    let height = decided.header.entry.height;
+    assert!((newest + 1..newest + 16).contains(&height), "at {height}, when {newest} were decided without it");
+    four.all_at(height).await;
     four.audit();
 }
 
