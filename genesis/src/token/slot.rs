@@ -11,6 +11,7 @@ use cryptoki::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
+use subtle::ConstantTimeEq as _;
 
 /// Who answers for a PIN that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Pin {
     }
 
     fn is(&self, other: &Self) -> bool {
-        self.secret.expose_secret() == other.secret.expose_secret()
+        self.secret.expose_secret().as_bytes().ct_eq(other.secret.expose_secret().as_bytes()).into()
     }
 }
 
