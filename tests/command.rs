@@ -37,6 +37,8 @@ mod harness;
 mod kills;
 #[path = "command/laid.rs"]
 mod laid;
+#[path = "command/machines.rs"]
+mod machines;
 #[path = "command/market_kills.rs"]
 mod market_kills;
 #[path = "command/minting.rs"]
@@ -57,6 +59,8 @@ mod reports;
 mod running;
 #[path = "command/snapshots.rs"]
 mod snapshots;
+#[path = "command/town.rs"]
+mod town;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]
