@@ -37,6 +37,8 @@ mod harness;
 mod kills;
 #[path = "command/laid.rs"]
 mod laid;
+#[path = "command/machines.rs"]
+mod machines;
 #[path = "command/market_kills.rs"]
 mod market_kills;
 #[path = "command/minting.rs"]
@@ -59,6 +61,8 @@ mod running;
 mod snapshots;
 #[path = "command/tokens.rs"]
 mod tokens;
+#[path = "command/town.rs"]
+mod town;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]
