@@ -44,6 +44,7 @@ pub mod replica;
 #[cfg(test)]
 mod sim;
 pub mod snapshot;
+mod spans;
 #[doc(hidden)]
 pub mod testing;
 pub mod witness;

@@ -74,6 +74,11 @@ impl Default for Metrics {
             "Validators in force that this node caught at two statements which exclude each other",
             made.accusations.clone(),
         );
+        made.registry.register(
+            "trace_spans_dropped",
+            "Spans of traces that were not delivered, of the whole process",
+            crate::api::trace::dropped(),
+        );
         made
     }
 }
