@@ -38,6 +38,12 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("rust-embed", &["marketplace", "explorer"], &["marketplace/src/web", "explorer/src/web"]),
     ("tantivy", &["marketplace"], &["marketplace/src/search"]),
     ("argon2", &["genesis"], &["genesis/src"]),
+    ("opentelemetry", &["lonja"], &["src/traces"]),
+    ("opentelemetry_sdk", &["lonja"], &["src/traces"]),
+    ("opentelemetry-http", &["lonja"], &["src/traces"]),
+    ("opentelemetry-otlp", &["lonja"], &["src/traces"]),
+    ("tracing-opentelemetry", &["lonja"], &["src/traces", "src/log"]),
+    ("tracing-subscriber", &["lonja"], &["src/log"]),
 ];
 
 /// Where a node, a witness or a service binds its socket.
