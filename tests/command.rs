@@ -7,6 +7,8 @@
 
 #[path = "command/backup.rs"]
 mod backup;
+#[path = "command/collector.rs"]
+mod collector;
 #[path = "command/contacts.rs"]
 mod contacts;
 #[path = "command/damaged_files.rs"]
@@ -51,6 +53,8 @@ mod reports;
 mod running;
 #[path = "command/snapshots.rs"]
 mod snapshots;
+#[path = "command/traces.rs"]
+mod traces;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]
