@@ -12,6 +12,7 @@ mod control;
 mod demo;
 mod joining;
 mod links;
+mod log;
 mod market;
 mod output;
 mod parse;
@@ -22,20 +23,20 @@ mod scratch;
 mod service;
 mod side;
 mod stop;
+mod traces;
 mod validator;
 mod witnessing;
 
 use clap::Parser as _;
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    start_log(&cli);
     // One TLS provider for the process; a second attempt to install one is harmless.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(command::run(cli)),
+        Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => Err(problem::Problem::new("cannot start the runtime").because(error)),
     };
     match outcome {
@@ -48,11 +49,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Logs go to stderr, so that stdout holds answers only. Services tell more than single commands.
-fn start_log(cli: &cli::Cli) {
-    let level = if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("LONJA_LOG").unwrap_or_else(|_| level.into());
-    let coloured = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    log.with_ansi(coloured).with_target(false).init();
+/// Runs the command, with its log from the beginning and its traces to the end.
+async fn run(cli: cli::Cli) -> Result<(), problem::Problem> {
+    let traces = log::start(&cli)?;
+    let outcome = command::run(cli).await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    outcome
 }

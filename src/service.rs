@@ -12,6 +12,7 @@ use crate::{
     problem::{Exit, Problem},
     running::{self, Announced},
     stop::StopRequests,
+    traces,
     validator::{self, Ring},
     witnessing::Witnesses,
 };
@@ -178,6 +179,10 @@ pub async fn node(
     let anchor = layout.anchor()?;
     let document = layout.document()?;
     let names = validator::held(context)?;
+    traces::describe("lonja.network", anchor.network);
+    if !names.is_empty() {
+        traces::describe("lonja.validator", names.join(","));
+    }
     let sources = links::sources(config.observe.as_ref(), &anchor)?;
     if names.is_empty() && sources.is_empty() {
         return Err(validator::none_held(context, &document.document.founding.validators));
@@ -214,7 +219,9 @@ pub async fn node(
         linked.spawn(witnesses.keep(node.handle(), ending.clone()));
     }
     let handle = node.handle();
-    let checkpoint: Checkpoint = Arc::new(move |to| backup::of_ledger(handle.store(), to));
+    let checkpoint: Checkpoint = Arc::new(move |to| {
+        tracing::info_span!("backup", lonja.service = "node").in_scope(|| backup::of_ledger(handle.store(), to))
+    });
     let task = tokio::spawn(async move {
         let served = serve_node(node, listener, stop).await;
         ending.cancel();
@@ -284,6 +291,8 @@ pub async fn market(
     stop: CancellationToken,
 ) -> Result<Running, Problem> {
     let gateway = context.identity_of("market")?;
+    traces::describe("lonja.network", client.network());
+    traces::describe("lonja.party", gateway.party);
     let master = context.open_secret(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
@@ -303,7 +312,10 @@ pub async fn market(
         error => chain("the marketplace does not start", &error).exits(Exit::File),
     })?;
     let market = running.market.clone();
-    let checkpoint: Checkpoint = Arc::new(move |to| market.copy(to).map_err(|error| said(&error)));
+    let checkpoint: Checkpoint = Arc::new(move |to| {
+        let span = tracing::info_span!("backup", lonja.service = "marketplace");
+        span.in_scope(|| market.copy(to).map_err(|error| said(&error)))
+    });
     let task = tokio::spawn(async move {
         match running.task.await {
             Ok(Ok(())) => Ok(()),
@@ -324,6 +336,7 @@ pub async fn explorer(
     client: Client,
     stop: CancellationToken,
 ) -> Result<Running, Problem> {
+    traces::describe("lonja.network", client.network());
     let dir = context.layout().data_path(&config.explorer.data);
     let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
     settings.behind_proxy = config.explorer.behind_proxy;

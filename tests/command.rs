@@ -9,6 +9,8 @@
 mod apart;
 #[path = "command/backup.rs"]
 mod backup;
+#[path = "command/collector.rs"]
+mod collector;
 #[path = "command/contacts.rs"]
 mod contacts;
 #[path = "command/damaged_files.rs"]
@@ -63,6 +65,8 @@ mod snapshots;
 mod tokens;
 #[path = "command/town.rs"]
 mod town;
+#[path = "command/traces.rs"]
+mod traces;
 #[path = "command/validators.rs"]
 mod validators;
 #[path = "command/wire.rs"]

@@ -10,6 +10,7 @@ use crate::{
     ordering::Certificate,
     replay::ReplaySet,
     snapshot::Stations,
+    spans::number,
     store::{Commit, HistoryPointer, Place, Store, StoreError, StoredResult, Tip},
     time,
     tree::{self, MemoryNodes, TreeError},
@@ -219,6 +220,7 @@ impl Chain {
         clock_ms: TimeMs,
         round: u32,
     ) -> Result<(Prepared, Vec<(TransactionId, Inadmissible)>), BlockError> {
+        let _span = tracing::info_span!("execute", lonja.candidates = number(candidates.len())).entered();
         let context = self.context(time::stamp(self.tip.time_ms, clock_ms));
         let mut seen = std::collections::HashSet::new();
         let (fresh, replayed): (Vec<_>, Vec<_>) = candidates
@@ -238,6 +240,7 @@ impl Chain {
     /// # Errors
     /// [`BlockError`] says why it is not valid.
     pub fn verify(&self, block: &Block) -> Result<Prepared, BlockError> {
+        let _span = tracing::info_span!("execute", lonja.transactions = number(block.transactions.len())).entered();
         let said = &block.header.entry;
         let expected = self.tip.height + 1;
         if said.height != expected {
@@ -281,6 +284,13 @@ impl Chain {
         let Prepared { header, transactions, executed, tree, hashes, log } = prepared;
         let (height, id) = (header.entry.height, header.id());
         assert!(certificate.block == id && certificate.height == height, "what was ordered is what is committed");
+        let _span = tracing::info_span!(
+            "write",
+            lonja.height = number(height),
+            lonja.transactions = number(transactions.len()),
+            lonja.bytes = number(transactions.iter().map(|one| one.bytes().len()).sum::<usize>()),
+        )
+        .entered();
         let oldest = height.saturating_sub(STATE_VERSIONS_KEPT);
         let prune = self.store.reader().stale(self.pruned + 1, oldest, PRUNE_VERSIONS_PER_BLOCK_MAX)?;
         let pruned = prune.last().map_or(self.pruned, |last| last.since);

@@ -46,6 +46,7 @@ pub mod replica;
 #[cfg(test)]
 mod sim;
 pub mod snapshot;
+mod spans;
 #[doc(hidden)]
 pub mod testing;
 pub mod witness;

@@ -84,6 +84,11 @@ impl Default for Metrics {
             "Height at which this node stops, since its release does not know the rules decided for it; 0 if none",
             made.protocol_unknown_from.clone(),
         );
+        made.registry.register(
+            "trace_spans_dropped",
+            "Spans of traces that were not delivered, of the whole process",
+            crate::api::trace::dropped(),
+        );
         made
     }
 }

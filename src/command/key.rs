@@ -120,7 +120,9 @@ impl Key {
                     Err(_) => context.keyring().inspect(&key.parse::<KeyName>()?)?.public,
                 };
                 let committed = context.act(None, Action::RevokeKey(RevokeKey { key, compromised }), None).await?;
-                context.print(&Done::new(&committed, WithKey { key }), || format!("revoked {key} in block {}", committed.height));
+                context.print(&Done::new(&committed, WithKey { key }), || {
+                    format!("revoked {key} in block {}", committed.height)
+                });
                 Ok(())
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     output,
     problem::{Exit, Problem},
     stop::StopRequests,
-    witnessing,
+    traces, witnessing,
 };
 use clap::{Args, Subcommand};
 use contracts::key::Signer;
@@ -116,6 +116,7 @@ impl Run {
                 "put a proxy in front of it and give --behind-proxy, or listen on 127.0.0.1",
             ));
         }
+        traces::describe("lonja.witness", &self.name);
         let policy = witnessing::policy(&self.logs)?;
         let logs: Vec<_> = policy.logs().iter().map(|log| log.key.clone()).collect();
         if logs.is_empty() {

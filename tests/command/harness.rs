@@ -52,7 +52,9 @@ pub fn free_ports(count: usize) -> u16 {
 
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lonja"));
-    for name in ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_TOKEN_PIN_FILE", "LONJA_PKCS11_MODULE", "LONJA_LOG"] {
+    let own = ["LONJA_DIR", "LONJA_PASSPHRASE_FILE", "LONJA_TOKEN_PIN_FILE", "LONJA_PKCS11_MODULE", "LONJA_LOG"];
+    let traces = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+    for name in own.iter().chain(&traces) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null());

@@ -39,6 +39,12 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("tantivy", &["marketplace"], &["marketplace/src/search"]),
     ("argon2", &["genesis"], &["genesis/src"]),
     ("cryptoki", &["genesis"], &["genesis/src/token"]),
+    ("opentelemetry", &["lonja"], &["src/traces"]),
+    ("opentelemetry_sdk", &["lonja"], &["src/traces"]),
+    ("opentelemetry-http", &["lonja"], &["src/traces"]),
+    ("opentelemetry-otlp", &["lonja"], &["src/traces"]),
+    ("tracing-opentelemetry", &["lonja"], &["src/traces", "src/log"]),
+    ("tracing-subscriber", &["lonja"], &["src/log"]),
 ];
 
 /// Where a node, a witness or a service binds its socket.

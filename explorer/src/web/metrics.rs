@@ -24,6 +24,8 @@ pub async fn metrics(State(app): State<App>) -> Response {
     tell("following", "1 while the node is reached and believed", u64::from(following));
     tell("live_readers", "Pages that show blocks as they come", (LIVE_MAX - app.live.available_permits()) as u64);
     tell("exports_running", "Exports under way", (EXPORTS_MAX - app.exports.available_permits()) as u64);
+    let dropped = ledger::api::trace::dropped();
+    registry.register("trace_spans_dropped", "Spans of traces that were not delivered, of the whole process", dropped);
     let mut text = String::new();
     if encode(&mut text, &registry).is_err() {
         return super::Failure::Broken("the metrics could not be written".into()).into_response();

@@ -86,7 +86,7 @@ pub fn router(app: App) -> Router {
         .layer(HandleErrorLayer::new(|_| async { errors::busy() }))
         .load_shed()
         .concurrency_limit(REQUESTS_MAX);
-    pages::routes()
+    let routes = pages::routes()
         .merge(api)
         .merge(proof::routes())
         .route("/openapi.json", get(move || async move { axum::Json(openapi) }))
@@ -104,7 +104,8 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(headers))
-        .with_state(app)
+        .with_state(app);
+    ledger::api::trace::requests(routes, "explorer")
 }
 
 /// Scripts and styles come from here and from nowhere else, and never from inside a page.

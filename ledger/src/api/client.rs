@@ -1,5 +1,6 @@
 //! The client: asks a node, and believes nothing that does not verify from the trust anchor down.
 
+mod asking;
 mod trusting;
 mod witnessed;
 
@@ -19,7 +20,7 @@ use contracts::{
     event::Event,
     id::{AgreementId, Height, NetworkId, PartyId, SideId, TimeMs, TransactionId, VersionId},
     key::{SignError, Signer},
-    limits::{OUTCOME_BYTES_MAX, VALIDITY_BLOCKS_MAX},
+    limits::VALIDITY_BLOCKS_MAX,
     outcome::{BlockEntry, Entry, Outcome},
     rejection::Rejection,
     side::SideBody,
@@ -30,8 +31,6 @@ use genesis::{SignedDocument, TrustAnchor};
 use parking_lot::RwLock;
 use std::{path::Path, sync::Arc, time::Duration};
 
-/// Bytes of an answer that the client reads at most: a full page of blocks with their results.
-const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How long the client waits for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it waits for an answer: longer than a submission waits for its block.
@@ -220,8 +219,7 @@ impl Client {
                 body.len()
             )));
         }
-        let request = self.http.post(format!("{}/v1/submissions", self.url)).body(body);
-        let bytes = self.read(request).await?;
+        let bytes = self.post("/v1/submissions", body).await?;
         let answers = Vec::<Answer>::try_from_slice(&bytes).map_err(|error| self.untrue(error))?;
         if answers.len() != submissions.len() {
             return Err(self.untrue("there is not one answer for each submission"));
@@ -391,22 +389,6 @@ impl Client {
         Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
-    /// Sends bytes to a route of the node, and returns its answer.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        self.read(self.http.post(format!("{}{path}", self.url)).body(body)).await
-    }
-
-    /// Anything that the node serves, as bytes.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        self.read(self.http.get(format!("{}{path}", self.url))).await
-    }
-
     async fn check_committed(&self, answer: CommittedAnswer, id: &TransactionId) -> Result<Committed, ClientError> {
         let receipt = Receipt::decode(&answer.receipt).map_err(|error| self.untrue(error))?;
         let verified = self.verified(|trust| receipt.verify(trust)).await?;
@@ -441,39 +423,7 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
-    async fn read(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, ClientError> {
-        let unreachable =
-            |error: reqwest::Error| ClientError::Unreachable { url: self.url.to_string(), reason: innermost(&error) };
-        let mut response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(self.untrue("the answer is larger than any answer may be"));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        if status.is_success() {
-            return Ok(bytes);
-        }
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(problem.into()),
-            Err(_) => Err(self.untrue(format!("status {status} without a problem"))),
-        }
-    }
-
     pub(crate) fn untrue(&self, reason: impl ToString) -> ClientError {
         ClientError::Untrue { url: self.url.to_string(), reason: reason.to_string() }
     }
 }
-
-/// The error that started a chain of them: what an operator can act on.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
-}
-
-const _: () = assert!(OUTCOME_BYTES_MAX < ANSWER_BYTES_MAX);

@@ -34,6 +34,7 @@ mod room;
 pub mod server;
 mod snapshots;
 pub(crate) mod submit;
+pub mod trace;
 mod trust;
 pub mod types;
 

@@ -7,6 +7,7 @@ use super::{
     room::{self, Room},
     snapshots,
     submit::submit,
+    trace,
     trust::{misconduct, trust},
     types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
 };
@@ -72,7 +73,7 @@ const ROUTES: &str = "\
 
 /// The node's routes.
 pub fn router(handle: Handle) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(index))
         .route("/v1/submissions", post(submit).layer(middleware::from_fn_with_state(Room::new(), room::within)))
         .route("/v1/status", get(status))
@@ -105,7 +106,8 @@ pub fn router(handle: Handle) -> Router {
                 .load_shed()
                 .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX)),
         )
-        .with_state(handle)
+        .with_state(handle);
+    trace::requests(routes, "node")
 }
 
 /// Serves on `listener` until `stop` is done. Whoever waits for the next block is then sent home, and

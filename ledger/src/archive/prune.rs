@@ -3,6 +3,7 @@
 use super::{Archive, ArchiveError};
 use crate::{
     limits::{PRUNE_LOOK_EVERY, RECLAIM_AFTER_BLOCKS},
+    spans,
     store::{Store, StoreError, Tip},
 };
 use contracts::id::Height;
@@ -51,6 +52,8 @@ pub fn step(store: &Store, archive: &Archive, keep_blocks: u64) -> Result<bool, 
     if last + keep_blocks > tip {
         return Ok(false);
     }
+    let _span =
+        tracing::info_span!("archive", lonja.first = spans::number(first), lonja.last = spans::number(last)).entered();
     let kept = |height| match store.reader().kept_bodies(height)? {
         // Of a segment that was begun, the archive has the rest.
         None if height <= pruned => Ok::<_, PruneError>(archive.bodies(height)?),

@@ -1,6 +1,6 @@
 //! What others may ask of a running node: take this in, what became of it, read that.
 
-use super::{Frame, Links, Shared, fate::Fate, witnessed::Hashes};
+use super::{Frame, Links, Shared, Waiter, fate::Fate, witnessed::Hashes};
 use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
@@ -253,7 +253,8 @@ impl Handle {
         if let Some(side) = &submission.side {
             self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
         }
-        let (sender, receiver) = oneshot::channel();
+        let (told, receiver) = oneshot::channel();
+        let waiter = Waiter { told, span: tracing::Span::current() };
         let mut queue = self.shared.queue.lock();
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
@@ -264,7 +265,7 @@ impl Handle {
             Err(Busy::Waiting) => false,
             Err(busy) => return Err(busy.into()),
         };
-        queue.waiters.entry(id).or_default().push(sender);
+        queue.waiters.entry(id).or_default().push(waiter);
         drop(queue);
         self.shared.wake.notify_one();
         if let (true, Some(frame)) = (fresh, forward) {

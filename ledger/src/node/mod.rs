@@ -60,6 +60,7 @@ use std::{
     thread::JoinHandle,
 };
 use tokio::sync::watch;
+use tracing::Span;
 
 /// The three keys of a validator.
 #[derive(Clone)]
@@ -200,11 +201,18 @@ impl std::ops::Deref for Seated {
     }
 }
 
+/// Somebody who waits for what becomes of a transaction.
+pub(crate) struct Waiter {
+    pub told: tokio::sync::oneshot::Sender<Fate>,
+    /// What a trace shows of it.
+    pub span: Span,
+}
+
 /// What waits for the next block, and who waits for it.
 #[derive(Default)]
 pub(crate) struct Queue {
     pub mempool: Mempool,
-    pub waiters: HashMap<contracts::id::TransactionId, Vec<tokio::sync::oneshot::Sender<Fate>>>,
+    pub waiters: HashMap<contracts::id::TransactionId, Vec<Waiter>>,
     /// What the other validators sent.
     pub inbox: inbox::Inbox,
     /// Blocks that others decided and that were fetched for a node that observes.
@@ -381,13 +389,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells whoever waits what became of their transactions.
+    /// Tells whoever waits what became of their transactions. The block's span, in which we are, is linked to theirs.
     fn tell(&self, fates: Vec<(TransactionId, Fate)>) {
-        let mut queue = self.queue.lock();
+        let (mut queue, block) = (self.queue.lock(), Span::current());
         for (id, fate) in fates {
             for waiter in queue.waiters.remove(&id).into_iter().flatten() {
                 // Whoever waited may have gone; its transaction is committed all the same.
-                drop(waiter.send(fate.clone()));
+                block.follows_from(&waiter.span);
+                drop(waiter.told.send(fate.clone()));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     log::proof::TreeHead,
     node::fate::{Decided, Fate},
     receipt::SetChange,
+    spans,
 };
 use std::{sync::Arc, time::Instant};
 
@@ -92,6 +93,9 @@ impl Observer {
             return Ok(Err(reason));
         }
         let begun = Instant::now();
+        let work = spans::block(height);
+        spans::decided(&work, &header);
+        let _at_work = work.entered();
         let committed = if height > tip {
             let prepared = match self.chain.verify(&page.block) {
                 Ok(prepared) => prepared,

@@ -15,6 +15,7 @@ use crate::{
     },
     ordering::solo::Solo,
     receipt::{Seal, Vote},
+    spans,
     time::{ClockGuard, stamp},
 };
 use contracts::{
@@ -30,6 +31,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+use tracing::Span;
 
 /// How long the thread waits before it tries again after the clock was found to have jumped.
 const CLOCK_RETRY: Duration = Duration::from_secs(1);
@@ -101,6 +103,7 @@ impl Owner {
                 }
                 continue;
             }
+            let _at_work = spans::block(self.chain.tip().height + 1).entered();
             if let Some((prepared, dropped)) = self.propose(candidates, clock_ms)? {
                 let idle = self.last_block.elapsed() >= Duration::from_millis(IDLE_BLOCK_MS);
                 let dropped: Vec<_> = dropped.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect();
@@ -183,11 +186,12 @@ impl Owner {
         let begun = Instant::now();
         let (height, time_ms) = (prepared.header.entry.height, prepared.header.entry.time_ms);
         let head = TreeHead { size: prepared.header.log_size, root: prepared.header.log_root };
+        spans::decided(&Span::current(), &prepared.header);
         let certificate = self.ordering.order(height, prepared.header.id())?;
         let committed = self.chain.commit(prepared, certificate)?;
         // The block is durable. A crash from here on is finished by `recover`.
         self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
-        let seal = self.seal(height, time_ms, &head)?;
+        let seal = spans::cosign(&Span::current()).in_scope(|| self.seal(height, time_ms, &head))?;
         self.shared.heed(&committed.results)?;
         // Since when the stamp counts: a key may have been waited for since.
         self.clock.stamped(time_ms, begun.duration_since(self.started).as_millis() as u64);

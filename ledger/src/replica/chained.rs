@@ -6,6 +6,7 @@ use crate::{
     chain::{BlockError, Chain, Committed, Prepared},
     limits::{CLOCK_AHEAD_MS_MAX, EXECUTED_BLOCKS_MAX},
     ordering::{Certificate, Turn, Turns},
+    spans,
 };
 use contracts::{
     execute::Inadmissible,
@@ -18,6 +19,7 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
 };
+use tracing::Span;
 
 impl Orderable for Block {
     fn id(&self) -> Digest {
@@ -35,7 +37,11 @@ pub struct Chained {
     clock: Box<dyn Fn() -> TimeMs + Send>,
     /// Newest last. One that is pushed out is executed again if it is decided.
     executed: VecDeque<Prepared>,
-    committed: VecDeque<Committed>,
+    committed: VecDeque<(Committed, Span)>,
+    /// The span of the block at work, from when there is first something to do for it.
+    block: Option<Span>,
+    /// The span of the vote for it, in this round.
+    vote: Option<(u32, Span)>,
     turns: Turns,
     /// Digest of the set that decides here.
     era: Digest,
@@ -66,7 +72,8 @@ impl Chained {
         let over = now.ok_or(ChainedError::NoSet)? != *set;
         let turns = turns(&chain)?;
         let (executed, committed) = (VecDeque::new(), VecDeque::new());
-        Ok(Self { chain, clock, executed, committed, turns, era: set.digest(), over })
+        let (block, vote) = (None, None);
+        Ok(Self { chain, clock, executed, committed, block, vote, turns, era: set.digest(), over })
     }
 
     /// Takes the chain out.
@@ -79,10 +86,23 @@ impl Chained {
         &self.chain
     }
 
-    /// What the oldest block left that was not asked for yet. Whoever owns the replica asks once for each
-    /// [`Act::Committed`](super::Act::Committed).
-    pub fn take_committed(&mut self) -> Option<Committed> {
+    /// What the oldest block left that was not asked for yet, and its span. Whoever owns the replica asks once for
+    /// each [`Act::Committed`](super::Act::Committed).
+    pub fn take_committed(&mut self) -> Option<(Committed, Span)> {
         self.committed.pop_front()
+    }
+
+    /// The span of the block at work.
+    fn at_work(&mut self) -> Span {
+        let next = self.height() + 1;
+        self.block.get_or_insert_with(|| spans::block(next)).clone()
+    }
+
+    /// There is a block to be voted for in `round`.
+    fn is_voted_for(&mut self, round: u32, block: &Span) {
+        if self.vote.as_ref().is_none_or(|(before, _)| *before < round) {
+            self.vote = Some((round, spans::vote(block, round)));
+        }
     }
 
     /// Makes the next block of as many `candidates` as may be in it. Returns it with those left out.
@@ -94,11 +114,13 @@ impl Chained {
         candidates: Vec<Checked>,
         round: u32,
     ) -> Result<(Block, Vec<(TransactionId, Inadmissible)>), ChainedError> {
-        let next = self.height() + 1;
+        let (next, work) = (self.height() + 1, self.at_work());
+        let _made = tracing::info_span!(parent: &work, "propose", lonja.round = i64::from(round)).entered();
         let attempt = catch_unwind(AssertUnwindSafe(|| self.chain.propose(candidates, (self.clock)(), round)));
         let (prepared, dropped) = attempt.map_err(|_| ChainedError::Panicked(next))??;
         let block = prepared.block();
         self.hold(prepared);
+        self.is_voted_for(round, &work);
         Ok((block, dropped))
     }
 
@@ -163,14 +185,19 @@ impl Ledger for Chained {
             return Ok(false);
         }
         if self.executed.iter().any(|prepared| prepared.header == block.header) {
+            let work = self.at_work();
+            self.is_voted_for(round, &work);
             return Ok(true);
         }
         if block.header.entry.time_ms > (self.clock)().saturating_add(CLOCK_AHEAD_MS_MAX) {
             return Ok(false);
         }
+        let work = self.at_work();
+        let _judged = tracing::info_span!(parent: &work, "judge", lonja.round = i64::from(round)).entered();
         match self.execute(block) {
             Ok(Some(prepared)) => {
                 self.hold(prepared);
+                self.is_voted_for(round, &work);
                 Ok(true)
             }
             Ok(None) | Err(ChainedError::Panicked(_)) => Ok(false),
@@ -179,7 +206,10 @@ impl Ledger for Chained {
     }
 
     fn commit(&mut self, block: &Block, certificate: &Certificate) -> Result<(), Failure> {
-        let id = block.id();
+        let (id, work) = (block.id(), self.at_work());
+        (self.vote, self.block) = (None, None);
+        spans::decided(&work, &block.header);
+        let _at_work = work.enter();
         let held = self.executed.iter().position(|prepared| prepared.header.id() == id);
         let prepared = match held.and_then(|place| self.executed.remove(place)) {
             Some(prepared) => prepared,
@@ -187,7 +217,7 @@ impl Ledger for Chained {
             None => self.execute(block)?.ok_or(BlockError::Header("a quorum decided it, and it is not valid here"))?,
         };
         self.executed.clear();
-        self.committed.push_back(self.chain.commit(prepared, certificate.clone())?);
+        self.committed.push_back((self.chain.commit(prepared, certificate.clone())?, work.clone()));
         self.turns.committed(block.header.entry.round);
         self.over = block.header.entry.next_validators != self.era;
         Ok(())

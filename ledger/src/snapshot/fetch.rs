@@ -199,6 +199,7 @@ impl Joining<'_> {
     }
 
     /// Fetches a chunk, checks it against its head, and keeps it. Returns how many records it has.
+    #[tracing::instrument(name = "chunk", skip_all, fields(lonja.chunk = i64::from(number)))]
     async fn chunk(&self, client: Client, manifest: &Manifest, number: u8) -> Result<u64, Wrong> {
         let (height, head) = (manifest.height, manifest.heads.get(number));
         let bytes = client.get(&format!("/v1/snapshots/{height}/{number}")).await?;

@@ -87,6 +87,7 @@ pub enum JoinError {
 ///
 /// # Errors
 /// [`JoinError`], naming the piece and what each source said of it.
+#[tracing::instrument(name = "join", skip_all)]
 pub async fn join(
     sources: &[Client],
     folder: &Path,

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     limits::{SNAPSHOT_IDLE_AFTER, SNAPSHOT_OFFERED_FOR, STATION_EVERY},
+    spans,
     store::{Reader, Store},
 };
 use contracts::id::{Height, NetworkId};
@@ -224,6 +225,7 @@ impl Shared {
         }
     }
 
+    #[tracing::instrument(name = "snapshot", skip_all, fields(lonja.height = spans::number(height)))]
     fn make(&self, height: Height, reader: Option<&Reader>) {
         let _told = Told(self, height);
         let before = self.state.lock().made.take();

@@ -136,6 +136,7 @@ impl RemoteWitness {
     ///
     /// # Errors
     /// [`CosignError`].
+    #[tracing::instrument(name = "ask witness", skip_all, fields(otel.kind = "client", lonja.witness = self.key.name()))]
     pub async fn cosign(&self, note: &Note, log: &impl HashReader) -> Result<Vec<NoteSignature>, CosignError> {
         let (_, head) = checkpoint::parse_extended(note.text()).map_err(AddError::Checkpoint)?;
         let old = (*self.known.lock()).min(head.size);

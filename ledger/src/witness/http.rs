@@ -10,6 +10,7 @@ use crate::{
     api::{
         Problem,
         connections::{self, Door},
+        trace,
     },
     limits::{ADD_CHECKPOINT_BYTES_MAX, BODY_TIME_MAX, DRAIN, REQUESTS_MAX},
 };
@@ -37,7 +38,7 @@ const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plai
 
 /// The routes of a witness.
 pub fn router(witness: Arc<Witness>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/{origin}/checkpoint", get(checkpoint))
         .fallback(|| async { Problem::not_found("a witness answers POST /add-checkpoint, and GET /…/checkpoint") })
@@ -48,7 +49,8 @@ pub fn router(witness: Arc<Witness>) -> Router {
                 .load_shed()
                 .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX)),
         )
-        .with_state(witness)
+        .with_state(witness);
+    trace::requests(routes, "witness")
 }
 
 /// Serves on `listener` until `stop` is done; requests at work then have [`DRAIN`].
@@ -86,7 +88,8 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Body) -> Resu
     };
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     // It verifies, signs and waits for the disk: not on the threads that serve sockets.
-    match tokio::task::spawn_blocking(move || witness.add(&body, now_s)).await {
+    let span = tracing::info_span!("cosign");
+    match tokio::task::spawn_blocking(move || span.in_scope(|| witness.add(&body, now_s))).await {
         Ok(Ok(line)) => Ok((TEXT, format!("{line}\n")).into_response()),
         Ok(Err(Refusal::Conflict { size })) => {
             Ok((StatusCode::CONFLICT, [(header::CONTENT_TYPE, SIZE_TYPE)], format!("{size}\n")).into_response())

@@ -54,6 +54,12 @@ impl Default for Metrics {
         registry.register("index_behind_blocks", "Blocks that search lacks and the rows have", made.behind.clone());
         registry.register("listings", "Listings that search knows", made.listings.clone());
         registry.register("orders_open", "Orders that are signed and not decided", made.orders.clone());
+        let dropped = ledger::api::trace::dropped();
+        registry.register(
+            "trace_spans_dropped",
+            "Spans of traces that were not delivered, of the whole process",
+            dropped,
+        );
         made
     }
 }

@@ -66,14 +66,15 @@ pub fn router(market: Market, behind_proxy: bool, explorer: Option<&str>) -> Rou
 
 /// What every request goes through, on its way in from the last line to the first.
 fn guarded(routes: Router, guard: Guard) -> Router {
-    routes
+    let routes = routes
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(without_digest)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             let detail = "the market failed in this request; others are not affected";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail).into_response()
         }))
         .layer(middleware::from_fn_with_state(guard, guard::every))
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http());
+    ledger::api::trace::requests(routes, "marketplace")
 }
 
 /// `Content-Digest` speaks of the bytes as they are sent, so these are sent as they are.

@@ -12,6 +12,7 @@ use ledger::{
     },
     submission::Submission,
 };
+use tracing::Instrument;
 
 impl Orders {
     /// Hands in and records the outcome, in a task of its own: a caller that goes away stops nothing.
@@ -24,14 +25,15 @@ impl Orders {
         claim: Claim,
     ) -> Result<Order, OrderError> {
         let orders = self.clone();
-        let task = self.0.tasks.spawn(async move {
+        let work = async move {
             let _until_it_is_written = claim;
             tokio::select! {
                 done = orders.hand_in(order, submission, first) => done,
                 () = orders.0.stop.cancelled() => Err(OrderError::Stopping),
             }
-        });
-        task.await.unwrap_or(Err(OrderError::Damaged))
+        };
+        // Still a part of what its caller asked for, as a trace shows it.
+        self.0.tasks.spawn(work.in_current_span()).await.unwrap_or(Err(OrderError::Damaged))
     }
 
     async fn hand_in(&self, order: Order, submission: Submission, first: bool) -> Result<Order, OrderError> {

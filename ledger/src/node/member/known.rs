@@ -11,15 +11,17 @@ use crate::{
         run::reachable,
     },
     receipt::{Seal, Vote},
+    spans,
     store::Tip,
 };
 use contracts::id::{Height, TransactionId};
 use std::{collections::HashSet, sync::Arc, time::Instant};
+use tracing::Span;
 
 impl Member {
     /// A block is durable: raise the mark, sign, tell the others.
-    pub(super) fn committed(&mut self, committed: Committed, tip: Tip) -> Result<(), NodeError> {
-        let (network, height) = (self.shared.network, tip.height);
+    pub(super) fn committed(&mut self, committed: Committed, tip: Tip, block: Span) -> Result<(), NodeError> {
+        let (network, height, cosign) = (self.shared.network, tip.height, spans::cosign(&block));
         let head = TreeHead { size: committed.header.log_size, root: committed.header.log_root };
         let vote = self.signed(&head, &tip)?;
         if let Some(vote) = &vote {
@@ -32,7 +34,8 @@ impl Member {
         let expired = queue.mempool.expire(height + 1);
         drop(queue);
         self.shared.tell(expired.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect());
-        self.unknown.insert(height, Unknown { committed, tip, seal: None, since: Instant::now() });
+        let since = Instant::now();
+        self.unknown.insert(height, Unknown { committed, tip, seal: None, since, block, cosign });
         self.last_block = Instant::now();
         let seal = self.seals.committed(&network, height, head, self.shared.era().set.clone(), vote)?;
         self.sealed(height, seal)?;
@@ -72,7 +75,9 @@ impl Member {
             if first.get().seal.is_none() {
                 break;
             }
-            let Unknown { committed, tip, seal, since } = first.remove();
+            let Unknown { committed, tip, seal, since, block, cosign } = first.remove();
+            drop(cosign);
+            let _known = block.enter();
             let seal = seal.expect("it was just seen");
             self.idle_at = Instant::now();
             *self.shared.stopped.lock() = self.behind();

@@ -53,6 +53,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tracing::Span;
 
 /// Takes frames to the other validators. What does not arrive is asked for again, so it may lose them.
 pub trait Links: Send + Sync {
@@ -97,6 +98,9 @@ struct Unknown {
     tip: Tip,
     seal: Option<Seal>,
     since: Instant,
+    /// Its span, and that of the wait for the seal.
+    block: Span,
+    cosign: Span,
 }
 
 /// What there is to do.
@@ -158,7 +162,8 @@ impl Member {
             drop(reader);
             // Nobody waits for it, so no hash of a path is needed.
             let (hashes, log_before, log) = (Vec::new(), before.log, tip.log.clone());
-            self.committed(Committed { header, results, hashes, log_before, log, keys: 0 }, tip)?;
+            let committed = Committed { header, results, hashes, log_before, log, keys: 0 };
+            self.committed(committed, tip, Span::none())?;
         }
         Ok(())
     }
@@ -269,7 +274,7 @@ impl Member {
             Act::Committed(..) => {
                 self.timers.clear();
                 let chained = self.replica.ledger_mut();
-                let committed = chained.take_committed().expect("one for each block, in order");
+                let (committed, block) = chained.take_committed().expect("one for each block, in order");
                 let entry = &committed.header.entry;
                 let tip = Tip {
                     network: self.shared.network,
@@ -279,7 +284,7 @@ impl Member {
                     log: committed.log.clone(),
                     state_root: entry.state_root,
                 };
-                self.committed(committed, tip)?;
+                self.committed(committed, tip, block)?;
                 self.pass_on()?;
             }
         }
