@@ -38,6 +38,11 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("rust-embed", &["marketplace", "explorer"], &["marketplace/src/web", "explorer/src/web"]),
     ("tantivy", &["marketplace"], &["marketplace/src/search"]),
     ("argon2", &["genesis"], &["genesis/src"]),
+    (
+        "object_store",
+        &["ledger", "marketplace"],
+        &["ledger/src/archive", "marketplace/src/objects", "marketplace/src/api/problem"],
+    ),
 ];
 
 /// Where a node, a witness or a service binds its socket.

@@ -2,7 +2,7 @@
 //! execution. What a quorum of validators signed is here, hash by hash, and the state is the one that they signed;
 //! that the rules lead from one to the other is not shown, and the report says so.
 
-use super::Report;
+use super::{AuditError, Missed, Report};
 use crate::{
     block::{Header, entries},
     era,
@@ -28,9 +28,13 @@ pub(super) fn lacking(store: &Store) -> Result<Option<String>, StoreError> {
         return Ok(Some(format!("the node joined by a snapshot, and has no blocks up to {base}")));
     }
     for height in 1..=pruned {
-        // What is damaged is there: whoever executes it names it.
-        if matches!(reader.bodies(height), Ok(None)) {
-            return Ok(Some(format!("the transactions of block {height} were pruned, and no archive has them")));
+        match reader.has_bodies(height) {
+            Ok(false) => {
+                return Ok(Some(format!("the transactions of block {height} were pruned, and no archive has them")));
+            }
+            Err(error) if error.is_away() => return Err(error),
+            // What is damaged is there: whoever executes it names it.
+            _ => {}
         }
     }
     Ok(None)
@@ -43,13 +47,26 @@ struct Place {
 }
 
 /// Verifies everything that `store` has, and puts into `report` what does not hold.
-pub(super) fn check(store: &Store, trust: &mut Trust, report: &mut Report, progress: &dyn Fn(Height, Height)) {
-    if let Err((place, what)) = all(&store.reader(), trust, report, progress) {
-        report.find(place, what);
+///
+/// # Errors
+/// [`AuditError::Away`].
+pub(super) fn check(
+    store: &Store,
+    trust: &mut Trust,
+    report: &mut Report,
+    progress: &dyn Fn(Height, Height),
+) -> Result<(), AuditError> {
+    match all(&store.reader(), trust, report, progress) {
+        Ok(()) => Ok(()),
+        Err((place, Missed::Wrong(what))) => {
+            report.find(place, what);
+            Ok(())
+        }
+        Err((_, Missed::Away(reason))) => Err(AuditError::Away(reason)),
     }
 }
 
-type Found = (String, String);
+type Found = (String, Missed);
 
 fn all(
     reader: &Reader,
@@ -57,8 +74,8 @@ fn all(
     report: &mut Report,
     progress: &dyn Fn(Height, Height),
 ) -> Result<(), Found> {
-    let at_meta = |error: StoreError| ("meta".to_owned(), error.to_string());
-    let tip = reader.tip().map_err(at_meta)?.ok_or_else(|| ("tip".to_owned(), "the store is empty".to_owned()))?;
+    let at_meta = |error: StoreError| ("meta".to_owned(), Missed::from(error));
+    let tip = reader.tip().map_err(at_meta)?.ok_or_else(|| ("tip".to_owned(), "the store is empty".into()))?;
     let (first, mut place) = match reader.begins().map_err(at_meta)? {
         Some(base) => (base.height + 1, Place { block: base.block, log: base.log }),
         None => (1, Place { block: Digest(tip.network.0), log: Frontier::EMPTY }),
@@ -76,7 +93,7 @@ fn all(
     if (place.block, &place.log) != (tip.block, &tip.log) || report.state_root != tip.state_root {
         return Err(("tip".into(), "it is not what the newest block says".into()));
     }
-    state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what))
+    state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what.into()))
 }
 
 /// Verifies the block at `height` as far as it is there.
@@ -85,10 +102,9 @@ fn block(
     trust: &mut Trust,
     place: &Place,
     height: Height,
-) -> Result<(Header, Vec<StoredResult>), String> {
-    let text = |error: StoreError| error.to_string();
-    let header = reader.header(height).map_err(text)?.ok_or("its header is missing")?;
-    let results = reader.results(height).map_err(text)?.ok_or("its results are missing")?;
+) -> Result<(Header, Vec<StoredResult>), Missed> {
+    let header = reader.header(height)?.ok_or("its header is missing")?;
+    let results = reader.results(height)?.ok_or("its results are missing")?;
     let said = &header.entry;
     if (said.height, said.parent, said.log_root_before) != (height, place.block, place.log.root()) {
         return Err("it does not follow the block before".into());
@@ -108,10 +124,10 @@ fn block(
     for hash in hashes {
         let kept = reader.hash(hash.level, hash.index).map_err(|error| error.to_string())?;
         if kept != hash.hash {
-            return Err(format!("hash {} of level {} of the log is another", hash.index, hash.level));
+            return Err(format!("hash {} of level {} of the log is another", hash.index, hash.level).into());
         }
     }
-    if let Some(bodies) = reader.bodies(height).map_err(text)? {
+    if let Some(bodies) = reader.bodies(height)? {
         transactions(&bodies, &header, &results, trust)?;
     }
     signatures(reader, trust, &header, &head)?;
