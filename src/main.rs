@@ -4,6 +4,7 @@
 //! `explorer`; this package reads arguments, asks those, and prints the answer for people or as JSON.
 
 mod backup;
+mod buckets;
 mod cli;
 mod command;
 mod contents;
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
 
 /// Logs go to stderr, so that stdout holds answers only. Services tell more than single commands.
 fn start_log(cli: &cli::Cli) {
-    let level = if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn" } else { "warn" };
+    let level =
+        if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn,object_store=warn" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("LONJA_LOG").unwrap_or_else(|_| level.into());
     let coloured = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
