@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
+#[path = "command/archives.rs"]
+mod archives;
 #[path = "command/backup.rs"]
 mod backup;
 #[path = "command/contacts.rs"]
