@@ -1,22 +1,11 @@
-//! Where the marketplace keeps contents, from the configuration, and what opens a bucket: from a file
-//! of its owner or from the environment, never from the configuration and never into a message.
+//! Where the marketplace keeps contents, from the configuration.
 
-use crate::problem::{Exit, Problem};
+use crate::{buckets, problem::Problem};
 use genesis::{
     Layout,
     config::{self, Contents},
-    files,
 };
 use marketplace::objects::{Bucket, Place};
-use std::path::Path;
-use zeroize::Zeroizing;
-
-/// The environment's access key, where no file is named.
-const ACCESS_KEY: &str = "LONJA_S3_ACCESS_KEY";
-/// The environment's secret key.
-const SECRET_KEY: &str = "LONJA_S3_SECRET_KEY";
-/// A file with two keys, in bytes.
-const CREDENTIALS_BYTES_MAX: u64 = 1_024;
 
 /// The place, with its credentials; `None` where contents lie beside the market's other data.
 ///
@@ -32,46 +21,15 @@ pub fn place(layout: &Layout, contents: Option<&Contents>) -> Result<Option<Plac
 }
 
 fn opened(layout: &Layout, bucket: &config::Bucket) -> Result<Bucket, Problem> {
-    let (access_key, secret_key) = match &bucket.credentials {
-        Some(path) => from_file(&layout.data_path(path))?,
-        None => (from_environment(ACCESS_KEY)?, from_environment(SECRET_KEY)?),
-    };
+    let (access_key, secret_key) = buckets::credentials(layout, bucket, "[market.objects]")?;
     Ok(Bucket {
         endpoint: bucket.endpoint.clone(),
         region: bucket.region.clone(),
         bucket: bucket.bucket.clone(),
         prefix: bucket.prefix.clone(),
         access_key,
-        secret_key: secret_key.into(),
+        secret_key: secret_key.as_str().into(),
     })
-}
-
-fn from_environment(name: &str) -> Result<String, Problem> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value),
-        _ => Err(Problem::new(format!("the bucket of contents needs credentials, and {name} is not set"))
-            .help(format!(
-                "set {ACCESS_KEY} and {SECRET_KEY}, or name a file of mode 600 by `credentials` in [market.objects]"
-            ))
-            .exits(Exit::File)),
-    }
-}
-
-fn from_file(path: &Path) -> Result<(String, String), Problem> {
-    let bytes = Zeroizing::new(
-        files::read_private(path, CREDENTIALS_BYTES_MAX)
-            .map_err(|error| Problem::new(error.to_string()).help(error.remedy()).exits(Exit::File))?,
-    );
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    let mut lines = text.lines().map(str::trim);
-    match (lines.next(), lines.next(), lines.find(|line| !line.is_empty())) {
-        (Some(access), Some(secret), None) if !access.is_empty() && !secret.is_empty() => {
-            Ok((access.into(), secret.into()))
-        }
-        _ => Err(Problem::new(format!("{} holds no credentials", path.display()))
-            .help("write the access key in its first line and the secret key in its second, and nothing else")
-            .exits(Exit::File)),
-    }
 }
 
 #[cfg(test)]

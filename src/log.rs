@@ -23,7 +23,8 @@ use tracing_subscriber::{
 /// A variable for traces with a value that cannot be meant.
 pub fn start(cli: &Cli) -> Result<Option<Traces>, Problem> {
     let service = service(&cli.command);
-    let level = if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn" } else { "warn" };
+    let level =
+        if cli.command.is_service() { "info,tantivy=warn,arc_malachitebft=warn,object_store=warn" } else { "warn" };
     let filter = EnvFilter::try_from_env("LONJA_LOG").unwrap_or_else(|_| level.into());
     let (traces, tracer) = service.map(traces::start).transpose()?.flatten().unzip();
     // Each has a filter of its own: spans for traces do not stand in the log's lines, nor does the log's level decide
@@ -56,8 +57,10 @@ pub fn start(cli: &Cli) -> Result<Option<Traces>, Problem> {
 
 /// May it stand in the log, if its level says so?
 fn is_logged(metadata: &Metadata<'_>) -> bool {
-    // What verifies certificates cries out at every attempt; whoever attempted it tells the same when it matters.
-    !traces::is_sent(metadata) && !metadata.target().starts_with("rustls_platform_verifier")
+    // What verifies certificates cries out at every attempt, and what speaks to tokens at each mechanism that it does not
+    // know; whoever asked them tells the same when it matters.
+    let loud = ["rustls_platform_verifier", "cryptoki"].iter().any(|loud| metadata.target().starts_with(loud));
+    !traces::is_sent(metadata) && !loud
 }
 
 /// What the process is called in traces, if it is a service.

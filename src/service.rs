@@ -4,7 +4,7 @@
 //! as on three machines.
 
 use crate::{
-    backup, contents,
+    backup, buckets, contents,
     context::Context,
     control::{self, Checkpoint, Door},
     joining,
@@ -18,11 +18,11 @@ use crate::{
 };
 use genesis::{
     Keyring,
-    config::{Config, Service},
+    config::{self, Config, Service},
 };
 use ledger::{
     api::client::Client,
-    archive::{Archive, Retention},
+    archive::Retention,
     limits::DRAIN,
     node::{self, Keys, Node, NodeError},
 };
@@ -195,10 +195,10 @@ pub async fn node(
     if config.observe.as_ref().is_some_and(|observe| observe.snapshot) {
         joining::join(&sources, &folder).await?;
     }
-    let retention = config.retention.as_ref().map(|retention| Retention {
-        keep_blocks: retention.keep_blocks,
-        archive: Archive::new(layout.data_path(&retention.archive)),
-    });
+    let kept = |retention: &config::Retention| -> Result<Retention, Problem> {
+        Ok(Retention { keep_blocks: retention.keep_blocks, archive: buckets::archive(&layout, retention)? })
+    };
+    let retention = config.retention.as_ref().map(kept).transpose()?;
     let may_observe = !sources.is_empty();
     let settings = node::Config { folder, document, keys: keys.clone(), may_observe, confirm_time, retention };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;

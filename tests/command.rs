@@ -7,6 +7,8 @@
 
 #[path = "command/apart.rs"]
 mod apart;
+#[path = "command/archives.rs"]
+mod archives;
 #[path = "command/backup.rs"]
 mod backup;
 #[path = "command/collector.rs"]

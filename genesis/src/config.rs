@@ -13,7 +13,7 @@ mod witnesses;
 pub use contents::{Bucket, Contents};
 pub use observe::Observe;
 pub use peers::Peers;
-pub use retention::Retention;
+pub use retention::{Archive, Retention};
 pub use witnesses::Witnesses;
 
 use crate::{
@@ -225,7 +225,7 @@ impl Config {
         if let Some((key, reason, remedy)) = self.retention.as_ref().and_then(|retention| retention.check().err()) {
             return wrong(format!("retention.{key}"), reason, remedy);
         }
-        if let Some(archive) = self.retention.as_ref().map(|retention| &retention.archive)
+        if let Some(archive) = self.retention.as_ref().and_then(Retention::folder)
             && let Some((name, _)) = self.services().into_iter().find(|(_, service)| archive.starts_with(&service.data))
         {
             let reason = format!("lies in the directory of `{name}`, which only that service writes");
@@ -284,22 +284,18 @@ impl Config {
                 }
             }
         }
-        let objects = table.get("market").and_then(|market| market.get("objects")).and_then(toml::Value::as_table);
-        let known: &[&str] = match objects.and_then(|objects| objects.get("kind")).and_then(toml::Value::as_str) {
-            Some("s3") => &contents::S3_KEYS,
-            _ => &contents::LOCAL_KEYS,
-        };
-        let mut keys = objects.into_iter().flatten().map(|(key, _)| key);
-        if let Some(key) = keys.find(|key| !known.contains(&key.as_str())) {
+        for (section, place) in [("market", "objects"), ("retention", "archive")] {
+            let within = table.get(section).and_then(|section| section.get(place)).and_then(toml::Value::as_table);
+            let Some((key, known)) = within.and_then(contents::stranger) else { continue };
             if SECRET_WORDS.iter().any(|word| key.to_ascii_lowercase().contains(word)) {
                 return Err(ConfigError::Value {
                     path: path.to_path_buf(),
-                    key: format!("market.objects.{key}"),
+                    key: format!("{section}.{place}.{key}"),
                     reason: "is a secret, and secrets never stand here".into(),
                     remedy: "remove it, and name a file of mode 600 by `credentials`",
                 });
             }
-            return Err(unknown(key, "market.objects", known));
+            return Err(unknown(key, &format!("{section}.{place}"), known));
         }
         let config: Self = toml::from_str(text).map_err(syntax)?;
         config.check(path)?;
@@ -334,8 +330,9 @@ impl Config {
              # names. Those links prove keys of the ledger and need no certificate. A node that is no\n\
              # validator has [observe]: from, the URLs of nodes that serve blocks, and snapshot = true to begin\n\
              # with their state instead of executing all blocks. [retention] moves signed transactions\n\
-             # of all but the newest keep_blocks blocks into the directory archive. [witnesses] names a policy\n\
-             # (C2SP tlog-policy) of those who cosign checkpoints besides the validators.\n\n{values}"
+             # of all but the newest keep_blocks blocks into the directory archive, or into the bucket that\n\
+             # [retention.archive] names as [market.objects] does. [witnesses] names a policy (C2SP\n\
+             # tlog-policy) of those who cosign checkpoints besides the validators.\n\n{values}"
         );
         Ok(files::write_new(path, text.as_bytes(), Access::Public)?)
     }

@@ -199,6 +199,35 @@ pub const BLOCK_HEADERS_MAX: usize = 2_048;
 pub const ARCHIVE_SEGMENT_BLOCKS: u64 = 1_024;
 /// How often a node looks whether there is a segment to be archived.
 pub const PRUNE_LOOK_EVERY: Duration = Duration::from_millis(500);
+/// After how long a node tries again to archive what could not be archived: an attempt may read a whole segment.
+pub const PRUNE_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Bytes of a segment that are sent to a bucket, or read back, by one request. More than the 5 MiB that S3 wants of a
+/// part; the largest segment, [`ARCHIVE_SEGMENT_BLOCKS`] of the largest blocks, has fewer than the 10,000 parts that it
+/// allows. Three times as many are in memory at most, with the largest block.
+pub const ARCHIVE_PART_BYTES: usize = 8 * 1024 * 1024;
+/// How long one request to a bucket may take, with a part or a whole block; and with those that follow where it fails.
+pub const BUCKET_TIME_MAX: Duration = Duration::from_secs(60);
+/// Attempts after the first one that failed, all begun within [`BUCKET_TIME_MAX`].
+pub const BUCKET_RETRIES_MAX: usize = 3;
+/// How long giving up an upload may keep a node that stops.
+pub const ARCHIVE_ABORT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Reads of old blocks from a bucket at once, each of one window or one block in memory; more are told to come back.
+pub const ARCHIVE_READS_MAX: usize = 8;
+/// How long a read may wait for its turn among them.
+pub const ARCHIVE_TURN_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How long reading a block from a bucket may take: less than clients wait for an answer.
+pub const ARCHIVE_READ_TIME_MAX: Duration = Duration::from_secs(15);
+/// Bytes that are read of an object from the wanted block on, in which mostly the next ones are: under full load some
+/// twenty, otherwise hundreds.
+pub const ARCHIVE_AHEAD_BYTES: u64 = 1024 * 1024;
+/// Such windows that are held.
+pub const ARCHIVE_RECENT_WINDOWS: usize = 8;
+/// Tables of objects that are held, 8 KiB each.
+pub const ARCHIVE_RECENT_TABLES: usize = 16;
+/// How long either is held: whoever reads on comes sooner, and what is deleted in the bucket is gone here after that.
+pub const ARCHIVE_RECENT_FOR: Duration = Duration::from_secs(10);
+/// After how long a page of blocks is answered with those that it has, where reading old ones takes its time.
+pub const FOLLOW_READ_TIME_MAX: Duration = Duration::from_secs(5);
 /// Heights after which the room of what was pruned is given back once more: by then a node has let go of the station
 /// that was in view, and kept its rows on the disk.
 pub const RECLAIM_AFTER_BLOCKS: u64 = 5 * STATION_EVERY;
@@ -218,3 +247,8 @@ pub const WITNESS_LOG_KEYS_MAX: usize = 1_024;
 pub const WITNESS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a witness may take for an answer: it verifies, signs, and waits for its disk.
 pub const WITNESS_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+
+const _: () = assert!(ARCHIVE_PART_BYTES >= 5 * 1024 * 1024);
+const _: () =
+    assert!(ARCHIVE_SEGMENT_BLOCKS as usize * 2 * contracts::limits::BLOCK_BYTES_MAX < 10_000 * ARCHIVE_PART_BYTES);
+const _: () = assert!(ARCHIVE_READ_TIME_MAX.as_secs() + FOLLOW_READ_TIME_MAX.as_secs() < 15 + SUBMIT_WAIT_MS / 1_000);

@@ -24,6 +24,7 @@ pub struct Metrics {
     links: Gauge,
     connected: Gauge,
     pruned: Gauge,
+    unarchived: Gauge,
     set_changes: Gauge,
     accusations: Gauge,
     protocol: Gauge,
@@ -47,6 +48,7 @@ impl Default for Metrics {
             links: Gauge::default(),
             connected: Gauge::default(),
             pruned: Gauge::default(),
+            unarchived: Gauge::default(),
             set_changes: Gauge::default(),
             accusations: Gauge::default(),
             protocol: Gauge::default(),
@@ -72,6 +74,11 @@ impl Default for Metrics {
         made.registry.register("links", "Other validators", made.links.clone());
         made.registry.register("links_connected", "Other validators that it is linked with", made.connected.clone());
         made.registry.register("pruned_height", "Height up to which transactions are archived", made.pruned.clone());
+        made.registry.register(
+            "archive_failing",
+            "1 while old transactions cannot be archived",
+            made.unarchived.clone(),
+        );
         made.registry.register("set_changes", "Changes of the set of validators", made.set_changes.clone());
         made.registry.register(
             "accusations",
@@ -118,6 +125,7 @@ impl Metrics {
         self.links.set(status.links.len() as i64);
         self.connected.set(status.links.iter().filter(|link| link.connected).count() as i64);
         self.pruned.set(status.pruned as i64);
+        self.unarchived.set(i64::from(status.unarchived.is_some()));
         self.set_changes.set(i64::from(status.era));
         self.accusations.set(accusations as i64);
         self.protocol.set(i64::from(status.protocol));

@@ -150,6 +150,7 @@ fn missing(config: &Config) -> Vec<String> {
     if let Some(Contents::S3(bucket)) = &config.market.objects {
         files.push(bucket.credentials.clone());
     }
+    files.extend(config.retention.as_ref().and_then(|kept| kept.bucket()).map(|bucket| bucket.credentials.clone()));
     files.push(config.witnesses.as_ref().map(|witnesses| witnesses.policy.clone()));
     files.into_iter().flatten().map(|path| path.display().to_string()).collect()
 }

@@ -34,6 +34,9 @@ pub struct Manifest {
     pub ledger: Option<Stand>,
     /// The bucket that has the contents, which are not in the backup then.
     pub contents_in_bucket: Option<String>,
+    /// The bucket that has the transactions of old blocks, which are not in the backup then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_in_bucket: Option<String>,
     /// All files but this one, in the order of their names.
     pub files: Vec<Entry>,
 }
@@ -86,16 +89,22 @@ struct Bound {
     sha256: Digest,
 }
 
+/// Buckets that have what is not in a backup.
+#[derive(Default)]
+pub struct InBuckets {
+    /// Contents.
+    pub contents: Option<String>,
+    /// Transactions of old blocks.
+    pub archive: Option<String>,
+}
+
 impl Manifest {
     /// The list of `files` of a backup.
-    pub fn new(
-        network: NetworkId,
-        ledger: Option<Stand>,
-        contents_in_bucket: Option<String>,
-        mut files: Vec<Entry>,
-    ) -> Self {
+    pub fn new(network: NetworkId, ledger: Option<Stand>, in_buckets: InBuckets, mut files: Vec<Entry>) -> Self {
         files.sort();
-        Self { format: FORMAT.into(), network, ledger, contents_in_bucket, files }
+        let InBuckets { contents, archive } = in_buckets;
+        let format = FORMAT.into();
+        Self { format, network, ledger, contents_in_bucket: contents, archive_in_bucket: archive, files }
     }
 
     /// Bytes of all files together.
@@ -214,7 +223,7 @@ mod tests {
         let entry = |name: &&str| Entry { name: (*name).into(), bytes: 3, sha256: Digest::of(&[b"abc"]) };
         let stand =
             Stand { height: 5, time_ms: 6, log_size: 7, log_root: Digest([8; 32]), state_root: Digest([9; 32]) };
-        Manifest::new(NetworkId([1; 32]), Some(stand), None, names.iter().map(entry).collect())
+        Manifest::new(NetworkId([1; 32]), Some(stand), InBuckets::default(), names.iter().map(entry).collect())
     }
 
     #[test]
@@ -225,6 +234,8 @@ mod tests {
         written.write(folder.path()).unwrap();
         assert_eq!(Manifest::read(folder.path()).unwrap(), written);
         let text = fs::read(folder.path().join(FILE)).unwrap();
+        // As the list was before there were archives in buckets.
+        assert!(!String::from_utf8_lossy(&text).contains("archive_in_bucket"));
         for at in 0..text.len() {
             let mut changed = text.clone();
             changed[at] ^= 1;

@@ -12,7 +12,7 @@ use super::copying::failed;
 use crate::problem::{Exit, Problem};
 use genesis::{
     Layout,
-    config::{Config, Contents},
+    config::{Archive, Config, Contents, Retention},
 };
 use std::{
     fs, io,
@@ -39,8 +39,10 @@ pub struct Places {
     pub contents: Option<PathBuf>,
     /// The bucket that has the contents.
     pub bucket: Option<String>,
-    /// The archive of pruned transactions, where there is one.
+    /// The folder of pruned transactions, where there is one.
     pub archive: Option<PathBuf>,
+    /// The bucket that has them instead.
+    pub archive_bucket: Option<String>,
 }
 
 /// A file to copy.
@@ -69,7 +71,12 @@ impl Places {
             explorer: layout.data_path(&config.explorer.data),
             contents,
             bucket,
-            archive: config.retention.as_ref().map(|retention| layout.data_path(&retention.archive)),
+            archive: config.retention.as_ref().and_then(|kept| kept.folder()).map(|folder| layout.data_path(folder)),
+            archive_bucket: config
+                .retention
+                .as_ref()
+                .and_then(|kept| kept.bucket())
+                .map(|bucket| bucket.bucket.clone()),
         }
     }
 
@@ -205,8 +212,8 @@ pub fn bring_home(config: &mut Config) -> Vec<&'static str> {
     if let Some(Contents::Local { folder }) = &mut config.market.objects {
         settings.push(("market.objects.folder", folder, "contents"));
     }
-    if let Some(retention) = &mut config.retention {
-        settings.push(("retention.archive", &mut retention.archive, "archive"));
+    if let Some(Retention { archive: Archive::Folder(folder), .. }) = &mut config.retention {
+        settings.push(("retention.archive", folder, "archive"));
     }
     let mut changed = Vec::new();
     for (setting, path, home) in settings {
@@ -223,14 +230,14 @@ pub fn bring_home(config: &mut Config) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genesis::config::{Ports, Retention};
+    use genesis::config::Ports;
 
     #[test]
     fn only_what_cannot_be_made_again_is_wanted() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::at(folder.path());
         let mut config = Config::local(Ports::default());
-        config.retention = Some(Retention { keep_blocks: 2_048, archive: "old/archive".into() });
+        config.retention = Some(Retention { keep_blocks: 2_048, archive: Archive::Folder("old/archive".into()) });
         let wanted = [
             ("network.json", "network.json"),
             ("lonja.toml", "lonja.toml"),
@@ -275,6 +282,18 @@ mod tests {
         for name in ["passphrase", "passphrase/a", "running/node", "rows/CURRENT"] {
             assert_eq!(places.of_file(name), None, "{name}");
         }
+        let bucket = genesis::config::Bucket {
+            endpoint: "https://s3.example".into(),
+            region: "us-east-1".into(),
+            bucket: "old-blocks".into(),
+            prefix: String::new(),
+            credentials: Some("s3.keys".into()),
+        };
+        config.retention = Some(Retention { keep_blocks: 2_048, archive: Archive::Bucket(bucket) });
+        let in_bucket = Places::of(&layout, &config);
+        assert_eq!((&in_bucket.archive, in_bucket.archive_bucket.as_deref()), (&None, Some("old-blocks")));
+        assert!(in_bucket.files().unwrap().iter().all(|found| !found.name.starts_with("archive/")));
+        assert_eq!(bring_home(&mut config), [""; 0]);
         assert_eq!(places.of_file("market/own/CURRENT"), Some(folder.path().join("market/own/CURRENT")));
     }
 
@@ -285,7 +304,7 @@ mod tests {
         config.node.data = "/var/lib/node".into();
         config.market.data = "../market".into();
         config.market.objects = Some(Contents::Local { folder: "".into() });
-        config.retention = Some(Retention { keep_blocks: 2_048, archive: "a/./b".into() });
+        config.retention = Some(Retention { keep_blocks: 2_048, archive: Archive::Folder("a/./b".into()) });
         assert_eq!(bring_home(&mut config), ["node.data", "market.data", "market.objects.folder"]);
         assert_eq!(config.node.data, Path::new("node"));
         assert_eq!(bring_home(&mut config), [""; 0]);

@@ -2,7 +2,7 @@
 
 use super::{
     copying::{Part, Work},
-    manifest::{Entry, FILE, Manifest, Stand},
+    manifest::{Entry, FILE, InBuckets, Manifest, Stand},
     places::{Places, Wanted, bytes_in},
     room,
 };
@@ -46,7 +46,8 @@ pub async fn take(layout: &Layout, to: &Path) -> Result<Manifest, Problem> {
     if let (Some(stand), Some(url)) = (&stand, running::find(layout, "node")) {
         compare(&url, anchor.clone(), stand).await?;
     }
-    let manifest = Manifest::new(anchor.network, stand, places.bucket, files);
+    let in_buckets = InBuckets { contents: places.bucket, archive: places.archive_bucket };
+    let manifest = Manifest::new(anchor.network, stand, in_buckets, files);
     manifest.write(part.path())?;
     part.place()?;
     Ok(manifest)

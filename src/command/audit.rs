@@ -108,6 +108,10 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
+        AuditError::Away(_) => (
+            "nothing was found to be wrong: try again when the bucket of [retention.archive] can be reached",
+            Exit::Unreachable,
+        ),
     };
     Problem::new(format!("cannot audit: {error}")).help(help).exits(exit)
 }

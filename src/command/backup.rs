@@ -27,6 +27,8 @@ struct Shown<'a> {
     network: contracts::id::NetworkId,
     ledger: Option<&'a backup::Stand>,
     contents_in_bucket: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive_in_bucket: Option<&'a str>,
     files: usize,
     bytes: u64,
 }
@@ -48,6 +50,7 @@ fn show(context: &Context, to: &Path, manifest: &Manifest) {
         network: manifest.network,
         ledger: manifest.ledger.as_ref(),
         contents_in_bucket: manifest.contents_in_bucket.as_deref(),
+        archive_in_bucket: manifest.archive_in_bucket.as_deref(),
         files: manifest.files.len(),
         bytes: manifest.bytes(),
     };
@@ -59,6 +62,9 @@ fn show(context: &Context, to: &Path, manifest: &Manifest) {
         }
         if let Some(bucket) = shown.contents_in_bucket {
             lines.push(("contents", format!("not copied: they are in the bucket {bucket}")));
+        }
+        if let Some(bucket) = shown.archive_in_bucket {
+            lines.push(("archive", format!("not copied: old transactions are in the bucket {bucket}")));
         }
         lines.push(("files", format!("{}, {}", shown.files, output::size(shown.bytes))));
         lines.push(("not in it", "the passphrase: keep it elsewhere".into()));

@@ -85,6 +85,9 @@ fn notes(laid: &Laid) -> Vec<String> {
     if let Some(bucket) = &laid.manifest.contents_in_bucket {
         notes.push(format!("Contents are in the bucket {bucket}, as before."));
     }
+    if let Some(bucket) = &laid.manifest.archive_in_bucket {
+        notes.push(format!("Transactions of old blocks are in the bucket {bucket}, as before."));
+    }
     if !laid.moved.is_empty() {
         notes.push(format!(
             "lonja.toml was written anew, since these lay outside of the directory: {}.",

@@ -69,7 +69,18 @@ impl Net {
 
     /// A network whose passphrase lies beside its keys.
     pub fn created() -> Self {
-        let net = Self::new();
+        Self::new().create()
+    }
+
+    /// The same in memory where the system has such a folder, for tests that make thousands of blocks and ask nothing
+    /// of a disk.
+    pub fn created_in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self { folder, node_port: free_port() }.create()
+    }
+
+    fn create(self) -> Self {
+        let net = self;
         let ports = [free_port().to_string(), free_port().to_string()];
         let [market, explorer] = &ports;
         net.ok(&[

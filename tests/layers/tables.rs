@@ -45,6 +45,11 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     ("opentelemetry-otlp", &["lonja"], &["src/traces"]),
     ("tracing-opentelemetry", &["lonja"], &["src/traces", "src/log"]),
     ("tracing-subscriber", &["lonja"], &["src/log"]),
+    (
+        "object_store",
+        &["ledger", "marketplace"],
+        &["ledger/src/archive", "marketplace/src/objects", "marketplace/src/api/problem"],
+    ),
 ];
 
 /// Where a node, a witness or a service binds its socket.

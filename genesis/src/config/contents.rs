@@ -1,6 +1,6 @@
-//! `[market.objects]`: where the marketplace keeps contents.
+//! `[market.objects]`: where the marketplace keeps contents; and buckets, in whichever section they stand.
 //!
-//! A folder beside its other data, unless told otherwise; or a bucket that speaks S3. What opens the
+//! A folder beside its other data, unless told otherwise; or a bucket that speaks S3. What opens a
 //! bucket never stands in the configuration: it comes from a file that only its owner can read, or
 //! from the environment.
 
@@ -46,9 +46,20 @@ fn region() -> String {
 }
 
 /// Keys of each kind.
-pub const LOCAL_KEYS: [&str; 2] = ["kind", "folder"];
+const LOCAL_KEYS: [&str; 2] = ["kind", "folder"];
 /// See [`LOCAL_KEYS`].
-pub const S3_KEYS: [&str; 6] = ["kind", "endpoint", "region", "bucket", "prefix", "credentials"];
+const S3_KEYS: [&str; 6] = ["kind", "endpoint", "region", "bucket", "prefix", "credentials"];
+
+/// The first key that a table of either kind must not have, and those that it may.
+pub(super) fn stranger(table: &toml::Table) -> Option<(&String, &'static [&'static str])> {
+    let known: &[&str] = match table.get("kind").and_then(toml::Value::as_str) {
+        Some("s3") => &S3_KEYS,
+        Some("local") => &LOCAL_KEYS,
+        // The kind is what is wrong, and is named where it is read.
+        _ => &["kind", "folder", "endpoint", "region", "bucket", "prefix", "credentials"],
+    };
+    table.keys().find(|key| !known.contains(&key.as_str())).map(|key| (key, known))
+}
 
 /// What of a value is wrong: key, reason, remedy.
 pub type Wrong = (&'static str, &'static str, &'static str);
@@ -70,7 +81,7 @@ impl Contents {
 }
 
 impl Bucket {
-    fn check(&self) -> Result<(), Wrong> {
+    pub(super) fn check(&self) -> Result<(), Wrong> {
         self.check_endpoint()?;
         let region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if self.region.is_empty() || self.region.len() > 64 || !self.region.bytes().all(region) {
@@ -116,7 +127,7 @@ impl Bucket {
         }
         let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
         if plain && !matches!(name, "localhost" | "127.0.0.1" | "[::1]") {
-            let remedy = "use https://; plain http:// would show contents to whoever is on the way";
+            let remedy = "use https://; plain http:// would show what is kept there to whoever is on the way";
             return Err(("endpoint", "is not encrypted and not on this machine", remedy));
         }
         Ok(())

@@ -40,7 +40,7 @@ use contracts::{
 };
 use std::{
     future::Future,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
@@ -257,7 +257,7 @@ pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Resul
     let reader = handle.store().reader();
     reader.reaches(after.saturating_add(1))?;
     let mut pages: Vec<BlockPage> = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, begun) = (0, Instant::now());
     for height in (after + 1..).take(limit) {
         let (Some(header), Some(sealed)) = (reader.header(height)?, reader.seal(height)?) else { break };
         let ends = header.ends_era();
@@ -282,7 +282,7 @@ pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Resul
         };
         bytes += page.block.transactions.iter().map(Vec::len).sum::<usize>();
         pages.push(page);
-        if bytes > FOLLOW_BYTES_MAX {
+        if bytes > FOLLOW_BYTES_MAX || begun.elapsed() > FOLLOW_READ_TIME_MAX {
             break;
         }
     }
@@ -476,6 +476,13 @@ impl From<StoreError> for Problem {
             StoreError::Before { .. } => {
                 Problem::new(axum::http::StatusCode::GONE, "before", "Not on this node", error.to_string())
             }
+            // Its words name places that are nobody's business; they are in the log.
+            error if error.is_away() => Problem::new(
+                axum::http::StatusCode::SERVICE_UNAVAILABLE,
+                "archive-away",
+                "The archive does not answer",
+                "old blocks are in an archive that cannot be asked now: ask again, or another node",
+            ),
             error => Problem::internal(error.to_string()),
         }
     }

@@ -1,42 +1,56 @@
-//! The archive: signed transactions of old blocks, in files outside the store, so that the store need not keep them.
+//! The archive: signed transactions of old blocks, in files or objects outside the store, so that the store need not
+//! keep them.
 //!
 //! Everything else of a block stays in the store: header, entries, events, certificate, seal, and every hash of the
 //! log, so all proofs go on as before. Whoever asks for old transactions is given them from the archive, as long as
 //! its files are there; they may be moved to slower disks, or deleted when nobody has to keep them any longer. What
-//! is gone is answered so (410), and an audit takes it from a node that has it.
+//! is gone is answered so (410), and an audit takes it from a node that has it. A bucket that cannot be reached is
+//! another matter: nobody can say then that something is gone (503).
 //!
 //! # The files
 //! One for each segment of heights, `00000000000000001025.bodies` by its first height: the magic
 //! `lonja/bodies/v1` with a line feed; for each height the borsh list of its signed transactions, or nothing where
-//! the node never had them; then where each of them begins, and where the last ends (8 bytes each, big-endian). A file
-//! is written and synced under another name, renamed, and read back before anything is deleted. What it holds is
-//! proven by the headers, so it has no checksum of its own.
+//! the node never had them; then where each of them begins, and where the last ends (8 bytes each, big-endian). What it
+//! holds is proven by the headers, so it has no checksum of its own.
+//!
+//! # Where they lie
+//! In a folder, where a file is written and synced under another name, renamed, and read back before anything is
+//! deleted; or in a bucket that speaks S3 ([`Bucket`]), with the same names and bytes, where an object is written and
+//! read back before anything is deleted. Without the bucket a node makes its blocks as ever, and moves nothing.
 
+mod bucket;
+mod folder;
+mod objects;
 mod prune;
+mod recent;
+mod segment;
 
+pub use bucket::Bucket;
 pub use prune::{Pruner, Retention, step};
 
 use crate::limits::ARCHIVE_SEGMENT_BLOCKS;
-use borsh::BorshDeserialize;
 use contracts::id::Height;
-use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Seek, Write},
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
-};
+use folder::Folder;
+use objects::Objects;
+use segment::{Bodies, Segment};
+use std::{path::PathBuf, sync::Arc};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
-const MAGIC: &[u8; 16] = b"lonja/bodies/v1\n";
-/// Bytes of one place in the table at the end of a file.
-const PLACE_BYTES: u64 = 8;
-/// Bytes of one block's transactions that are read at most: far more than a block may have.
-const BODIES_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// A folder of segments.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Segments of old transactions.
+///
+/// Its calls block, those on a bucket for [`ARCHIVE_READ_TIME_MAX`](crate::limits::ARCHIVE_READ_TIME_MAX) where that
+/// does not answer: no thread that drives the runtime may make them, nor the one that makes blocks.
+#[derive(Clone, Debug)]
 pub struct Archive {
-    folder: PathBuf,
-    segment: u64,
+    place: Place,
+    blocks: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Folder(Folder),
+    Bucket(Arc<Objects>),
 }
 
 /// Why an archive could not be read or written.
@@ -58,11 +72,46 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The bucket cannot be reached, or refuses. That says nothing about what is in it.
+    #[error("the archive's bucket cannot be reached, or refuses, for {object}: {reason}")]
+    Bucket {
+        /// Which object, or which place in the bucket.
+        object: String,
+        /// What the bucket says, or the way there.
+        reason: String,
+    },
+    /// Too many read from the bucket at once.
+    #[error("too many old blocks are being read from the archive's bucket")]
+    Busy,
+    /// Something else is in the place of an object.
+    #[error(
+        "{object} is in the bucket already and differs from block {height} on: another network writes there, this one \
+         was begun anew, or it is damaged; name a prefix of its own"
+    )]
+    Taken {
+        /// Which object.
+        object: String,
+        /// The first height that is another.
+        height: Height,
+    },
+    /// What was written is not what is read.
+    #[error("the archive file {path} does not hold what was written into it, at block {height}; the store keeps it")]
+    Differs {
+        /// Which file.
+        path: String,
+        /// At which height.
+        height: Height,
+    },
+    /// The node stops meanwhile.
+    #[error("the node stops")]
+    Stopped,
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
-    let path = path.display().to_string();
-    move |error| ArchiveError::File { path: path.clone(), reason: error.to_string() }
+impl ArchiveError {
+    /// Is nothing said about what the archive holds, since it could not be asked? Then it may be asked again.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Bucket { .. } | Self::Busy | Self::Stopped)
+    }
 }
 
 impl Archive {
@@ -73,16 +122,60 @@ impl Archive {
 
     /// As [`Archive::new`], with so many heights in a segment; an archive always keeps the number that it began with.
     pub fn with_segments(folder: PathBuf, segment: u64) -> Self {
-        Self { folder, segment }
+        Self { place: Place::Folder(Folder::new(folder)), blocks: segment }
     }
 
-    /// The first height of the segment that `height` is in.
-    fn first(&self, height: Height) -> Height {
-        height - (height - 1) % self.segment
+    /// The archive in `bucket`, which is asked by means of `runtime`; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When no request to it could be made, whatever it answers.
+    pub fn in_bucket(bucket: &Bucket, runtime: Handle) -> Result<Self, ArchiveError> {
+        let objects = Objects::new(bucket.open()?, bucket.place(), runtime);
+        Ok(Self { place: Place::Bucket(Arc::new(objects)), blocks: ARCHIVE_SEGMENT_BLOCKS })
     }
 
-    fn path(&self, first: Height) -> PathBuf {
-        self.folder.join(format!("{first:020}.bodies"))
+    /// The segment that `height` is in.
+    fn segment(&self, height: Height) -> Segment {
+        Segment { first: height - (height - 1) % self.blocks, blocks: self.blocks }
+    }
+
+    /// The segment to be moved next by a node that has moved everything up to `pruned`, and has no blocks up to
+    /// `base`. Where only a part of a segment is there, a folder gets that part. A bucket gets none: what is in it is
+    /// the same whoever wrote it, so that several nodes may write into one place. The part stays in the store.
+    fn next(&self, pruned: Height, base: Height) -> Segment {
+        let segment = self.segment(pruned.max(base) + 1);
+        match self.place {
+            Place::Bucket(_) if segment.first <= base => self.segment(segment.last() + 1),
+            _ => segment,
+        }
+    }
+
+    /// Can it be asked for a segment?
+    fn answers(&self, segment: Segment, stop: &CancellationToken) -> Result<(), ArchiveError> {
+        match &self.place {
+            Place::Folder(_) => Ok(()),
+            Place::Bucket(objects) => objects.answers(segment, stop),
+        }
+    }
+
+    /// Does reading it take no more than a disk of this machine?
+    pub fn is_at_hand(&self) -> bool {
+        matches!(self.place, Place::Folder(_))
+    }
+
+    /// Is there anything of the block at `height`? Only the table of its segment is read.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn has(&self, height: Height) -> Result<bool, ArchiveError> {
+        let segment = match height {
+            0 => return Ok(false),
+            height => self.segment(height),
+        };
+        match &self.place {
+            Place::Folder(folder) => folder.has(segment, height),
+            Place::Bucket(objects) => objects.has(segment, height),
+        }
     }
 
     /// The signed transactions of the block at `height`, in order; `None` where no file has them.
@@ -90,66 +183,31 @@ impl Archive {
     /// # Errors
     /// [`ArchiveError`].
     pub fn bodies(&self, height: Height) -> Result<Option<Vec<Vec<u8>>>, ArchiveError> {
-        if height == 0 {
-            return Ok(None);
-        }
-        let first = self.first(height);
-        let path = self.path(first);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(failed(&path))?,
+        let segment = match height {
+            0 => return Ok(None),
+            height => self.segment(height),
         };
-        let damaged = |reason| ArchiveError::Damaged { path: path.display().to_string(), reason };
-        let length = file.metadata().map_err(failed(&path))?.len();
-        let table = (self.segment + 1) * PLACE_BYTES;
-        let at = length.checked_sub(table).ok_or_else(|| damaged("it is too short"))? + (height - first) * PLACE_BYTES;
-        let mut places = [0; 2 * PLACE_BYTES as usize];
-        file.read_exact_at(&mut places, at).map_err(failed(&path))?;
-        let place = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().expect("eight bytes of sixteen"));
-        let (from, to) = (place(&places[..8]), place(&places[8..]));
-        if from < MAGIC.len() as u64 || to < from || to > length - table || to - from > BODIES_BYTES_MAX {
-            return Err(damaged("its table points outside"));
+        match &self.place {
+            Place::Folder(folder) => folder.bodies(segment, height),
+            Place::Bucket(objects) => objects.bodies(segment, height),
         }
-        if from == to {
-            return Ok(None);
-        }
-        let mut bytes = vec![0; (to - from) as usize];
-        file.read_exact_at(&mut bytes, from).map_err(failed(&path))?;
-        Vec::try_from_slice(&bytes).map(Some).map_err(|_| damaged("what it has of a block is no list of transactions"))
     }
 
-    /// Writes the segment that begins at `first`. `bodies` gives the transactions of each height. Durable when this
-    /// returns.
+    /// Writes a segment, and reads it back. `bodies` gives the transactions of each height, more than once. Durable
+    /// when this returns.
     ///
     /// # Errors
     /// [`ArchiveError`], or what `bodies` says.
     fn write<E: From<ArchiveError>>(
         &self,
-        first: Height,
-        bodies: impl Fn(Height) -> Result<Option<Vec<Vec<u8>>>, E>,
+        segment: Segment,
+        bodies: impl Fn(Height) -> Result<Bodies, E>,
+        stop: &CancellationToken,
     ) -> Result<(), E> {
-        let (path, work) = (self.path(first), self.path(first).with_extension("new"));
-        fs::create_dir_all(&self.folder).map_err(failed(&self.folder))?;
-        let file = File::create(&work).map_err(failed(&work))?;
-        let mut file = BufWriter::new(file);
-        let mut places = Vec::with_capacity(self.segment as usize + 1);
-        file.write_all(MAGIC).map_err(failed(&work))?;
-        for height in first..first + self.segment {
-            places.push(file.stream_position().map_err(failed(&work))?);
-            if let Some(bodies) = bodies(height)? {
-                let bytes = borsh::to_vec(&bodies).expect("writing to memory does not fail");
-                file.write_all(&bytes).map_err(failed(&work))?;
-            }
+        match &self.place {
+            Place::Folder(folder) => folder.write(segment, bodies),
+            Place::Bucket(objects) => objects.write(segment, bodies, stop),
         }
-        places.push(file.stream_position().map_err(failed(&work))?);
-        let finish = |mut file: BufWriter<File>| {
-            places.iter().try_for_each(|place| file.write_all(&place.to_be_bytes()))?;
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-        };
-        finish(file).map_err(failed(&work))?;
-        fs::rename(&work, &path).map_err(failed(&path))?;
-        let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
-        Ok(synced.map_err(failed(&self.folder))?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A node that prunes, what it serves then, and archives that are damaged or gone.
 
+mod in_bucket;
+
 use super::*;
 use crate::{
     api::client::ClientError,
@@ -7,7 +9,11 @@ use crate::{
     node::{Config, Node},
     testing::{self, Network},
 };
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const SEGMENT: u64 = 16;
 const KEEP: u64 = 20;
@@ -19,23 +25,55 @@ fn archive(folder: &Path) -> Archive {
     Archive::with_segments(folder.join("archive"), SEGMENT)
 }
 
+/// The file of the segment that `height` is in.
+fn file(folder: &Path, height: Height) -> PathBuf {
+    folder.join("archive").join(archive(folder).segment(height).name())
+}
+
 async fn pruning(folder: &Path) -> Network {
-    let retention = Some(Retention { keep_blocks: KEEP, archive: archive(folder) });
+    pruning_into(folder, archive(folder)).await
+}
+
+async fn pruning_into(folder: &Path, archive: Archive) -> Network {
+    let retention = Some(Retention { keep_blocks: KEEP, archive });
     Network::serving(Node::start(Config { retention, ..testing::config(folder) }).unwrap()).await
 }
 
 async fn audited(folder: &Path, elsewhere: Elsewhere) -> audit::Report {
+    try_audited(folder, elsewhere).await.unwrap()
+}
+
+async fn try_audited(folder: &Path, elsewhere: Elsewhere) -> Result<audit::Report, audit::AuditError> {
     let (folder, runtime) = (folder.to_path_buf(), tokio::runtime::Handle::current());
     let work = move || {
         let (document, scratch) = (testing::document(), tempfile::tempdir().unwrap());
         let _inside = runtime.enter();
         audit::folder_and_ledger(&folder, &document, &document.anchor(), scratch.path(), elsewhere, &|_, _| {})
     };
-    tokio::task::spawn_blocking(work).await.unwrap().unwrap().0
+    Ok(tokio::task::spawn_blocking(work).await.unwrap()?.0)
 }
 
 fn with_archive(folder: &Path) -> Elsewhere {
     Elsewhere { archive: Some(archive(folder)), node: None }
+}
+
+/// Waits until all is pruned that is to be.
+async fn has_pruned(network: &Network) {
+    let begun = Instant::now();
+    while network.handle().status().pruned < PRUNED {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", network.handle().status().pruned);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(network.handle().status().pruned, PRUNED);
+}
+
+/// Reads all blocks, which verifies them.
+async fn follow(network: &Network) {
+    let mut follower = crate::api::follow::Follower::new(network.client.clone(), Default::default());
+    let mut height = 0;
+    while height < HEIGHT {
+        height = follower.next(Duration::from_secs(5)).await.unwrap().last().unwrap().height;
+    }
 }
 
 /// A ledger of which all but the newest blocks were pruned, with a copy of its folder.
@@ -43,12 +81,7 @@ async fn pruned(place: &Path) -> (PathBuf, PathBuf) {
     let (folder, copy) = (place.join("node"), place.join("copy"));
     let network = pruning(&folder).await;
     network.grow(HEIGHT).await;
-    let begun = Instant::now();
-    while network.handle().status().pruned < PRUNED {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", network.handle().status().pruned);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(network.handle().status().pruned, PRUNED);
+    has_pruned(&network).await;
     network.stop().await;
     testing::copied(&folder, &copy);
     (folder, copy)
@@ -68,13 +101,9 @@ async fn what_was_pruned_is_served_and_audited_from_the_archive_and_then_from_el
     let reader = network.handle().store().clone();
     assert_eq!(reader.reader().kept_bodies(PRUNED).unwrap(), None);
     assert!(reader.reader().kept_bodies(PRUNED + 1).unwrap().is_some());
-    let mut follower = crate::api::follow::Follower::new(network.client.clone(), Default::default());
-    let mut height = 0;
-    while height < HEIGHT {
-        height = follower.next(Duration::from_secs(5)).await.unwrap().last().unwrap().height;
-    }
+    follow(&network).await;
     // Of a file that is gone it says so.
-    fs::remove_file(archive(&folder).path(17)).unwrap();
+    fs::remove_file(file(&folder, 17)).unwrap();
     match network.client.blocks(20, Duration::ZERO).await {
         Err(ClientError::Problem(problem)) => assert_eq!((problem.status, problem.code.as_str()), (410, "pruned")),
         other => panic!("{other:?}"),
@@ -94,21 +123,28 @@ async fn what_was_pruned_is_served_and_audited_from_the_archive_and_then_from_el
     other.stop().await;
 }
 
+/// What may become of the bytes of a segment.
+fn damages(whole: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+    let table = whole.len() - 8 * (SEGMENT as usize + 1);
+    let flipped = |at: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= 1;
+        bytes
+    };
+    [
+        ("a transaction", flipped(200)),
+        ("a place", flipped(table + 5)),
+        ("cut short", whole[..100].to_vec()),
+        ("empty", Vec::new()),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_that_is_damaged_is_found_out_by_file_and_block() {
     let place = tempfile::tempdir().unwrap();
     let (folder, _) = pruned(place.path()).await;
-    let path = archive(&folder).path(17);
-    let whole = fs::read(&path).unwrap();
-    let table = whole.len() - 8 * (SEGMENT as usize + 1);
-    for (what, change) in [
-        ("a transaction", Box::new(|bytes: &mut Vec<u8>| bytes[200] ^= 1) as Box<dyn Fn(&mut Vec<u8>)>),
-        ("a place", Box::new(move |bytes: &mut Vec<u8>| bytes[table + 5] ^= 1)),
-        ("cut short", Box::new(|bytes: &mut Vec<u8>| bytes.truncate(100))),
-        ("empty", Box::new(|bytes: &mut Vec<u8>| bytes.clear())),
-    ] {
-        let mut bytes = whole.clone();
-        change(&mut bytes);
+    let path = file(&folder, 17);
+    for (what, bytes) in damages(&fs::read(&path).unwrap()) {
         fs::write(&path, bytes).unwrap();
         let report = audited(&folder, with_archive(&folder)).await;
         assert_eq!(report.findings[0].place, "block 17", "{what}: {:?}", report.findings);
@@ -125,8 +161,8 @@ async fn what_was_cut_short_is_begun_anew() {
     // It ended while the first file was written, and after the second was, before the store let go of anything.
     let archive = archive(&folder);
     fs::create_dir_all(folder.join("archive")).unwrap();
-    fs::write(archive.path(1).with_extension("new"), b"lonja/bod").unwrap();
-    fs::write(archive.path(1), b"lonja/bodies/v1").unwrap();
+    fs::write(file(&folder, 1).with_extension("new"), b"lonja/bod").unwrap();
+    fs::write(file(&folder, 1), b"lonja/bodies/v1").unwrap();
     let store = crate::store::Store::open_with(&folder.join("db"), Some(archive.clone())).unwrap();
     let before = store.kv().scan("bodies", &[], &[], 1_000).unwrap();
     while step(&store, &archive, KEEP).unwrap() {}
@@ -168,17 +204,22 @@ async fn the_room_that_a_view_kept_is_given_back_after_it() {
     assert!(store.reader().kept_bodies(pruned + 1).unwrap().is_some());
 }
 
-/// The format, byte for byte: magic, the lists of transactions one after the other, and where each begins.
+/// Two blocks, of which the second has nothing, and the format, byte for byte: magic, the lists of transactions one
+/// after the other, and where each begins.
+fn golden() -> (impl Fn(Height) -> Result<Bodies, ArchiveError>, Vec<u8>) {
+    let bodies = |height| Ok((height == 3).then(|| vec![vec![1, 2], vec![3]]));
+    let list = [&[2u8, 0, 0, 0][..], &[2, 0, 0, 0, 1, 2], &[1, 0, 0, 0, 3]].concat();
+    let places = [16u64, 31, 31].map(u64::to_be_bytes).concat();
+    (bodies, [&b"lonja/bodies/v1\n"[..], &list, &places].concat())
+}
+
 #[test]
 fn a_file_of_the_archive_has_these_bytes() {
     let place = tempfile::tempdir().unwrap();
     let archive = Archive::with_segments(place.path().to_path_buf(), 2);
-    let bodies = |height| Ok::<_, ArchiveError>((height == 3).then(|| vec![vec![1, 2], vec![3]]));
-    archive.write(3, bodies).unwrap();
-    let list = [&[2u8, 0, 0, 0][..], &[2, 0, 0, 0, 1, 2], &[1, 0, 0, 0, 3]].concat();
-    let places = [16u64, 31, 31].map(u64::to_be_bytes).concat();
-    let file = fs::read(place.path().join("00000000000000000003.bodies")).unwrap();
-    assert_eq!(file, [&b"lonja/bodies/v1\n"[..], &list, &places].concat());
+    let (bodies, bytes) = golden();
+    archive.write(archive.segment(4), bodies, &CancellationToken::new()).unwrap();
+    assert_eq!(fs::read(place.path().join("00000000000000000003.bodies")).unwrap(), bytes);
     assert_eq!(archive.bodies(3).unwrap(), Some(vec![vec![1, 2], vec![3]]));
     assert_eq!((archive.bodies(4).unwrap(), archive.bodies(5).unwrap()), (None, None));
 }

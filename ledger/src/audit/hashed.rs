@@ -2,7 +2,7 @@
 //! execution. What a quorum of validators signed is here, hash by hash, and the state is the one that they signed;
 //! that the rules lead from one to the other is not shown, and the report says so.
 
-use super::Report;
+use super::{AuditError, Missed, Report};
 use crate::{
     block::Header,
     era,
@@ -26,22 +26,39 @@ pub(super) fn lacking(store: &Store) -> Result<Option<String>, StoreError> {
         return Ok(Some(format!("the node joined by a snapshot, and has no blocks up to {base}")));
     }
     for height in 1..=pruned {
-        // What is damaged is there: whoever executes it names it.
-        if matches!(reader.bodies(height), Ok(None)) {
-            return Ok(Some(format!("the transactions of block {height} were pruned, and no archive has them")));
+        match reader.has_bodies(height) {
+            Ok(false) => {
+                return Ok(Some(format!("the transactions of block {height} were pruned, and no archive has them")));
+            }
+            Err(error) if error.is_away() => return Err(error),
+            // What is damaged is there: whoever executes it names it.
+            _ => {}
         }
     }
     Ok(None)
 }
 
 /// Verifies everything that `store` has, and puts into `report` what does not hold.
-pub(super) fn check(store: &Store, trust: &mut Trust, report: &mut Report, progress: &dyn Fn(Height, Height)) {
-    if let Err((place, what)) = all(&store.reader(), trust, report, progress) {
-        report.find(place, what);
+///
+/// # Errors
+/// [`AuditError::Away`].
+pub(super) fn check(
+    store: &Store,
+    trust: &mut Trust,
+    report: &mut Report,
+    progress: &dyn Fn(Height, Height),
+) -> Result<(), AuditError> {
+    match all(&store.reader(), trust, report, progress) {
+        Ok(()) => Ok(()),
+        Err((place, Missed::Wrong(what))) => {
+            report.find(place, what);
+            Ok(())
+        }
+        Err((_, Missed::Away(reason))) => Err(AuditError::Away(reason)),
     }
 }
 
-type Found = (String, String);
+type Found = (String, Missed);
 
 fn all(
     reader: &Reader,
@@ -49,8 +66,8 @@ fn all(
     report: &mut Report,
     progress: &dyn Fn(Height, Height),
 ) -> Result<(), Found> {
-    let at_meta = |error: StoreError| ("meta".to_owned(), error.to_string());
-    let tip = reader.tip().map_err(at_meta)?.ok_or_else(|| ("tip".to_owned(), "the store is empty".to_owned()))?;
+    let at_meta = |error: StoreError| ("meta".to_owned(), Missed::from(error));
+    let tip = reader.tip().map_err(at_meta)?.ok_or_else(|| ("tip".to_owned(), "the store is empty".into()))?;
     let mut place = match reader.begins().map_err(at_meta)? {
         Some(base) => Place { height: base.height, block: base.block, log: base.log },
         None => Place { height: 0, block: Digest(tip.network.0), log: Frontier::EMPTY },
@@ -67,7 +84,7 @@ fn all(
     if (place.block, &place.log) != (tip.block, &tip.log) || report.state_root != tip.state_root {
         return Err(("tip".into(), "it is not what the newest block says".into()));
     }
-    state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what))
+    state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what.into()))
 }
 
 /// Verifies the block at `height` as far as it is there. Returns where the chain is after it.
@@ -76,18 +93,17 @@ fn block(
     trust: &mut Trust,
     place: &Place,
     height: Height,
-) -> Result<(Place, Header, Vec<StoredResult>), String> {
-    let text = |error: StoreError| error.to_string();
-    let header = reader.header(height).map_err(text)?.ok_or("its header is missing")?;
-    let results = reader.results(height).map_err(text)?.ok_or("its results are missing")?;
+) -> Result<(Place, Header, Vec<StoredResult>), Missed> {
+    let header = reader.header(height)?.ok_or("its header is missing")?;
+    let results = reader.results(height)?.ok_or("its results are missing")?;
     let (after, hashes) = unexecuted::follows(place, &header, &results)?;
     for hash in hashes {
         let kept = reader.hash(hash.level, hash.index).map_err(|error| error.to_string())?;
         if kept != hash.hash {
-            return Err(format!("hash {} of level {} of the log is another", hash.index, hash.level));
+            return Err(format!("hash {} of level {} of the log is another", hash.index, hash.level).into());
         }
     }
-    if let Some(bodies) = reader.bodies(height).map_err(text)? {
+    if let Some(bodies) = reader.bodies(height)? {
         unexecuted::transactions(&trust.network(), &bodies, &header, &results)?;
     }
     signatures(reader, trust, &header, &unexecuted::head(&header))?;

@@ -28,7 +28,7 @@ use crate::{
     log::{self, proof::TreeHead},
     receipt::{Seal, SetChange, Trust},
     sides::Sides,
-    store::Store,
+    store::{Store, StoreError},
 };
 use borsh::BorshDeserialize;
 use contracts::id::Height;
@@ -54,6 +54,9 @@ pub enum AuditError {
     /// The node cannot be reached.
     #[error("{0}")]
     Unreachable(String),
+    /// The archive cannot be asked, which says nothing about the ledger.
+    #[error("{0}")]
+    Away(String),
 }
 
 /// Audits the node folder `folder` (the one that holds `db`), whose node is stopped.
@@ -130,6 +133,7 @@ pub fn folder_and_ledger(
     };
     let lacking = match hashed::lacking(&store) {
         Ok(lacking) => lacking,
+        Err(error) if error.is_away() => return Err(AuditError::Away(error.to_string())),
         Err(error) => {
             report.find("db", error.to_string());
             return Ok((report, None));
@@ -198,7 +202,7 @@ fn hashes(
 ) -> Result<(), AuditError> {
     let mut trust = trusted(document, anchor, report)?;
     if report.is_clean() {
-        hashed::check(store, &mut trust, report, progress);
+        hashed::check(store, &mut trust, report, progress)?;
         money::check(store, report);
     }
     Ok(())
@@ -242,6 +246,7 @@ fn replay(
         match one(source, &mut trust, &mut chain, height, report) {
             Ok(()) => progress(height, last),
             Err(Broken::Scratch(reason)) => return Err(AuditError::Scratch(reason)),
+            Err(Broken::Away(reason)) => return Err(AuditError::Away(reason)),
             Err(Broken::Block(reason)) => {
                 report.find(format!("block {height}"), reason);
                 break;
@@ -254,12 +259,49 @@ fn replay(
     Ok(chain)
 }
 
+/// Why a block cannot be had.
+enum Missed {
+    /// It is not what it must be.
+    Wrong(String),
+    /// The archive could not be asked, which says nothing about the block.
+    Away(String),
+}
+
+impl From<String> for Missed {
+    fn from(what: String) -> Self {
+        Self::Wrong(what)
+    }
+}
+
+impl From<&str> for Missed {
+    fn from(what: &str) -> Self {
+        Self::Wrong(what.into())
+    }
+}
+
+impl From<StoreError> for Missed {
+    fn from(error: StoreError) -> Self {
+        if error.is_away() { Self::Away(error.to_string()) } else { Self::Wrong(error.to_string()) }
+    }
+}
+
 /// Why a block could not be taken up into the scratch store.
 enum Broken {
     /// It is not what it must be.
     Block(String),
     /// The scratch store failed, which says nothing about the block.
     Scratch(String),
+    /// The archive could not be asked, which says nothing about the block either.
+    Away(String),
+}
+
+impl From<Missed> for Broken {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Wrong(what) => Self::Block(what),
+            Missed::Away(reason) => Self::Away(reason),
+        }
+    }
 }
 
 impl From<String> for Broken {

@@ -1,6 +1,6 @@
 //! Where an audit takes blocks from.
 
-use super::decode_seal;
+use super::{Missed, decode_seal};
 use crate::{
     api::{BlockPage, client::Client},
     block::Block,
@@ -16,7 +16,7 @@ pub(super) trait Source {
     /// The last height.
     fn last(&self) -> Result<Height, String>;
     /// The block at `height`; asked for in order.
-    fn block(&self, height: Height) -> Result<BlockPage, String>;
+    fn block(&self, height: Height) -> Result<BlockPage, Missed>;
 }
 
 /// A store on this machine.
@@ -36,21 +36,18 @@ impl Source for Folder {
         Ok(tip.ok_or("the store is empty")?.height)
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, String> {
+    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
         let reader = self.store.reader();
-        let text = |error: crate::store::StoreError| error.to_string();
-        let header = reader.header(height).map_err(text)?.ok_or("its header is missing")?;
-        let transactions = reader.bodies(height).map_err(text)?.ok_or_else(|| match reader.pruned() {
-            Ok(pruned) if height <= pruned => {
-                "its transactions were pruned, and the archive has no file of them".into()
-            }
-            _ => "its transactions are missing".to_owned(),
+        let header = reader.header(height)?.ok_or("its header is missing")?;
+        let transactions = reader.bodies(height)?.ok_or_else(|| match reader.pruned() {
+            Ok(pruned) if height <= pruned => "its transactions were pruned, and the archive has no file of them",
+            _ => "its transactions are missing",
         })?;
-        let seal = reader.seal(height).map_err(text)?.ok_or("its seal is missing")?;
+        let seal = reader.seal(height)?.ok_or("its seal is missing")?;
         Ok(BlockPage {
             block: Block { header, transactions },
-            results: reader.results(height).map_err(text)?.ok_or("its results are missing")?,
-            certificate: reader.certificate(height).map_err(text)?.ok_or("its certificate is missing")?,
+            results: reader.results(height)?.ok_or("its results are missing")?,
+            certificate: reader.certificate(height)?.ok_or("its certificate is missing")?,
             seal: decode_seal(&seal)?,
             change: era::change_after(&reader, height).map_err(|error| error.to_string())?,
         })
@@ -70,9 +67,8 @@ impl Source for Completed {
         self.folder.last()
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, String> {
-        let bodies = self.folder.store.reader().bodies(height);
-        let is_here = height > self.base && bodies.map_err(|error| error.to_string())?.is_some();
+    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
+        let is_here = height > self.base && self.folder.store.reader().has_bodies(height)?;
         if is_here { self.folder.block(height) } else { self.node.block(height) }
     }
 }
@@ -96,7 +92,7 @@ impl Source for Node {
         Ok(self.last)
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, String> {
+    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
         let mut ahead = self.ahead.lock();
         let is_before = |page: &BlockPage| page.block.header.entry.height < height;
         while ahead.front().is_some_and(is_before) {
@@ -106,6 +102,6 @@ impl Source for Node {
             let pages = self.runtime.block_on(self.client.blocks(height - 1, Duration::ZERO));
             ahead.extend(pages.map_err(|error| error.to_string())?);
         }
-        ahead.pop_front().ok_or_else(|| "the node does not serve it".into())
+        Ok(ahead.pop_front().ok_or("the node does not serve it")?)
     }
 }

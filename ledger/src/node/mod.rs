@@ -146,6 +146,8 @@ pub(crate) struct Shared {
     pub stopped: Mutex<Option<String>>,
     /// Why a node that observes gets no blocks, if it gets none.
     pub unreached: Mutex<Option<String>>,
+    /// Why old transactions cannot be moved into the archive, if they cannot.
+    pub unarchived: Mutex<Option<&'static str>>,
     /// Has the node's thread ended?
     pub ended: watch::Sender<bool>,
     /// Are those who wait for the next block to be sent home, since the server stops?
@@ -251,9 +253,7 @@ impl Node {
         // Made before the store, so that a store without it is one whose file was taken away.
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
-        let mut chain =
-            Chain::open(Store::open_with(&db, archive.clone())?, network, &config.document.document.founding)?;
-        let pruning = archive.zip(config.retention.as_ref().map(|retention| retention.keep_blocks));
+        let mut chain = Chain::open(Store::open_with(&db, archive)?, network, &config.document.document.founding)?;
         let snapshots = config.folder.join("snapshots");
         let stations = Stations::start(chain.store().clone(), network, snapshots.clone())
             .map_err(|source| NodeError::Folder { path: snapshots, source })?;
@@ -288,6 +288,7 @@ impl Node {
             tip,
             stopped: Mutex::new(None),
             unreached: Mutex::new(None),
+            unarchived: Mutex::new(None),
             ended: watch::channel(false).0,
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
@@ -298,8 +299,12 @@ impl Node {
             document: config.document,
         });
         let handle = Handle::new(shared.clone());
-        let prune = |(archive, keep)| Pruner::start(handle.store().clone(), archive, keep, handle.watch());
-        let pruner = pruning.map(prune).transpose().map_err(NodeError::Thread)?;
+        let prune = |retention| {
+            let told = shared.clone();
+            let tell = move |reason| *told.unarchived.lock() = reason;
+            Pruner::start(handle.store().clone(), retention, handle.watch(), tell)
+        };
+        let pruner = config.retention.map(prune).transpose().map_err(NodeError::Thread)?;
         let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("lonja-node".into()).spawn(work);
         let (role, folder) = (Role::of(&shared, chain, replace(highwater), &config.folder)?, config.folder);
         let thread = spawn(Box::new(move || run::to_the_end(&shared, || role.run(&shared, &folder))));

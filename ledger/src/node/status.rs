@@ -54,6 +54,9 @@ pub struct Status {
     /// The height up to which it moved transactions into its archive.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pruned: Height,
+    /// Why it cannot move transactions into its archive, if it cannot; it makes blocks all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unarchived: Option<String>,
     /// The links to the other validators, where there are any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<PeerStatus>,
@@ -134,6 +137,7 @@ impl Handle {
             protocol_next: known.next,
             base: known.base,
             pruned: known.pruned,
+            unarchived: self.shared.unarchived.lock().map(str::to_owned),
             links: self.shared.links.read().as_ref().map(|links| links.status()).unwrap_or_default(),
         }
     }

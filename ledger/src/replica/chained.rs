@@ -225,7 +225,7 @@ impl Ledger for Chained {
 
     fn decided(&self, height: Height) -> Result<Option<(Block, Certificate)>, Failure> {
         let reader = self.chain.store().reader();
-        let (header, transactions) = (reader.header(height)?, reader.bodies(height)?);
+        let (header, transactions) = (reader.header(height)?, reader.bodies_at_hand(height)?);
         let certificate = reader.certificate(height)?;
         let block = header.zip(transactions).map(|(header, transactions)| Block { header, transactions });
         Ok(block.zip(certificate))

@@ -58,7 +58,8 @@ pub trait Ledger {
     /// [`Failure`]; whether the block is committed shows when the ledger is opened anew.
     fn commit(&mut self, block: &Self::Block, certificate: &Certificate) -> Result<(), Failure>;
 
-    /// The block at `height` and why it was decided, if it is there whole.
+    /// The block at `height` and why it was decided, if it is there whole. What is in a bucket is not: whoever is so far
+    /// behind asks for blocks over HTTP.
     ///
     /// # Errors
     /// [`Failure`].

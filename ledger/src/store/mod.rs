@@ -130,6 +130,13 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Is nothing said about the ledger, since the archive could not be asked?
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Archive(error) if error.is_away())
+    }
+}
+
 /// The ledger's store.
 #[derive(Clone)]
 pub struct Store {

@@ -139,6 +139,29 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Reader::bodies`], for the thread that makes blocks: an archive in a bucket is not asked, since that may keep
+    /// it waiting, and others with it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn bodies_at_hand(&self, height: Height) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        match self.archive {
+            Some(archive) if !archive.is_at_hand() => self.kept_bodies(height),
+            _ => self.bodies(height),
+        }
+    }
+
+    /// Would [`Reader::bodies`] find any?
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn has_bodies(&self, height: Height) -> Result<bool, StoreError> {
+        match (self.kept_bodies(height)?, self.archive) {
+            (None, Some(archive)) => Ok(archive.has(height)?),
+            (bodies, _) => Ok(bodies.is_some()),
+        }
+    }
+
     /// As [`Reader::bodies`], from the store alone.
     ///
     /// # Errors

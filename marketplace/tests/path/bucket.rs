@@ -1,15 +1,11 @@
 //! Contents in a bucket that speaks S3, over HTTP.
 
-use super::{
-    s3::{ACCESS_KEY, BUCKET, Server},
-    support::{World, jacket},
-};
+use super::support::{World, jacket};
 use contracts::{party::Role, vocabulary::PersonalStatus};
 use futures_util::TryStreamExt;
+use ledger::testing::s3::{ACCESS_KEY, BUCKET, SECRET_KEY as SECRET, Server};
 use marketplace::objects::{Bucket, Limits, Objects, ObjectsError, Place, verify_slice};
 use serde_json::json;
-
-const SECRET: &str = "hunter2-hunter2";
 
 fn place(server: &Server, access_key: &str) -> Place {
     Place::Bucket(Bucket {

@@ -15,7 +15,6 @@ mod lists;
 mod orders;
 mod pages;
 mod repeats;
-mod s3;
 mod schema;
 mod support;
 mod trade;

@@ -2,6 +2,7 @@
 
 use super::problem;
 use crate::{
+    buckets,
     context::Context,
     problem::{Exit, Problem, file},
     progress,
@@ -10,7 +11,6 @@ use contracts::id::Digest;
 use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
 use ledger::{
     api::client::Client,
-    archive::Archive,
     audit::{self, Findings, Replayed, Report},
 };
 use marketplace::{audit::Contents, keys::MasterKey};
@@ -80,7 +80,7 @@ pub async fn audit(
     };
     let opened = master.is_some();
     let runtime = tokio::runtime::Handle::current();
-    let archive = config.retention.as_ref().map(|retention| Archive::new(layout.data_path(&retention.archive)));
+    let archive = config.retention.as_ref().map(|retention| buckets::archive(layout, retention)).transpose()?;
     let node = blocks.map(|client| audit::Served { client, runtime });
     let elsewhere = audit::Elsewhere { archive, node };
     let work = move || -> Result<(Report, Findings, Parts), Problem> {

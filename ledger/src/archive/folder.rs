@@ -1,0 +1,95 @@
+//! Segments in a folder of this machine.
+
+use super::{
+    ArchiveError,
+    segment::{self, Bodies, PLACE_BYTES, Segment},
+};
+use contracts::id::Height;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    ops::Range,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
+    let path = path.display().to_string();
+    move |error| ArchiveError::File { path: path.clone(), reason: error.to_string() }
+}
+
+fn damaged(path: &Path, reason: &'static str) -> ArchiveError {
+    ArchiveError::Damaged { path: path.display().to_string(), reason }
+}
+
+impl Folder {
+    /// The folder at `path`, which need not be there yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The file of a segment.
+    pub fn file(&self, segment: Segment) -> PathBuf {
+        self.path.join(segment.name())
+    }
+
+    /// Is there anything of the block at `height`?
+    pub fn has(&self, segment: Segment, height: Height) -> Result<bool, ArchiveError> {
+        Ok(self.place(segment, height)?.is_some())
+    }
+
+    /// The transactions of the block at `height`.
+    pub fn bodies(&self, segment: Segment, height: Height) -> Result<Bodies, ArchiveError> {
+        let Some((file, place)) = self.place(segment, height)? else { return Ok(None) };
+        let path = self.file(segment);
+        let mut bytes = vec![0; (place.end - place.start) as usize];
+        file.read_exact_at(&mut bytes, place.start).map_err(failed(&path))?;
+        segment::decode(&bytes).map(Some).map_err(|reason| damaged(&path, reason))
+    }
+
+    /// The file with the block at `height`, and where in it that lies.
+    fn place(&self, segment: Segment, height: Height) -> Result<Option<(File, Range<u64>)>, ArchiveError> {
+        let path = self.file(segment);
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed(&path))?,
+        };
+        let length = file.metadata().map_err(failed(&path))?.len();
+        let end = length.checked_sub(segment.table_bytes()).ok_or_else(|| damaged(&path, "it is too short"))?;
+        let mut neighbours = [0; 2 * PLACE_BYTES as usize];
+        let at = end + (height - segment.first) * PLACE_BYTES;
+        file.read_exact_at(&mut neighbours, at).map_err(failed(&path))?;
+        let place = segment::place(&neighbours, end).map_err(|reason| damaged(&path, reason))?;
+        Ok(place.map(|place| (file, place)))
+    }
+
+    /// Writes a segment, and reads it back. Durable when this returns.
+    pub fn write<E: From<ArchiveError>>(
+        &self,
+        segment: Segment,
+        bodies: impl Fn(Height) -> Result<Bodies, E>,
+    ) -> Result<(), E> {
+        let path = self.file(segment);
+        let work = path.with_extension("new");
+        fs::create_dir_all(&self.path).map_err(failed(&self.path))?;
+        let mut file = BufWriter::new(File::create(&work).map_err(failed(&work))?);
+        segment.encode(&bodies, |_, bytes| Ok(file.write_all(bytes).map_err(failed(&work))?))?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+        file.and_then(|file| file.sync_all()).map_err(failed(&work))?;
+        fs::rename(&work, &path).map_err(failed(&path))?;
+        let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
+        synced.map_err(failed(&self.path))?;
+        for height in segment.first..=segment.last() {
+            if self.bodies(segment, height)? != bodies(height)? {
+                return Err(ArchiveError::Differs { path: path.display().to_string(), height }.into());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! Old transactions in a bucket, by the command: moved, served, audited, named in a backup.
+
+use super::harness::Net;
+use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
+use ledger::testing::s3::{ACCESS_KEY, BUCKET, Held, SECRET_KEY, Server};
+use std::{
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
+
+/// The fewest that `lonja.toml` may name.
+const KEEP_BLOCKS: u64 = 2_048;
+/// Blocks of one object.
+const SEGMENT: u64 = 1_024;
+
+/// Keeps its old blocks in the bucket of `server`.
+fn configure(net: &Net, server: &Server) {
+    let path = net.dir().join("lonja.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    let section = format!(
+        "\n[retention]\nkeep_blocks = {KEEP_BLOCKS}\n\n[retention.archive]\nkind = \"s3\"\nendpoint = \"{}\"\n\
+         bucket = \"{BUCKET}\"\nprefix = \"harbour\"\ncredentials = \"s3.keys\"\n",
+        server.url
+    );
+    std::fs::write(&path, config + &section).unwrap();
+    let keys = net.dir().join("s3.keys");
+    std::fs::write(&keys, format!("{ACCESS_KEY}\n{SECRET_KEY}\n")).unwrap();
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Puts transactions into blocks of their own until there are `height`.
+async fn grow(net: &Net, height: u64) {
+    let (client, settlement) = (net.client(), net.identity("settlement"));
+    let mut now = client.status().await.unwrap().height;
+    while now < height {
+        let mut reference = [0; 32];
+        reference[..8].copy_from_slice(&now.to_be_bytes());
+        let (amount, currency) = (Amount::new(1).unwrap(), "EUR".parse().unwrap());
+        let mint = Mint { party: settlement.party, amount, currency, reference: BankReference(reference) };
+        let submission = client.sign(&settlement, Action::Mint(mint), None, now).unwrap();
+        now = client.submit(&submission).await.unwrap().height;
+    }
+}
+
+#[test]
+fn old_blocks_go_into_a_bucket_and_come_from_there() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut server = runtime.block_on(Server::start());
+    let net = Net::created_in_memory();
+    configure(&net, &server);
+    let held = |server: &Server, ask: &dyn Fn(&Held) -> bool| ask(&server.held.lock().unwrap());
+
+    // The bucket is away when the node starts, and that stops nobody.
+    runtime.block_on(server.stop());
+    let node = net.node();
+    let begun = Instant::now();
+    runtime.block_on(grow(&net, KEEP_BLOCKS + SEGMENT));
+    let status = runtime.block_on(net.client().status()).unwrap();
+    println!("{} blocks in {:?}", status.height, begun.elapsed());
+    assert_eq!(status.pruned, 0);
+    let said = status.unarchived.unwrap();
+    assert!(said.contains("bucket cannot be reached"), "{said}");
+    runtime.block_on(server.again());
+    let begun = Instant::now();
+    while runtime.block_on(net.client().status()).unwrap().pruned < SEGMENT {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", net.said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let object = "harbour/00000000000000000001.bodies";
+    assert!(held(&server, &|held| held.objects.keys().eq([object]) && held.refused == 0));
+    let pages = runtime.block_on(net.client().blocks(0, Duration::ZERO)).unwrap();
+    assert!(pages[0].block.header.entry.height == 1 && pages.len() > 1, "{}", pages.len());
+    let backup = net.ok(&["backup", "--to", net.path("backup").to_str().unwrap()]);
+    assert_eq!(backup["archive_in_bucket"], BUCKET);
+    node.stop();
+    let logged = net.said();
+    let times = |line: &str| logged.matches(line).count();
+    assert_eq!(times("old transactions cannot be archived; they stay in the store"), 1, "{logged}");
+    assert_eq!(times("old transactions are archived again"), 1, "{logged}");
+    assert!(!logged.contains(SECRET_KEY) && !logged.contains(ACCESS_KEY), "{logged}");
+
+    let report = net.audit();
+    assert!(report["findings"].as_array().unwrap().is_empty() && report["unexecuted"].is_null(), "{report}");
+    runtime.block_on(server.stop());
+    let said = net.fails(5, &["audit"]);
+    assert!(said.contains("bucket cannot be reached") && said.contains("nothing was found to be wrong"), "{said}");
+    std::fs::remove_file(net.dir().join("s3.keys")).unwrap();
+    assert!(net.fails(6, &["audit"]).contains("s3.keys"));
+    assert!(net.fails(6, &["node", "run"]).contains("s3.keys"));
+}
