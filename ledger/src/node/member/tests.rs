@@ -1,11 +1,13 @@
 //! Four nodes in one process, each on a thread of its own, with links that can be cut.
 
+mod away;
+
 use super::*;
 use crate::submission::Submission;
 use crate::{
     audit,
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused, ValidatorKeys, waiting::tests::on_a_token},
+    node::{Config, Handle, Node, Refused, ValidatorKeys},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
@@ -228,84 +230,6 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     four.up(1);
     four.all_at(last + 1).await;
     assert!((0..COUNT).all(|number| four.handle(number).status().healthy));
-    four.audit();
-}
-
-/// With nothing to put into a block it makes none and need not hear of anybody; but what it answers would be what
-/// held when it last heard of the others.
-#[tokio::test(flavor = "multi_thread")]
-async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again() {
-    let mut four = Four::start();
-    let height = four.commit(0, 1).await;
-    four.all_at(height).await;
-    (0..3).for_each(|number| four.down(number));
-    let begun = Instant::now();
-    while four.handle(3).status().healthy {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it looks healthy and hears nobody");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let reason = four.handle(3).status().reason.unwrap();
-    assert!(reason.contains("no word") && reason.contains("3 of 4 validators must be up"), "{reason}");
-    four.up(0);
-    four.up(1);
-    let begun = Instant::now();
-    while !four.handle(3).status().healthy {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", four.handle(3).status());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(four.handle(3).status().height, height, "no block was needed for it");
-    four.up(2);
-    four.audit();
-}
-
-/// The others do not let it propose for a while, and what it was handed then never came to them.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_one_was_handed_while_it_was_cut_off_is_handed_on_when_it_is_back() {
-    let four = Four::start();
-    let mut newest = four.commit(0, 1).await;
-    four.all_at(newest).await;
-    four.cut.write().insert(3);
-    let (id, fate) = four.handle(3).take(four.mint(100, newest)).unwrap();
-    // Of 22 heights it lets pass two at least, and is tried again 64 after the second.
-    for number in 2..=23 {
-        newest = four.commit(u16::from(number) % 3, number).await;
-    }
-    four.cut.write().clear();
-    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
-    let fate = four.handle(3).fate(id, fate.unwrap(), soon).await.unwrap();
-    let Fate::Committed(decided, _) = fate else { panic!("it was not committed") };
-    let height = decided.header.entry.height;
-    assert!((newest + 1..newest + 16).contains(&height), "at {height}, when {newest} were decided without it");
-    four.all_at(height).await;
-    four.audit();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn three_go_on_without_the_token_of_the_fourth_and_it_goes_on_when_that_is_back() {
-    let mut four = Four::start();
-    four.down(3);
-    let (keys, out) = on_a_token(testing::validator_keys(3));
-    four.up_with(3, keys);
-    let first = four.commit(3, 1).await;
-    four.all_at(first).await;
-    out.store(true, std::sync::atomic::Ordering::SeqCst);
-    let mut newest = first;
-    for number in 2..=7 {
-        newest = four.commit(u16::from(number) % 3, number).await;
-    }
-    let begun = Instant::now();
-    while four.handle(3).status().healthy {
-        assert!(begun.elapsed() < Duration::from_secs(30), "it looks healthy and cannot sign");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert!(four.handle(3).status().reason.unwrap().contains("pulled out"));
-    out.store(false, std::sync::atomic::Ordering::SeqCst);
-    four.all_at(newest).await;
-    // It is one of a quorum again.
-    four.down(0);
-    let last = four.commit(3, 8).await;
-    four.up(0);
-    four.all_at(last).await;
     four.audit();
 }
 
