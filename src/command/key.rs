@@ -83,6 +83,12 @@ struct Named {
     key: PublicPart,
 }
 
+/// A key that the ledger was told of.
+#[derive(Serialize)]
+struct Told {
+    key: PublicKey,
+}
+
 impl Key {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
@@ -115,7 +121,9 @@ impl Key {
                     Err(_) => context.keyring().inspect(&key.parse::<KeyName>()?)?.public,
                 };
                 let committed = context.act(None, Action::RevokeKey(RevokeKey { key, compromised }), None).await?;
-                context.print(&Done::new(&committed, key), || format!("revoked {key} in block {}", committed.height));
+                context.print(&Done::new(&committed, Told { key }), || {
+                    format!("revoked {key} in block {}", committed.height)
+                });
                 Ok(())
             }
         }
@@ -197,6 +205,6 @@ async fn add(context: &Context, name: &KeyName) -> Result<(), Problem> {
         .sign(&Domain::Transaction.message(&client.network(), &message))
         .map_err(|error| Problem::new("the new key cannot sign").because(error))?;
     let committed = context.act_as(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?;
-    context.print(&Done::new(&committed, key), || format!("added {key} in block {}", committed.height));
+    context.print(&Done::new(&committed, Told { key }), || format!("added {key} in block {}", committed.height));
     Ok(())
 }
