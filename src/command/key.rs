@@ -83,8 +83,9 @@ struct Named {
     key: PublicPart,
 }
 
+/// A key that the ledger was told of.
 #[derive(Serialize)]
-struct WithKey {
+struct Told {
     key: PublicKey,
 }
 
@@ -120,7 +121,7 @@ impl Key {
                     Err(_) => context.keyring().inspect(&key.parse::<KeyName>()?)?.public,
                 };
                 let committed = context.act(None, Action::RevokeKey(RevokeKey { key, compromised }), None).await?;
-                context.print(&Done::new(&committed, WithKey { key }), || {
+                context.print(&Done::new(&committed, Told { key }), || {
                     format!("revoked {key} in block {}", committed.height)
                 });
                 Ok(())
@@ -204,6 +205,6 @@ async fn add(context: &Context, name: &KeyName) -> Result<(), Problem> {
         .sign(&Domain::Transaction.message(&client.network(), &message))
         .map_err(|error| Problem::new("the new key cannot sign").because(error))?;
     let committed = context.act_as(&identity, Action::AddKey(AddKey { key, usage, proof }), None).await?;
-    context.print(&Done::new(&committed, WithKey { key }), || format!("added {key} in block {}", committed.height));
+    context.print(&Done::new(&committed, Told { key }), || format!("added {key} in block {}", committed.height));
     Ok(())
 }

@@ -163,6 +163,10 @@ impl Token {
                 self.state(&mut tokens).entered = Some(entered);
                 Ok(done)
             }
+            // One that it knows and does not allow.
+            Err(Stopped::Module(Pkcs11Error::Pkcs11(RvError::MechanismInvalid, _))) => {
+                Err(TokenError::Mechanism { token: self.name.clone(), mechanism: "permission to do that by Ed25519" })
+            }
             Err(Stopped::Module(error)) => Err(failed(&self.name, doing, &error)),
             Err(Stopped::Token(error)) => Err(error),
         }
@@ -194,7 +198,11 @@ impl Token {
     /// [`TokenError::Mechanism`], or what failed.
     pub fn can(&self, mechanism: cryptoki::mechanism::MechanismType, called: &'static str) -> Result<(), TokenError> {
         let known = self.with("say what it can do", |entered| {
-            Ok(self.module.pkcs11.get_mechanism_list(entered.slot)?.contains(&mechanism))
+            match self.module.pkcs11.get_mechanism_info(entered.slot, mechanism) {
+                Ok(info) => Ok(info.sign() || info.generate_key_pair()),
+                Err(Pkcs11Error::Pkcs11(RvError::MechanismInvalid, _)) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
         })?;
         if known { Ok(()) } else { Err(TokenError::Mechanism { token: self.name.clone(), mechanism: called }) }
     }
