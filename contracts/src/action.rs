@@ -142,6 +142,8 @@ actions! {
     Ready(governance::Ready) = 72, "governance.ready";
     /// Accuses a validator of two statements that exclude each other.
     Accuse(governance::Accuse) = 73, "governance.accuse";
+    /// Says as a validator that a proposal of another breaks the rules.
+    Protest(governance::Protest) = 74, "governance.protest";
 }
 
 impl Action {

@@ -10,7 +10,7 @@ use crate::{
     dataset::{Dataset, Listing, ListingReason},
     delivery::Delivery,
     founding::Parameters,
-    governance::{Governance, Misconduct, Proposal, Protocol},
+    governance::{Governance, Misconduct, Proposal, Protests, Protocol},
     group::Group,
     id::*,
     key::PublicKey,
@@ -129,6 +129,10 @@ pub enum Event {
     Accused { validator: u8, key: PublicKey, height: Height, round: u32 } = 77,
     /// A quorum decided which version of the rules is in force from a height on.
     ProtocolDecided { proposal: ProposalId, version: u16, from: Height } = 78,
+    /// A validator protests against a proposal of another: it breaks the rules. So many have protested by now, and
+    /// where they are more than a third of the set, it is established that it broke them.
+    Protested { validator: u8, key: PublicKey, by: u8, height: Height, round: u32, protests: u8, established: bool } =
+        79,
 }
 
 impl Event {
@@ -178,6 +182,7 @@ impl Event {
             Self::ParametersChanged { proposal } => vec![Proposal::key(proposal), Parameters::key()],
             Self::PartyDecided { proposal, party, .. } => vec![Proposal::key(proposal), Party::key(party)],
             Self::Accused { key, .. } => vec![Misconduct::key(key), Governance::key()],
+            Self::Protested { key, .. } => vec![Protests::key(key), Governance::key()],
             Self::ProtocolDecided { proposal, .. } => vec![Proposal::key(proposal), Protocol::key()],
         }
     }

@@ -318,7 +318,12 @@ fn delta<T: Subject>(view: &dyn View, key: &Key, bytes: &[u8], measure: impl Fn(
 
 /// SHA-256 over the bytes of a block's transactions, in order: what a proposal commits to.
 pub fn digest_of_transactions(transactions: &[Checked]) -> Digest {
-    let mut all = Vec::with_capacity(transactions.len() * 32);
-    transactions.iter().for_each(|transaction| all.extend_from_slice(&transaction.digest().0));
+    digest_of_digests(transactions.iter().map(Checked::digest))
+}
+
+/// The same from the digests of the transactions' bytes ([`Transaction::digest_of`](crate::transaction::Transaction)).
+pub fn digest_of_digests(digests: impl Iterator<Item = Digest>) -> Digest {
+    let mut all = Vec::with_capacity(digests.size_hint().0 * 32);
+    digests.for_each(|digest| all.extend_from_slice(&digest.0));
     Digest::of(&[b"lonja/transactions/v1\0", &all])
 }

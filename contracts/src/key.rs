@@ -33,6 +33,8 @@ pub enum Domain {
     Ballot,
     /// The word of a validator of a new set that it is ready.
     Ready,
+    /// A validator's protest against a proposal of another.
+    Protest,
 }
 
 impl Domain {
@@ -49,6 +51,7 @@ impl Domain {
             Self::Trust => b"lonja/sign/trust/v1\0",
             Self::Ballot => b"lonja/sign/ballot/v1\0",
             Self::Ready => b"lonja/sign/ready/v1\0",
+            Self::Protest => b"lonja/sign/protest/v1\0",
         }
     }
 

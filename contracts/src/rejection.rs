@@ -299,15 +299,17 @@ rejections! {
     /// The set has changed as often as it may.
     SetChangesUsedUp = 152, "the validator set has changed as often as verifiers follow, 1,024 times: whoever goes on founds a new network";
     /// No validator in force has this consensus key.
-    NoConsensusKey { key: PublicKey } = 153, "no validator in force has the consensus key {key}: only such a one can be accused";
+    NoConsensusKey { key: PublicKey } = 153, "no validator in force has the consensus key {key}: only such a one is accused, or protests";
     /// It is known already.
     AccusedAlready { number: u8 } = 154, "validator number {number} is accused already: one accusation of a key is kept";
     /// A signature does not verify.
-    TestimonyWrong { number: u8 } = 155, "what the accusation holds is not all signed by the consensus key of validator number {number}";
+    TestimonyWrong { number: u8 } = 155, "what is handed in as the word of validator number {number} is not signed by its consensus key";
     /// Versions come one after the other.
     ProtocolVersion { next: u16 } = 156, "the next version of the rules is {next}";
     /// It would come before everybody can know.
     ProtocolHeight { least: Height } = 157, "another version of the rules begins at height {least} at the earliest: propose a later one";
+    /// A validator protests once against each other.
+    ProtestedAlready { number: u8, by: u8 } = 158, "validator number {by} has protested against a proposal of validator number {number} already: one protest of each is kept";
 }
 
 fn list(missing: &[Gap]) -> String {

@@ -1,5 +1,5 @@
 //! What validators say in ordering, and sign. It stands here and not beside the ordering because the rules judge it:
-//! two statements that exclude each other are on the ledger what they are to a court ([`crate::governance::Accuse`]).
+//! two statements that exclude each other are on the ledger what they are to a court ([`crate::governance::Accuse`], [`crate::governance::Protest`]).
 
 use crate::{
     id::{Digest, Height},
@@ -77,6 +77,12 @@ impl Statement {
             Said::Proposal { .. } => (Domain::Proposal, self.bytes()),
             Said::Prevote { .. } | Said::Precommit { block: None } => (Domain::Vote, self.bytes()),
         }
+    }
+
+    /// Purpose and message of the signature of another validator that protests against what this proposes
+    /// ([`crate::governance::Protest`]).
+    pub fn protested(&self) -> (Domain, Vec<u8>) {
+        (Domain::Protest, self.bytes())
     }
 
     fn bytes(&self) -> Vec<u8> {

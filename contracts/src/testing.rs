@@ -309,6 +309,7 @@ into_action! {
     Approve(crate::governance::Approve);
     Ready(crate::governance::Ready);
     Accuse(crate::governance::Accuse);
+    Protest(crate::governance::Protest);
 }
 
 /// A complete classification of shared data for everybody.

@@ -83,6 +83,11 @@ impl Body {
 }
 
 impl Transaction {
+    /// The digest of a signed transaction's bytes, whether or not they are one.
+    pub fn digest_of(bytes: &[u8]) -> Digest {
+        Digest::of(&[b"lonja/signed/v1\0", bytes])
+    }
+
     /// Decodes. Lengths are checked before anything is read.
     ///
     /// # Errors
@@ -130,7 +135,7 @@ impl Transaction {
         self.body.action.check()?;
         let body_bytes = bytes.len() - 64;
         let id = TransactionId(Digest::of(&[b"lonja/transaction/v1\0", &bytes[..body_bytes]]).0);
-        let digest = Digest::of(&[b"lonja/signed/v1\0", &bytes]);
+        let digest = Self::digest_of(&bytes);
         Ok(Checked { transaction: self, id, digest, bytes })
     }
 }

@@ -86,6 +86,11 @@ impl ValidatorSet {
         self.validators.len() * 2 / 3 + 1
     }
 
+    /// How many are more than a third: where no more than that break the rules, one of so many does not.
+    pub fn more_than_a_third(&self) -> usize {
+        self.validators.len() / 3 + 1
+    }
+
     /// SHA-256 of the set's bytes, as block entries carry it.
     pub fn digest(&self) -> Digest {
         Digest::of(&[b"lonja/validators/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
@@ -112,6 +117,16 @@ mod tests {
     fn a_quorum_is_more_than_two_thirds() {
         for (count, quorum) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (7, 5), (16, 11)] {
             assert_eq!(set(count).quorum(), quorum, "{count}");
+        }
+    }
+
+    #[test]
+    fn more_than_a_third_has_one_that_is_honest() {
+        for (count, enough) in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 2), (6, 3), (7, 3), (16, 6)] {
+            let set = set(count);
+            assert_eq!(set.more_than_a_third(), enough, "{count}");
+            // Whoever is outside a quorum may be a liar.
+            assert!(set.more_than_a_third() > usize::from(count) - set.quorum(), "{count}");
         }
     }
 

@@ -80,6 +80,7 @@ const rejection = tagged('kind', {
   155: ['testimony-wrong', { number: u8 }],
   156: ['protocol-version', { next: u16 }],
   157: ['protocol-height', { least: u64 }],
+  158: ['protested-already', { number: u8, by: u8 }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],
@@ -124,6 +125,9 @@ const event = tagged('event', {
   76: ['party-decided', { proposal: id, party: id, standing, roles }],
   77: ['accused', { validator: u8, key: id, height: u64, round: u32 }],
   78: ['protocol-decided', { proposal: id, version: u16, from: u64 }],
+  79: ['protested', {
+    validator: u8, key: id, by: u8, height: u64, round: u32, protests: u8, established: boolean,
+  }],
 });
 const outcome = tagged('outcome', { 0: ['applied', {}], 1: ['refused', { code: u8 }] });
 /** An entry of the log. */

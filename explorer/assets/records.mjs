@@ -93,4 +93,8 @@ export const RECORDS = {
   24: ['governance', struct({ changes: u32, in_force: optional(id), pending: optional(id) })],
   25: ['misconduct', struct({ name: text, height: u64, round: u32, first: testimony, second: testimony })],
   26: ['protocol', struct({ version: u16, from: u64, before: u16 })],
+  27: ['protests', struct({
+    name: text,
+    protests: sequence(struct({ by: id, height: u64, round: u32, proposed: testimony, signature: hexadecimal(64) })),
+  })],
 };

@@ -2,8 +2,10 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
+    execute,
     id::Digest,
     outcome::{BlockEntry, Entry, TransactionEntry},
+    transaction::Transaction,
 };
 use serde::Serialize;
 
@@ -39,6 +41,14 @@ pub struct Block {
     pub header: Header,
     /// Signed transactions as they were submitted.
     pub transactions: Vec<Vec<u8>>,
+}
+
+impl Block {
+    /// Are its transactions those that its header, and so its id, commits to?
+    pub fn is_whole(&self) -> bool {
+        let digests = self.transactions.iter().map(|bytes| Transaction::digest_of(bytes));
+        self.header.transactions == execute::digest_of_digests(digests)
+    }
 }
 
 /// Log entries of a block, in order: its transactions', then its own.

@@ -104,17 +104,41 @@ pub enum OpenError {
     Rules(#[from] ExecuteError),
 }
 
+/// Whose fault it is that a block could not be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Ours: our store failed, or the block goes by a version of the rules that this release does not know. It says
+    /// nothing about the block, and whoever executes has to stop.
+    Ours,
+    /// The block's. Whoever has the state before it finds so, today and in any audit.
+    TheBlocks,
+    /// That cannot be told: others may find otherwise.
+    Unknown,
+}
+
 impl BlockError {
-    /// Does it say nothing about the block? Then our store failed, or the block goes by a version of the rules that
-    /// this release does not know, and whoever executes has to stop.
-    pub fn is_ours(&self) -> bool {
-        let of_rules =
-            |error: &ExecuteError| matches!(error, ExecuteError::ProtocolUnknown { .. } | ExecuteError::Fault(_));
+    /// Whose fault it is. A block is blamed for what follows from it and the state before it alone, since validators
+    /// give their word for that; each kind of error is decided here, and none by default.
+    pub fn whose(&self) -> Whose {
         match self {
-            Self::Store(_) | Self::Fault(_) | Self::Tree(_) => true,
-            Self::Execute(error) => of_rules(error),
-            _ => false,
+            Self::Store(_) | Self::Fault(_) | Self::Tree(_) | Self::Damaged(_) => Whose::Ours,
+            Self::Execute(ExecuteError::ProtocolUnknown { .. } | ExecuteError::Fault(_)) => Whose::Ours,
+            // It may be far ahead of us, and good; and where money does not add up, it is a rule that is wrong.
+            Self::Height { .. } | Self::Execute(ExecuteError::MoneyOutOfBalance { .. }) => Whose::Unknown,
+            // What came is not the block that its header names, of which it says nothing.
+            Self::NotWhole => Whose::Unknown,
+            Self::Time { .. }
+            | Self::TooLarge { .. }
+            | Self::Transaction { .. }
+            | Self::Replayed(_)
+            | Self::Execute(ExecuteError::Inadmissible { .. })
+            | Self::Header(_) => Whose::TheBlocks,
         }
+    }
+
+    /// Does whoever executes have to stop?
+    pub fn is_ours(&self) -> bool {
+        self.whose() == Whose::Ours
     }
 }
 
@@ -147,6 +171,9 @@ pub enum BlockError {
         /// Time of its parent.
         parent: TimeMs,
     },
+    /// Its transactions are not those that its header commits to.
+    #[error("the block's transactions are not those that its header names")]
+    NotWhole,
     /// One of its transactions is none.
     #[error("transaction {index} of the block: {source}")]
     Transaction {
@@ -171,6 +198,9 @@ pub enum BlockError {
     /// The state could not be read.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// A record or block that must be there is missing, or is none.
+    #[error("the store is damaged: {0}")]
+    Damaged(&'static str),
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -240,12 +270,22 @@ impl Chain {
     /// # Errors
     /// [`BlockError`] says why it is not valid.
     pub fn verify(&self, block: &Block) -> Result<Prepared, BlockError> {
+        self.verify_whole(block).map_err(|error| match error.whose() {
+            Whose::TheBlocks if !block.is_whole() => BlockError::NotWhole,
+            _ => error,
+        })
+    }
+
+    /// The same of a block that is whole: of another, an error blames what its header does not name.
+    fn verify_whole(&self, block: &Block) -> Result<Prepared, BlockError> {
         let _span = tracing::info_span!("execute", lonja.transactions = number(block.transactions.len())).entered();
         let said = &block.header.entry;
         let expected = self.tip.height + 1;
         if said.height != expected {
             return Err(BlockError::Height { found: said.height, expected });
         }
+        // Before anything is decoded: what later rules know as a transaction is none to these.
+        protocol::known(&self.store.reader(), expected)?;
         let bytes = block.transactions.iter().map(Vec::len).sum();
         if block.transactions.len() > BLOCK_TRANSACTIONS_MAX || bytes > BLOCK_BYTES_MAX {
             return Err(BlockError::TooLarge { transactions: block.transactions.len(), bytes });
@@ -357,9 +397,9 @@ impl Chain {
         let changes = executed.changes.iter().map(|(key, value)| (key, value.as_slice()));
         let tree = tree::update(&reader, Some(self.tip.height), context.height, changes)?;
         let set: ValidatorSet =
-            reader.value(&ValidatorSet::key())?.ok_or(BlockError::Header("there is no validator set"))?;
+            reader.value(&ValidatorSet::key())?.ok_or(BlockError::Damaged("there is no validator set"))?;
         let next = executed.changes.get(&ValidatorSet::key()).map(|bytes| Record::<ValidatorSet>::decode(bytes));
-        let next = next.transpose().map_err(|_| BlockError::Header("the next validator set cannot be read"))?;
+        let next = next.transpose().map_err(|_| BlockError::Damaged("the next validator set cannot be read"))?;
         let next = next.map(|record| record.value);
         let ids: Vec<_> = transactions.iter().map(Checked::id).collect();
         let entry = BlockEntry {

@@ -68,12 +68,15 @@ pub const DECISION_AGE_MS_MAX: u64 = 1_000;
 pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
 /// The same after a restart, when nobody measured the time that passed: a day.
 pub const CLOCK_JUMP_AFTER_RESTART_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
-/// Validators whose misconduct a node keeps: more than there are in several sets.
-pub const ACCUSATIONS_MAX: usize = 256;
-/// Bytes of the file of one accusation: two statements with their signatures.
-pub const ACCUSATION_BYTES_MAX: u64 = 1_024;
+/// Accusations and protests that a node keeps, two of a validator at most: those of all validators of eight sets.
+pub const EVIDENCE_MAX: usize = 256;
+/// Bytes of the file of one of them: two statements with their signatures.
+pub const EVIDENCE_BYTES_MAX: u64 = 1_024;
 /// Bytes of one message of ordering: a certificate with a vote of every validator has 200 for each.
 pub const ORDERING_MESSAGE_BYTES_MAX: usize = 8 * 1024;
+/// Signed proposals of one height that are held until their block is judged, and as many blocks that break the rules,
+/// until they turn out to be signed: those of more than a hundred rounds that failed.
+pub const ORDERING_PROPOSALS_MAX: usize = 256;
 /// The highest round of a message. A network that fails to agree for a month comes nowhere near it.
 pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
 /// After so many heights it is forgotten who let turns pass; who starts reads no more headers than that for

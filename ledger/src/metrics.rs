@@ -82,7 +82,7 @@ impl Default for Metrics {
         made.registry.register("set_changes", "Changes of the set of validators", made.set_changes.clone());
         made.registry.register(
             "accusations",
-            "Validators in force that this node caught at two statements which exclude each other",
+            "Validators in force that this node caught at what no honest one does: at two statements which exclude each other, or at a proposal that breaks the rules",
             made.accusations.clone(),
         );
         made.registry.register("protocol", "Version of the rules of the next block", made.protocol.clone());

@@ -259,6 +259,23 @@ impl Network {
     }
 }
 
+/// Validator `by` protests against what validator `number` proposed at `height`.
+///
+/// # Panics
+/// Never: a test's key signs.
+pub fn protest(number: u16, height: u64, by: u16) -> contracts::governance::Protest {
+    use contracts::{
+        governance::Protest,
+        statement::{Said, Statement},
+    };
+    let (network, signer) = (document().network, consensus_signer(number));
+    let said = Said::Proposal { block: contracts::id::Digest([1; 32]), since: None };
+    let proposal = Statement { validator: signer.public(), height, round: 0, said };
+    let (domain, message) = proposal.signed();
+    let signature = signer.sign(&domain.message(&network, &message)).expect("a test's key signs");
+    Protest::sign(&network, &proposal, signature, &consensus_signer(by)).expect("a test's key signs")
+}
+
 /// Validator `number` signed two prevotes of `height`.
 ///
 /// # Panics

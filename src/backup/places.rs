@@ -109,7 +109,8 @@ impl Places {
         add(&mut wanted, "node/sides.key".into(), self.node.join("sides.key"))?;
         // What is being written there was never acknowledged.
         shelves(&mut wanted, "node/sides", &self.node.join("sides"), |shelf, _| shelf != "new")?;
-        flat(&mut wanted, "node/evidence", &self.node.join("evidence"), |name| name.ends_with(".accusation"))?;
+        let is_evidence = |name: &str| name.ends_with(".accusation") || name.ends_with(".protest");
+        flat(&mut wanted, "node/evidence", &self.node.join("evidence"), is_evidence)?;
         if let Some(contents) = &self.contents {
             shelves(&mut wanted, "contents", contents, |_, path| is_content(path))?;
         }
@@ -245,6 +246,7 @@ mod tests {
             ("node/sides.key", "node/sides.key"),
             ("node/sides/ab/abcd", "node/sides/ab/abcd"),
             ("node/evidence/one.accusation", "node/evidence/one.accusation"),
+            ("node/evidence/one.protest", "node/evidence/one.protest"),
             ("contents/ab/abcd", "market/objects/whole/ab/abcd"),
             ("contents/ab/abcd.obao4", "market/objects/whole/ab/abcd.obao4"),
             ("archive/1.bodies", "old/archive/1.bodies"),

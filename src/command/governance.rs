@@ -34,9 +34,10 @@ pub enum Governance {
         /// The proposal's id
         proposal: ProposalId,
     },
-    /// Put on the ledger what the node caught validators at
+    /// Put on the ledger what the node caught validators at, with its own word where it takes that
     Accuse,
-    /// Validators that were caught at two statements that exclude each other, proven to be all
+    /// Validators that were caught at two statements that exclude each other, or protested against for a proposal that
+    /// breaks the rules, proven to be all
     Accused,
     /// Every proposal there ever was, proven to be all
     List,

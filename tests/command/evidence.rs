@@ -1,18 +1,23 @@
 //! A validator that was caught: from the node that has the evidence to the ledger, and to whoever reads it.
 
-use super::harness::{Net, says};
+use super::harness::{Net, command, says};
 use contracts::{
-    governance::{Accuse, Testimony},
+    governance::{Accuse, Protest, Testimony},
     id::Digest,
     key::Signer,
     statement::{Said, Statement},
 };
+use genesis::Layout;
+
+fn signer(layout: &Layout, key: &str) -> impl Signer + use<> {
+    let passphrase = genesis::Passphrase::read(&layout.passphrase_path()).unwrap();
+    layout.keyring().open(&key.parse().unwrap(), &passphrase).unwrap()
+}
 
 /// What a node keeps that saw validator `key` vote for two blocks.
 fn caught(net: &Net, key: &str) -> Accuse {
-    let layout = genesis::Layout::at(net.dir());
-    let passphrase = genesis::Passphrase::read(&layout.passphrase_path()).unwrap();
-    let signer = layout.keyring().open(&key.parse().unwrap(), &passphrase).unwrap();
+    let layout = Layout::at(net.dir());
+    let signer = signer(&layout, key);
     let (validator, network) = (signer.public(), layout.anchor().unwrap().network);
     let [first, second] = [1, 2].map(|block| {
         let said = Said::Precommit { block: Some(Digest([block; 32])) };
@@ -45,8 +50,7 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     // Again it finds nothing to do, and every reader sees the same.
     assert_eq!(net.ok(&["governance", "accuse", "--as", "operator"]), accused);
     assert_eq!(net.ok(&["governance", "accused"]), accused);
-    let people =
-        super::harness::command().arg("--dir").arg(net.dir()).args(["governance", "accused"]).output().unwrap();
+    let people = command().arg("--dir").arg(net.dir()).args(["governance", "accused"]).output().unwrap();
     let people = String::from_utf8_lossy(&people.stdout).into_owned();
     assert!(says(&people, "two precommits of height 3, round 0") && says(&people, "To expel one"), "{people}");
     // Nobody decides on rules that the own release does not know.
@@ -54,4 +58,47 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     assert!(says(&said, "knows the rules up to version 1") && says(&said, "put in a release"), "{said}");
     node.stop();
     net.audit();
+}
+
+/// Each of two nodes has its own word; with both on the ledger, everybody reads that it is established.
+#[test]
+fn the_word_of_two_of_four_nodes_is_put_on_the_ledger_by_each() {
+    let net = Net::among(4);
+    let layout = |number: usize| match number {
+        0 => Layout::at(net.dir()),
+        _ => Layout::at(net.dir()).validator(&format!("validator-{number}")),
+    };
+    let consensus = |number: usize| {
+        let listed =
+            command().arg("--dir").arg(layout(number).root()).args(["--json", "key", "list"]).output().unwrap();
+        let keys: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let names: Vec<&str> = keys.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
+        let name = names.iter().find(|name| name.ends_with(".consensus"));
+        signer(&layout(number), name.unwrap_or_else(|| panic!("validator {number} has only {names:?}")))
+    };
+    let (proposer, network) = (consensus(3), layout(0).anchor().unwrap().network);
+    let said = Said::Proposal { block: Digest([7; 32]), since: None };
+    let proposal = Statement { validator: proposer.public(), height: 3, round: 0, said };
+    let (domain, message) = proposal.signed();
+    let signature = proposer.sign(&domain.message(&network, &message)).unwrap();
+    for number in [0, 1] {
+        let word = Protest::sign(&network, &proposal, signature, &consensus(number)).unwrap();
+        let folder = layout(number).root().join("node/evidence");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{}.protest", word.proposer)), borsh::to_vec(&word).unwrap()).unwrap();
+    }
+    let up = net.start(&["network", "up"]);
+    let accused = |by: u64| serde_json::json!({ "by": by, "of": 4, "established": by > 1 });
+    let own = net.ok(&["governance", "accuse", "--as", "operator"]);
+    assert_eq!((own.as_array().unwrap().len(), &own[0]["protests"]), (1, &accused(1)), "{own}");
+    assert_eq!((own[0]["what"].as_str(), own[0]["in_force"].as_bool()), (Some("invalid-proposal"), Some(true)));
+    let other = layout(1).config().unwrap().node.url();
+    let both = net.ok(&["governance", "accuse", "--as", "operator", "--node-url", &other]);
+    assert_eq!((both.as_array().unwrap().len(), &both[0]["protests"]), (1, &accused(2)), "{both}");
+    assert_eq!(net.ok(&["governance", "accuse", "--as", "operator"]), both, "there is nothing left to do");
+    let people = command().arg("--dir").arg(net.dir()).args(["governance", "accused"]).output().unwrap();
+    let people = String::from_utf8_lossy(&people.stdout).into_owned();
+    let told = ["a proposal of height 3, round 0 that breaks the rules", "by 2 of 4 validators: established"];
+    assert!(told.iter().all(|text| says(&people, text)), "{people}");
+    up.stop();
 }

@@ -319,6 +319,7 @@ rejection = tagged("kind", {
     155: ("testimony-wrong", dict(number=u8)),
     156: ("protocol-version", dict(next=u16)),
     157: ("protocol-height", dict(least=u64)),
+    158: ("protested-already", dict(number=u8, by=u8)),
 })
 
 event = tagged("event", {
@@ -364,6 +365,9 @@ event = tagged("event", {
     76: ("party-decided", dict(proposal=proposal, party=party, standing=standing, roles=roles)),
     77: ("accused", dict(validator=u8, key=public_key, height=u64, round=u32)),
     78: ("protocol-decided", {"proposal": proposal, "version": u16, "from": u64}),
+    79: ("protested", dict(
+        validator=u8, key=public_key, by=u8, height=u64, round=u32, protests=u8, established=boolean,
+    )),
 })
 
 validator = struct(name=text, consensus=public_key, log=public_key, cosigner=public_key)
@@ -456,6 +460,12 @@ RECORDS = {
     24: ("governance", struct(changes=u32, in_force=optional(proposal), pending=optional(proposal))),
     25: ("misconduct", struct(name=text, height=u64, round=u32, first=testimony, second=testimony)),
     26: ("protocol", struct(**{"version": u16, "from": u64, "before": u16})),
+    27: ("protests", struct(
+        name=text,
+        protests=sequence(struct(
+            by=public_key, height=u64, round=u32, proposed=testimony, signature=hexadecimal(64),
+        )),
+    )),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

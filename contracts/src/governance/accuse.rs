@@ -3,7 +3,7 @@
 //! Anybody may hand it in, since its signatures prove it. It is kept for ever and expels nobody: that the others
 //! decide with a [`Change::Validators`](super::Change), each for itself. One accusation of a key is kept, so that a
 //! liar cannot fill the ledger with its lies. What cannot be told from signatures alone, as that a proposed block
-//! breaks the rules, is no accusation: to judge it takes the whole state, which no record has.
+//! breaks the rules, is no accusation: for that there is the word of validators ([`super::Protest`]).
 
 use super::{Governance, set};
 use crate::{

@@ -15,12 +15,14 @@
 mod accuse;
 mod approve;
 mod propose;
+mod protest;
 pub mod protocol;
 mod ready;
 
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
 pub use propose::Propose;
+pub use protest::{Protest, Protested, Protests};
 pub use protocol::{PROTOCOL_FIRST, PROTOCOL_NEWEST, Protocol};
 pub use ready::Ready;
 

@@ -3,9 +3,7 @@
 use super::refusals::Case;
 use crate::{
     founding::Parameters,
-    governance::{
-        Accuse, Approve, Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Propose, Ready, Testimony,
-    },
+    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
     id::*,
     key::{Signer, TestSigner},
     limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX, SET_CHANGES_MAX},
@@ -13,13 +11,12 @@ use crate::{
     quota::QuotaLimits,
     rejection::Rejection,
     state::Reading,
-    statement::{Said, Statement},
     testing::*,
     validators::{Validator, ValidatorSet},
 };
 
 /// The consensus key of validator `number`.
-fn consensus(number: u8) -> TestSigner {
+pub(super) fn consensus(number: u8) -> TestSigner {
     TestSigner::of(600 + 3 * u16::from(number))
 }
 
@@ -78,23 +75,6 @@ pub(super) fn ready(number: u8, proposal: ProposalId, height: Height) -> Ready {
     Ready { proposal, height, ballot }
 }
 
-/// What validator `number` said, with its signature.
-fn testimony(number: u8, height: Height, said: Said) -> Testimony {
-    let signer = consensus(number);
-    let (domain, message) = Statement { validator: signer.public(), height, round: 1, said }.signed();
-    Testimony { said, signature: signer.sign(&domain.message(&NETWORK, &message)).unwrap() }
-}
-
-fn accusation(number: u8, height: Height, first: Said, second: Said) -> Accuse {
-    let [first, second] = [first, second].map(|said| testimony(number, height, said));
-    Accuse { validator: consensus(number).public(), height, round: 1, first, second }
-}
-
-/// Validator `number` prevoted twice at `height`.
-pub(super) fn accuse(number: u8, height: Height) -> Accuse {
-    accusation(number, height, Said::Prevote { block: None }, Said::Prevote { block: Some(Digest([1; 32])) })
-}
-
 /// A proposal with `ballots` of four.
 pub(super) fn proposed(market: &mut Market, change: Change, ballots: u8) -> ProposalId {
     let proposal = id(&change);
@@ -105,13 +85,13 @@ pub(super) fn proposed(market: &mut Market, change: Change, ballots: u8) -> Prop
     proposal
 }
 
-fn market() -> Market {
+pub(super) fn market() -> Market {
     let (mut market, _) = Market::trading();
     four(&mut market);
     market
 }
 
-fn now<T: crate::state::Subject>(market: &Market, key: &crate::state::Key) -> T {
+pub(super) fn now<T: crate::state::Subject>(market: &Market, key: &crate::state::Key) -> T {
     market.state.value(key).unwrap().unwrap()
 }
 
@@ -218,57 +198,6 @@ fn parameters_leave_room_to_change_them_again() {
         assert_eq!(action.check().unwrap_err().field, "quota", "{count_max}");
     }
     market.ok(BUYER, propose(0, parameters(1_000)));
-}
-
-#[test]
-fn two_statements_that_exclude_each_other_are_kept_and_others_are_none() {
-    let (one, two) = (Digest([1; 32]), Digest([2; 32]));
-    let pairs = [
-        (Said::Prevote { block: Some(one) }, Said::Prevote { block: Some(two) }),
-        (Said::Prevote { block: None }, Said::Prevote { block: Some(two) }),
-        (Said::Precommit { block: Some(one) }, Said::Precommit { block: Some(two) }),
-        (Said::Precommit { block: Some(one) }, Said::Precommit { block: None }),
-        (Said::Proposal { block: one, since: None }, Said::Proposal { block: two, since: Some(0) }),
-    ];
-    for (first, second) in pairs {
-        let mut market = market();
-        market.ok(BUYER, accusation(1, 9, first, second));
-        let kept: Misconduct = now(&market, &Misconduct::key(&consensus(1).public()));
-        assert_eq!((kept.name.as_str(), kept.height, kept.first.said, kept.second.said), ("v1", 9, first, second));
-    }
-    // An honest validator says these of one round.
-    let honest = [
-        (Said::Prevote { block: Some(one) }, Said::Precommit { block: Some(two) }),
-        (Said::Prevote { block: Some(one) }, Said::Prevote { block: Some(one) }),
-        (Said::Proposal { block: one, since: None }, Said::Proposal { block: one, since: Some(0) }),
-        (Said::Prevote { block: Some(one) }, Said::Proposal { block: two, since: None }),
-    ];
-    for (first, second) in honest {
-        let action = crate::action::Action::from(accusation(1, 9, first, second));
-        assert_eq!(action.check().unwrap_err().field, "second", "{first:?} {second:?}");
-    }
-}
-
-#[test]
-fn statements_are_signed_for_one_purpose_each() {
-    let said = [
-        Said::Prevote { block: None },
-        Said::Prevote { block: Some(Digest([1; 32])) },
-        Said::Precommit { block: None },
-        Said::Precommit { block: Some(Digest([1; 32])) },
-        Said::Proposal { block: Digest([1; 32]), since: None },
-        Said::Proposal { block: Digest([1; 32]), since: Some(1) },
-    ];
-    let validator = consensus(0).public();
-    let messages: std::collections::BTreeSet<Vec<u8>> = said
-        .iter()
-        .flat_map(|said| [(1, 1), (1, 2), (2, 1)].map(|(height, round)| (said, height, round)))
-        .map(|(said, height, round)| {
-            let (domain, message) = Statement { validator, height, round, said: *said }.signed();
-            domain.message(&NETWORK, &message)
-        })
-        .collect();
-    assert_eq!(messages.len(), 18, "no two are signed alike");
 }
 
 #[test]
@@ -432,26 +361,9 @@ pub(super) const GOVERNANCE: &[Case] = &[
             m.no(BUYER, approve(2, open))
         })
     }),
-    ("NoConsensusKey", |m, _| in_four(m, |m| m.no(BUYER, accuse(4, 9)))),
-    ("AccusedAlready", |m, _| {
-        in_four(m, |m| {
-            m.ok(BUYER, accuse(1, 9));
-            m.no(PROVIDER, accuse(1, 10))
-        })
-    }),
-    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { height: 10, ..accuse(1, 9) }))),
-    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { round: 0, ..accuse(1, 9) }))),
-    ("TestimonyWrong", |m, _| in_four(m, |m| m.no(BUYER, Accuse { validator: consensus(2).public(), ..accuse(1, 9) }))),
-    ("TestimonyWrong", |m, _| {
-        in_four(m, |m| {
-            let mut mixed = accuse(1, 9);
-            mixed.second.signature = mixed.first.signature;
-            m.no(BUYER, mixed)
-        })
-    }),
 ];
 
-fn in_four(market: &mut Market, then: impl FnOnce(&mut Market) -> Rejection) -> Rejection {
+pub(super) fn in_four(market: &mut Market, then: impl FnOnce(&mut Market) -> Rejection) -> Rejection {
     four(market);
     then(market)
 }

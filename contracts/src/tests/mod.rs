@@ -9,6 +9,7 @@ mod governance;
 mod histories;
 mod inadmissible;
 mod json;
+mod misconduct;
 mod money;
 mod refusals;
 mod samples;

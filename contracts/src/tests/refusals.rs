@@ -1,6 +1,6 @@
 //! One case for each refusal: who does what, and the word that comes back.
 
-use super::governance::GOVERNANCE;
+use super::{governance::GOVERNANCE, misconduct::MISCONDUCT};
 use crate::{
     agreement::{Buy, Renew, RevocationReason, Revoke},
     basis::{BasisKind, StateBasis},
@@ -37,8 +37,15 @@ const UNREACHABLE: &[(&str, &str)] = &[(
 fn every_refusal_is_earned() {
     let (market, goods) = Market::trading();
     let mut earned = BTreeSet::new();
-    for (name, run) in
-        PARTIES.iter().chain(DATASETS).chain(OFFERS).chain(AGREEMENTS).chain(CONSENTS).chain(MONEY).chain(GOVERNANCE)
+    for (name, run) in PARTIES
+        .iter()
+        .chain(DATASETS)
+        .chain(OFFERS)
+        .chain(AGREEMENTS)
+        .chain(CONSENTS)
+        .chain(MONEY)
+        .chain(GOVERNANCE)
+        .chain(MISCONDUCT)
     {
         let rejection = run(&mut market.clone(), goods);
         assert_eq!(Rejection::name_of(rejection.code()), Some(*name), "{rejection}");

@@ -11,8 +11,8 @@ use crate::{
     event::Event,
     founding::Parameters,
     governance::{
-        Accuse, Approve, Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Propose, Protocol, Ready,
-        Testimony,
+        Accuse, Approve, Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Propose, Protest, Protested,
+        Protests, Protocol, Ready, Testimony,
     },
     group::Group,
     id::*,
@@ -156,6 +156,15 @@ pub(super) fn actions() -> Vec<Action> {
         Approve { proposal: PROPOSAL, ballot: BALLOT }.into(),
         Ready { proposal: PROPOSAL, height: 7, ballot: BALLOT }.into(),
         Accuse { validator: key(BUYER), height: 7, round: 2, first: PREVOTE, second: NO_PREVOTE }.into(),
+        Protest {
+            proposer: key(BUYER),
+            height: 7,
+            round: 2,
+            proposed: PROPOSED,
+            by: key(PROVIDER),
+            signature: Signature([8; 64]),
+        }
+        .into(),
     ]
 }
 
@@ -255,6 +264,7 @@ pub(super) fn events() -> Vec<Event> {
         },
         Event::Accused { validator: 3, key: key(BUYER), height: 7, round: 2 },
         Event::ProtocolDecided { proposal: PROPOSAL, version: 2, from: 700 },
+        Event::Protested { validator: 3, key: key(BUYER), by: 1, height: 7, round: 2, protests: 2, established: true },
     ]
 }
 
@@ -385,6 +395,11 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     let (first, second) = (PROPOSED, Testimony { said: Said::Precommit { block: None }, ..PROPOSED });
     seen.see(record(Misconduct { name: "v3".into(), height: 7, round: 2, first, second }));
     seen.see(record(Protocol { version: 2, from: 700, before: 1 }));
+    let protested =
+        |by: u16, proposed| Protested { by: key(by), height: 7, round: 2, proposed, signature: Signature([8; 64]) };
+    let again = Testimony { said: Said::Proposal { block: Digest([5; 32]), since: None }, ..PROPOSED };
+    let protests = vec![protested(BUYER, PROPOSED), protested(PROVIDER, again)];
+    seen.see(record(Protests { name: "v3".into(), protests }));
 }
 
 /// A record after three events.

@@ -308,6 +308,7 @@ fn things_of_event(after: &After, event: &Event, action: &Action) -> Result<BTre
         | Event::SetChanged { .. }
         | Event::ParametersChanged { .. }
         | Event::Accused { .. }
+        | Event::Protested { .. }
         | Event::ProtocolDecided { .. } => {}
     }
     Ok(things.found)
@@ -397,7 +398,7 @@ impl Things<'_> {
             Action::Mint(action) => self.party(&action.party),
             Action::Burn(action) => self.party(&action.party),
             Action::Propose(Propose { change: Change::Party { party, .. }, .. }) => self.party(party),
-            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) | Action::Accuse(_) => {}
+            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) | Action::Accuse(_) | Action::Protest(_) => {}
         }
         Ok(())
     }

@@ -174,7 +174,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn misconduct(&self) -> Result<Vec<contracts::governance::Accuse>, ClientError> {
+    pub async fn misconduct(&self) -> Result<Vec<crate::node::Evidence>, ClientError> {
         self.json("/v1/misconduct").await
     }
 

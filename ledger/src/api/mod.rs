@@ -11,7 +11,7 @@
 //! | `GET /v1/network` | the founding document's founding state |
 //! | `GET /v1/blocks?after=H&limit=N&wait_ms=T` | borsh list of [`BlockPage`] items |
 //! | `GET /v1/trust?after=N` | borsh list of records of changes of the validator set |
-//! | `GET /v1/misconduct` | accusations that this node can prove, as JSON |
+//! | `GET /v1/misconduct` | accusations that this node can prove, and its protests, as JSON |
 //! | `GET /v1/headers?after=H` | borsh list of headers |
 //! | `GET /v1/snapshots`, `…/{height}`, `…/{height}/{number}` | the state, for a node that joins ([`crate::snapshot`]) |
 //! | `GET /v1/transactions/{id}` | [`Answer`] in borsh; `/json` for people |

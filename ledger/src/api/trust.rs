@@ -5,13 +5,16 @@ use super::{
     server::{aside, binary, encode},
     types::TrustQuery,
 };
-use crate::{era, limits::TRUST_CHANGES_MAX, node::Handle};
+use crate::{
+    era,
+    limits::TRUST_CHANGES_MAX,
+    node::{Evidence, Handle},
+};
 use axum::{
     Json,
     extract::{Query, State},
     response::Response,
 };
-use contracts::governance::Accuse;
 
 /// Records of changes of the set, each signed by a quorum of the set before it.
 pub(super) async fn trust(State(handle): State<Handle>, Query(query): Query<TrustQuery>) -> Result<Response, Problem> {
@@ -22,7 +25,7 @@ pub(super) async fn trust(State(handle): State<Handle>, Query(query): Query<Trus
     .await
 }
 
-/// What this node caught validators at. Each proves itself, whoever tells it.
-pub(super) async fn misconduct(State(handle): State<Handle>) -> Json<Vec<Accuse>> {
+/// What this node caught validators at. The signatures in it hold, whoever tells it.
+pub(super) async fn misconduct(State(handle): State<Handle>) -> Json<Vec<Evidence>> {
     Json(handle.misconduct())
 }

@@ -9,7 +9,9 @@ use contracts::{
     delivery::Delivery,
     event::Event,
     founding::Parameters,
-    governance::{Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Protocol, Testimony},
+    governance::{
+        Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Protested, Protests, Protocol, Testimony,
+    },
     group::Group,
     id::*,
     jacket::{Access, Classification, Distribution, Jacket, Variable},
@@ -306,8 +308,10 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Governance>(9),
         zero::<Misconduct>(9),
         zero::<Protocol>(9),
+        zero::<Protests>(9),
         record(Key::new(Proposal::TAG, &[&[4]]), proposal(Change::Protocol { version: 2, from: 700 })),
         record(Misconduct::key(&crate::testing::accusation(1, 7).validator), misconduct()),
+        record(Protests::key(&crate::testing::accusation(1, 7).validator), protests()),
         record(Key::new(Proposal::TAG, &[&[1]]), proposal(Change::Validators { set, compromised: vec![1, 3] })),
         record(Key::new(Proposal::TAG, &[&[2]]), proposal(Change::Parameters { parameters: Parameters::default() })),
         record(
@@ -318,11 +322,24 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
     ]
 }
 
+fn proposed(block: u8, since: Option<u32>) -> Testimony {
+    let said = Said::Proposal { block: Digest([block; 32]), since };
+    Testimony { said, signature: Signature([block; 64]) }
+}
+
+/// Two validators protested, each against another proposal.
+fn protests() -> Protests {
+    let of = |by: u8, proposed| Protested {
+        by: PublicKey([by; 32]),
+        height: 7,
+        round: 2,
+        proposed,
+        signature: Signature([by; 64]),
+    };
+    Protests { name: "v1".into(), protests: vec![of(1, proposed(1, None)), of(2, proposed(2, Some(1)))] }
+}
+
 /// Two proposals of one round.
 fn misconduct() -> Misconduct {
-    let proposal = |block, since| {
-        let said = Said::Proposal { block: Digest([block; 32]), since };
-        Testimony { said, signature: Signature([block; 64]) }
-    };
-    Misconduct { name: "v1".into(), height: 7, round: 2, first: proposal(1, None), second: proposal(2, Some(1)) }
+    Misconduct { name: "v1".into(), height: 7, round: 2, first: proposed(1, None), second: proposed(2, Some(1)) }
 }

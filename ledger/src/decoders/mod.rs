@@ -4,6 +4,7 @@
 //! Public, though hidden, because the fuzz targets in `tests/fuzz` and the suite share the one table; the
 //! programs do not use it. Never: rules of its own, since what is checked here is what others decode.
 
+mod misconduct;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,13 @@ use crate::{
     voting,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
-use contracts::{id::Digest, side::SideBody, state::Key, transaction::Transaction};
+use contracts::{
+    governance::{Accuse, Protest},
+    id::Digest,
+    side::SideBody,
+    state::Key,
+    transaction::Transaction,
+};
 use genesis::{SignedDocument, TrustAnchor, config::Config};
 use std::{fmt::Debug, path::Path};
 
@@ -73,6 +80,9 @@ pub const DECODERS: &[Decoder] = &[
     decoder("verifier-key", verifier_key, samples::verifier_keys),
     decoder("policy", witnesses::policy, witnesses::policies),
     decoder("add-checkpoint", witnesses::add_checkpoint, witnesses::add_checkpoints),
+    decoder("misconduct", misconduct::told, misconduct::tellings),
+    decoder("accusation", canonical::<Accuse>, misconduct::accusations),
+    decoder("protest", canonical::<Protest>, misconduct::protests),
     decoder("tile", tile_path, samples::tiles),
     decoder("entries", entries, samples::entries),
     decoder("bundle", evidence, samples::bundles),

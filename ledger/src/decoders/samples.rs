@@ -15,7 +15,7 @@ use crate::{
     node::Frame,
     note::{VerifierKey, checkpoint},
     ordering::{
-        Certificate, Input, Ordering, Output, Timer, TimerKind, Turns,
+        Certificate, Input, Ordering, Output, Timer, TimerKind, Turns, Verdict,
         bft::{Bft, Patience},
     },
     receipt::{HeightProof, HistoryLeaf, Later, Receipt, Seal, SetChange, StateEvidence, Statement, Trust, Vote},
@@ -432,9 +432,8 @@ fn ordered() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
                 Output::Record(bytes) => kept.push(bytes),
                 Output::Propose { round } => {
                     queue.push_back((from, Input::Proposed { round, block }));
-                    queue.extend(
-                        others.map(|other| (other, Input::Judged { round, proposer: from, block, valid: true })),
-                    );
+                    let judged = Input::Judged { round, proposer: from, block, verdict: Verdict::Valid };
+                    queue.extend(others.map(|other| (other, judged.clone())));
                 }
                 _ => {}
             }

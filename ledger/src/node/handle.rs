@@ -1,6 +1,6 @@
 //! What others may ask of a running node: take this in, what became of it, read that.
 
-use super::{Frame, Links, Shared, Waiter, fate::Fate, witnessed::Hashes};
+use super::{Evidence, Frame, Links, Shared, Waiter, fate::Fate, witnessed::Hashes};
 use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
@@ -23,6 +23,7 @@ use contracts::{
 };
 use genesis::files::FileError;
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -185,7 +186,7 @@ impl Handle {
     }
 
     /// What validators were caught at by this node, whether or not the ledger has it.
-    pub fn misconduct(&self) -> Vec<contracts::governance::Accuse> {
+    pub fn misconduct(&self) -> Vec<Evidence> {
         self.shared.misconduct.all()
     }
 
@@ -221,8 +222,8 @@ impl Handle {
     pub fn metrics(&self) -> String {
         let era = self.shared.era();
         let is_in_force = |key: &PublicKey| era.set.number_of(key).is_some();
-        let accused = self.misconduct().iter().filter(|accusation| is_in_force(&accusation.validator)).count();
-        self.shared.metrics.render(&self.status(), accused)
+        let caught: BTreeSet<PublicKey> = self.misconduct().iter().map(Evidence::against).filter(is_in_force).collect();
+        self.shared.metrics.render(&self.status(), caught.len())
     }
 
     /// Checks a submission as far as it can be checked before it is executed, and takes it in.

@@ -29,6 +29,7 @@ pub use error::NodeError;
 pub use fate::{Decided, Fate};
 pub use handle::{Handle, Refused};
 pub use member::{Frame, Links};
+pub use misconduct::Evidence;
 pub use status::{NextProtocol, Status};
 
 use crate::{

@@ -25,7 +25,8 @@ pub use turns::{Turn, Turns};
 use contracts::{
     governance::Accuse,
     id::{Digest, Height},
-    key::SignError,
+    key::{SignError, Signature},
+    statement::Statement,
     validators::ValidatorSet,
 };
 use std::time::Duration;
@@ -75,8 +76,8 @@ pub enum Input {
         proposer: u16,
         /// Its id.
         block: Digest,
-        /// Would it be committed as it stands?
-        valid: bool,
+        /// What came of it.
+        verdict: Verdict,
     },
     /// A message of another validator's ordering, as [`Output::Send`] gave it there.
     Received(Vec<u8>),
@@ -112,8 +113,19 @@ pub enum Output {
     StopAll,
     /// This block is final. Nothing else happens at this height.
     Decided(Certificate),
-    /// A validator signed two things that exclude each other.
+    /// A validator did what no honest one does, and signed it.
     Misbehaved(Misbehaviour),
+}
+
+/// What came of executing a proposed block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would be committed as it stands.
+    Valid,
+    /// It is not voted for, which says nothing of it: it is against our clock, or executing it failed here.
+    Unfit,
+    /// It breaks the rules. From the block, the round and the state before, every honest validator finds so.
+    Breaking,
 }
 
 /// A timer of one round.
@@ -138,13 +150,35 @@ pub enum TimerKind {
     Rebroadcast,
 }
 
-/// Two statements of one validator, each with its signature, that exclude each other.
+/// What a validator was caught at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misbehaviour {
+pub enum Misbehaviour {
+    /// It signed two statements that exclude each other.
+    Excluding {
+        /// Its number.
+        validator: u16,
+        /// What the rules take for evidence of it.
+        evidence: Accuse,
+    },
+    /// It signed the proposal of a block that breaks the rules. That it does is our word, which others have to
+    /// believe or not ([`contracts::governance::Protest`]).
+    Breaking {
+        /// Its number.
+        validator: u16,
+        /// The proposal.
+        proposal: Statement,
+        /// Its signature.
+        signature: Signature,
+    },
+}
+
+impl Misbehaviour {
     /// Number of the validator.
-    pub validator: u16,
-    /// What the rules take for evidence of it.
-    pub evidence: Accuse,
+    pub fn validator(&self) -> u16 {
+        match self {
+            Self::Excluding { validator, .. } | Self::Breaking { validator, .. } => *validator,
+        }
+    }
 }
 
 /// Why ordering could not go on.

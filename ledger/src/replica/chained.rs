@@ -3,9 +3,9 @@
 use super::parts::{Failure, Ledger, Orderable};
 use crate::{
     block::Block,
-    chain::{BlockError, Chain, Committed, Prepared},
+    chain::{BlockError, Chain, Committed, Prepared, Whose},
     limits::{CLOCK_AHEAD_MS_MAX, EXECUTED_BLOCKS_MAX},
-    ordering::{Certificate, Turn, Turns},
+    ordering::{Certificate, Turn, Turns, Verdict},
     spans,
 };
 use contracts::{
@@ -28,6 +28,10 @@ impl Orderable for Block {
 
     fn height(&self) -> Height {
         self.header.entry.height
+    }
+
+    fn is_whole(&self) -> bool {
+        self.is_whole()
     }
 }
 
@@ -57,6 +61,9 @@ pub enum ChainedError {
     /// The rules ended in a panic.
     #[error("executing the block at height {0} ended in a panic; see the log")]
     Panicked(Height),
+    /// A quorum decided what is not valid here: to go on would be another history.
+    #[error("a quorum decided the block at height {0}, and it is not valid here; see the log")]
+    NotValidHere(Height),
     /// There is no validator set.
     #[error("the state has no validator set")]
     NoSet,
@@ -131,17 +138,20 @@ impl Chained {
         self.executed.push_back(prepared);
     }
 
-    /// Executes a block. `None` where it may not be committed as it stands.
-    fn execute(&self, block: &Block) -> Result<Option<Prepared>, ChainedError> {
+    /// Executes a block. Where it may not be committed as it stands, says what that says of it.
+    fn execute(&self, block: &Block) -> Result<Result<Prepared, Verdict>, ChainedError> {
         let verified = catch_unwind(AssertUnwindSafe(|| self.chain.verify(block)));
-        match verified.map_err(|_| ChainedError::Panicked(block.height()))? {
-            Ok(prepared) => Ok(Some(prepared)),
-            Err(error) if error.is_ours() => Err(error.into()),
-            Err(error) => {
-                tracing::warn!(height = block.height(), %error, "a block is not valid");
-                Ok(None)
-            }
-        }
+        let error = match verified.map_err(|_| ChainedError::Panicked(block.height()))? {
+            Ok(prepared) => return Ok(Ok(prepared)),
+            Err(error) => error,
+        };
+        let verdict = match error.whose() {
+            Whose::Ours => return Err(error.into()),
+            Whose::TheBlocks => Verdict::Breaking,
+            Whose::Unknown => Verdict::Unfit,
+        };
+        tracing::warn!(height = block.height(), %error, "a block is not valid");
+        Ok(Err(verdict))
     }
 }
 
@@ -152,7 +162,7 @@ fn turns(chain: &Chain) -> Result<Turns, ChainedError> {
     let mut turns = Turns::new(set.ok_or(ChainedError::NoSet)?.validators.len(), newest);
     for height in Turns::heights(newest) {
         let header = reader.header(height).map_err(BlockError::from)?;
-        let header = header.ok_or(BlockError::Header("one of the newest is missing in the store"))?;
+        let header = header.ok_or(BlockError::Damaged("one of the newest headers is missing"))?;
         turns.committed(header.entry.round);
     }
     Ok(turns)
@@ -178,29 +188,30 @@ impl Ledger for Chained {
         self.over
     }
 
-    /// A block that makes execution panic is not valid: validators vote against it, and whoever proposed
-    /// it looks for the transaction that did it.
-    fn judge(&mut self, block: &Block, round: u32) -> Result<bool, Failure> {
+    /// A block that makes execution panic is not voted for, and whoever proposed it looks for the transaction that did
+    /// it. Nobody is blamed for it: it may be we who are wrong.
+    fn judge(&mut self, block: &Block, round: u32) -> Result<Verdict, Failure> {
         if block.header.entry.round > round {
-            return Ok(false);
+            return Ok(Verdict::Breaking);
         }
         if self.executed.iter().any(|prepared| prepared.header == block.header) {
             let work = self.at_work();
             self.is_voted_for(round, &work);
-            return Ok(true);
+            return Ok(Verdict::Valid);
         }
         if block.header.entry.time_ms > (self.clock)().saturating_add(CLOCK_AHEAD_MS_MAX) {
-            return Ok(false);
+            return Ok(Verdict::Unfit);
         }
         let work = self.at_work();
         let _judged = tracing::info_span!(parent: &work, "judge", lonja.round = i64::from(round)).entered();
         match self.execute(block) {
-            Ok(Some(prepared)) => {
+            Ok(Ok(prepared)) => {
                 self.hold(prepared);
                 self.is_voted_for(round, &work);
-                Ok(true)
+                Ok(Verdict::Valid)
             }
-            Ok(None) | Err(ChainedError::Panicked(_)) => Ok(false),
+            Ok(Err(verdict)) => Ok(verdict),
+            Err(ChainedError::Panicked(_)) => Ok(Verdict::Unfit),
             Err(error) => Err(error.into()),
         }
     }
@@ -214,7 +225,7 @@ impl Ledger for Chained {
         let prepared = match held.and_then(|place| self.executed.remove(place)) {
             Some(prepared) => prepared,
             // A quorum executed it; where it is not valid here, going on would be another history.
-            None => self.execute(block)?.ok_or(BlockError::Header("a quorum decided it, and it is not valid here"))?,
+            None => self.execute(block)?.map_err(|_| ChainedError::NotValidHere(block.height()))?,
         };
         self.executed.clear();
         self.committed.push_back((self.chain.commit(prepared, certificate.clone())?, work.clone()));

@@ -33,7 +33,7 @@ pub use parts::{Failure, Ledger, Memory, Orderable};
 
 use crate::{
     limits::REPLICA_HELP_BLOCKS,
-    ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer},
+    ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer, Verdict},
 };
 use contracts::id::{Digest, Height, NetworkId};
 use proposals::{Proposal, Proposals};
@@ -73,7 +73,7 @@ pub enum Act<B> {
     Rest,
     /// This block is committed.
     Committed(B, Certificate),
-    /// A validator signed two things that exclude each other.
+    /// A validator did what no honest one does, and signed it.
     Misbehaved(Misbehaviour),
 }
 
@@ -271,6 +271,10 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         next: Height,
         acts: &mut Vec<Act<L::Block>>,
     ) -> Result<(), ReplicaError> {
+        if proposal.block.height() < next {
+            return Ok(());
+        }
+        whole(&proposal.block)?;
         if proposal.block.height() != next {
             self.proposals.hold(proposal, next);
             return Ok(());
@@ -312,6 +316,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         if let Err(error) = certificate.verify(&self.network, &self.ledger.set()?) {
             return Err(OrderingError::Message(format!("the certificate of a decided block: {error}")).into());
         }
+        whole(&block)?;
         let outputs = self.commit(block, certificate, acts)?;
         // Answers end at such a height, but for the first.
         if next.is_multiple_of(REPLICA_HELP_BLOCKS) {
@@ -326,11 +331,11 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             return Ok(None);
         }
         let Proposal { from, round, block } = proposal;
-        let (id, valid) = (block.id(), self.ledger.judge(block, *round)?);
-        if valid && !self.keep(block)? {
+        let (id, verdict) = (block.id(), self.ledger.judge(block, *round)?);
+        if verdict == Verdict::Valid && !self.keep(block)? {
             return Ok(None);
         }
-        Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, valid }))
+        Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, verdict }))
     }
 
     fn keep(&mut self, block: &L::Block) -> Result<bool, ReplicaError> {
@@ -424,6 +429,15 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         }
         Ok(())
     }
+}
+
+/// Blames whoever sent a block that is not what its id names.
+fn whole(block: &impl Orderable) -> Result<(), OrderingError> {
+    if block.is_whole() {
+        return Ok(());
+    }
+    let (height, id) = (block.height(), block.id());
+    Err(OrderingError::Message(format!("block {id} of height {height} came with other transactions than it names")))
 }
 
 #[cfg(test)]

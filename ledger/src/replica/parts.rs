@@ -1,7 +1,7 @@
 //! What a replica stands on: a ledger, and a memory of the height at work.
 
 use crate::{
-    ordering::{Certificate, Turn},
+    ordering::{Certificate, Turn, Verdict},
     voting::{Voting, VotingError},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -20,6 +20,10 @@ pub trait Orderable: Clone + BorshSerialize + BorshDeserialize {
 
     /// The height that it is for.
     fn height(&self) -> Height;
+
+    /// Is all of it what its id names? What is not was not sent by an honest validator, and says nothing of the block
+    /// that has this id.
+    fn is_whole(&self) -> bool;
 }
 
 /// A chain of decided blocks.
@@ -45,12 +49,12 @@ pub trait Ledger {
     /// In which order validators propose at the next height ([`crate::ordering::Turns`]).
     fn turns(&self) -> Vec<Turn>;
 
-    /// Would `block`, which is for the next height and was sent for `round`, be committed as it stands? One
-    /// that says that it was made in a later round blames validators who had no turn yet.
+    /// Would `block`, which is whole, for the next height and sent for `round`, be committed as it stands? One that
+    /// says that it was made in a later round breaks the rules: it blames validators who had no turn yet.
     ///
     /// # Errors
     /// [`Failure`], never because of the block.
-    fn judge(&mut self, block: &Self::Block, round: u32) -> Result<bool, Failure>;
+    fn judge(&mut self, block: &Self::Block, round: u32) -> Result<Verdict, Failure>;
 
     /// Commits a block that was decided. Durable when this returns.
     ///

@@ -102,6 +102,10 @@ mod tests {
         fn height(&self) -> Height {
             self.0
         }
+
+        fn is_whole(&self) -> bool {
+            true
+        }
     }
 
     const fn turn(number: u16) -> Turn {

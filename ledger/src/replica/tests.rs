@@ -19,7 +19,7 @@ use crate::{
 use contracts::{
     action::Action,
     id::{BankReference, TimeMs},
-    key::TestSigner,
+    key::{Signer, TestSigner},
     money::Amount,
     settlement::Mint,
     transaction::{Body, Checked},
@@ -298,6 +298,109 @@ fn what_a_liar_proposes_costs_so_many_executions() {
     let kept = |block: &&Block| replica.kept(&block.id()).is_some();
     let kept: Vec<_> = blocks.iter().filter(kept).map(Block::id).collect();
     assert_eq!(kept, [blocks[2].id(), blocks[3].id()], "two of the one whose turn it is");
+}
+
+/// The block that validator 1 proposes at height 1 in round 0, changed, and its signed proposal for `round`.
+fn proposal_of_1(four: &mut Four, round: u32, change: impl FnOnce(&mut Block)) -> [Packet<Block>; 2] {
+    use crate::ordering::bft::forge;
+    let candidates = vec![mint(&four.document, 1)];
+    let maker = four.replicas[1].as_mut().unwrap();
+    let mut block = maker.ledger_mut().make(candidates, 0).unwrap().0;
+    change(&mut block);
+    let said = forge::Said { who: signer(1, 0).public(), kind: 2, height: 1, round };
+    let message = forge::message(&four.document.network, &signer(1, 0), &said, Some(block.id()));
+    [Packet::Message(1, message), Packet::Proposed { round: 0, block }]
+}
+
+/// What replica 0 finds when validator 1 sends `packets`, and what it blames it for.
+fn found(four: &mut Four, packets: &[Packet<Block>]) -> (Vec<Misbehaviour>, Option<String>) {
+    let (mut acts, mut fault) = (Vec::new(), None);
+    let replica = four.replicas[0].as_mut().unwrap();
+    for packet in packets {
+        match replica.receive(1, packet.clone(), &mut acts) {
+            Err(ReplicaError::Ordering(OrderingError::Message(what))) => fault = Some(what),
+            received => received.unwrap(),
+        }
+    }
+    let caught = acts.into_iter().filter_map(|act| match act {
+        Act::Misbehaved(misbehaviour) => Some(misbehaviour),
+        _ => None,
+    });
+    (caught.collect(), fault)
+}
+
+/// Block and signature come in any order; whichever is second, the proposer is caught.
+#[test]
+fn who_signs_that_it_proposes_a_block_that_breaks_the_rules_is_caught() {
+    use contracts::governance::Protest;
+    let breaks: [fn(&mut Block); 3] = [
+        |block| block.header.entry.state_root = Digest([7; 32]),
+        |block| block.header.entry.round = 5,
+        |block| block.header.entry.time_ms = 0,
+    ];
+    for change in breaks {
+        for turned in [false, true] {
+            let mut four = Four::new();
+            let mut packets = proposal_of_1(&mut four, 0, change);
+            if turned {
+                packets.reverse();
+            }
+            let (caught, fault) = found(&mut four, &packets);
+            let [Misbehaviour::Breaking { validator: 1, proposal, signature }] = caught[..] else {
+                panic!("{caught:?}, {fault:?}")
+            };
+            let network = &four.document.network;
+            Protest::sign(network, &proposal, signature, &signer(0, 0)).unwrap().verify(network).unwrap();
+        }
+    }
+}
+
+/// Nobody is blamed for a good block, for what depends on a clock, or for what it signed for another round.
+#[test]
+fn who_may_be_honest_is_not_caught() {
+    let mut four = Four::new();
+    let ahead = |block: &mut Block| block.header.entry.time_ms = NOW + crate::limits::CLOCK_AHEAD_MS_MAX + 1;
+    let packets = proposal_of_1(&mut four, 0, ahead);
+    assert_eq!(found(&mut four, &packets), (vec![], None));
+    let mut four = Four::new();
+    let packets = proposal_of_1(&mut four, 0, |_| {});
+    assert_eq!(found(&mut four, &packets), (vec![], None));
+    let mut four = Four::new();
+    let packets = proposal_of_1(&mut four, 4, |block| block.header.entry.state_root = Digest([7; 32]));
+    assert_eq!(found(&mut four, &packets), (vec![], None));
+}
+
+/// The header is what is signed and decided. Other transactions under it are the fault of whoever sent them, and of
+/// nothing else: the block is taken when it comes whole.
+#[test]
+fn a_block_with_other_transactions_than_it_names_is_blamed_on_its_sender() {
+    let mut four = Four::new();
+    let whole = proposal_of_1(&mut four, 0, |_| {});
+    let other = proposal_of_1(&mut four, 0, |block| block.transactions[0][60] ^= 1);
+    let (caught, fault) = found(&mut four, &other);
+    assert!(caught.is_empty() && fault.unwrap().contains("other transactions than it names"));
+    assert_eq!(found(&mut four, &whole), (vec![], None));
+    let [_, Packet::Proposed { block, .. }] = whole else { unreachable!() };
+    assert!(four.replicas[0].as_ref().unwrap().kept(&block.id()).is_some());
+    // So it is of a block that was decided: what stops a replica is never what one other says.
+    let mut four = Four::new();
+    four.waiting = vec![mint(&four.document, 2)];
+    four.replicas[3] = None;
+    four.until(1, &[0, 1, 2]);
+    let (mut decided, certificate) = four.replicas[0].as_ref().unwrap().ledger().decided(1).unwrap().unwrap();
+    four.packets.clear();
+    four.start(3);
+    let replica = four.replicas[3].as_mut().unwrap();
+    let good = decided.clone();
+    decided.transactions = vec![vec![9; 40]];
+    let mut receive = |block| replica.receive(1, Packet::Decided(block, certificate.clone()), &mut Vec::new());
+    let error = receive(decided).unwrap_err();
+    assert!(
+        matches!(&error, ReplicaError::Ordering(OrderingError::Message(what)) if what.contains("names")),
+        "{error}"
+    );
+    receive(good).unwrap();
+    assert_eq!(four.height(3), 1);
 }
 
 /// Yesterday's chain under today's memory: voting on would sign a second history.

@@ -7,11 +7,12 @@
 //!
 //! After each event the world checks what must hold always: no two replicas commit different blocks at a
 //! height, every certificate verifies, nobody honest signs two things that exclude each other, nobody
-//! honest is accused. Once the faults end, every honest replica must get on.
+//! honest is accused or protested against, and the rules take each protest ([`rules`]). Once the faults end, every honest replica must get on.
 
 mod chance;
 mod liar;
 mod plan;
+mod rules;
 mod toy;
 mod world;
 

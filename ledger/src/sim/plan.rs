@@ -71,6 +71,8 @@ pub struct Report {
     pub crashes: u64,
     /// How often the liar was caught.
     pub accusations: u64,
+    /// How many hosts protested against what it proposed.
+    pub protests: u64,
     /// How often it was blamed for what nobody honest sends.
     pub faults: u64,
     /// The highest round in which a block was decided.

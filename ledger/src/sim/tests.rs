@@ -41,12 +41,18 @@ fn faults_happen() {
         let report = World::new(Plan::of(seed)).run().unwrap();
         total.crashes += report.crashes;
         total.accusations += report.accusations;
+        total.protests += report.protests;
         total.faults += report.faults;
         total.round = total.round.max(report.round);
         total.height += report.height;
     }
     assert!(
-        total.crashes > 50 && total.accusations > 5 && total.faults > 50 && total.round >= 2 && total.height > 400,
+        total.crashes > 50
+            && total.accusations > 5
+            && total.protests > 10
+            && total.faults > 50
+            && total.round >= 2
+            && total.height > 400,
         "{total:?}"
     );
 }

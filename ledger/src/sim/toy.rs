@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use crate::{
-    ordering::{Certificate, Turn, Turns},
+    ordering::{Certificate, Turn, Turns, Verdict},
     replica::{Failure, Ledger, Memory, Orderable},
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -68,6 +68,10 @@ impl Orderable for Block {
     fn height(&self) -> Height {
         self.height
     }
+
+    fn is_whole(&self) -> bool {
+        true
+    }
 }
 
 /// The ledger.
@@ -129,11 +133,12 @@ impl Ledger for Toy {
         turns.order()
     }
 
-    fn judge(&mut self, block: &Block, round: u32) -> Result<bool, Failure> {
+    fn judge(&mut self, block: &Block, round: u32) -> Result<Verdict, Failure> {
         let ascending = block.content.windows(2).all(|pair| pair[0] < pair[1]);
         let fits =
             block.parent == self.tip() && block.round <= round && ascending && block.content.len() <= CONTENT_MAX;
-        Ok(fits && !block.content.iter().any(|number| self.known.contains(number)))
+        let new = !block.content.iter().any(|number| self.known.contains(number));
+        Ok(if fits && new { Verdict::Valid } else { Verdict::Breaking })
     }
 
     fn commit(&mut self, block: &Block, certificate: &Certificate) -> Result<(), Failure> {

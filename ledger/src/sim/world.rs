@@ -4,6 +4,7 @@ use super::{
     chance::Chance,
     liar::{Liar, Lie},
     plan::{Plan, Report},
+    rules::Rules,
     toy::{Block, Notes, Power, PowerFailed, Toy},
 };
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
     testing::{self, consensus_signer as signer},
 };
 use contracts::{
-    action::Rule,
+    action::{Action, Rule},
+    governance::Protest,
     id::{Digest, Height, NetworkId},
     key::Signer,
     validators::ValidatorSet,
@@ -88,6 +90,9 @@ pub struct World {
     finals: BTreeMap<Height, Digest>,
     content: BTreeSet<u64>,
     said: BTreeMap<forge::Said, Option<Digest>>,
+    /// Who has protested against the liar, and what takes it.
+    protested: BTreeSet<u16>,
+    rules: Rules,
     report: Report,
 }
 
@@ -115,6 +120,8 @@ impl World {
             finals: BTreeMap::new(),
             content: BTreeSet::new(),
             said: BTreeMap::new(),
+            protested: BTreeSet::new(),
+            rules: Rules::new(network, plan.validators),
             report: Report::default(),
             set,
             plan,
@@ -317,15 +324,31 @@ impl World {
                 self.at(WAKE_AFTER, Event::Wake { host: number, starts });
             }
             Act::Committed(block, certificate) => self.committed(number, block, &certificate)?,
-            Act::Misbehaved(misbehaviour) if !self.is_liar(misbehaviour.validator) => {
-                return Err(format!("host {number} accuses validator {}, who is honest", misbehaviour.validator));
+            Act::Misbehaved(misbehaviour) if !self.is_liar(misbehaviour.validator()) => {
+                return Err(format!("host {number} accuses validator {}, who is honest", misbehaviour.validator()));
             }
-            Act::Misbehaved(Misbehaviour { evidence, .. }) => {
-                // The rules would take it, or it convinces nobody.
+            Act::Misbehaved(misbehaviour) => self.caught(number, misbehaviour)?,
+        }
+        Ok(())
+    }
+
+    /// What the rules would not take convinces nobody.
+    fn caught(&mut self, number: u16, misbehaviour: Misbehaviour) -> Result<(), String> {
+        match misbehaviour {
+            Misbehaviour::Excluding { evidence, .. } => {
                 evidence.check().map_err(|error| format!("evidence: {error}"))?;
                 evidence.verify(&self.network).map_err(|error| format!("evidence of host {number}: {error}"))?;
                 self.report.accusations += 1;
             }
+            // As a node does, it protests once.
+            Misbehaviour::Breaking { proposal, signature, .. } if self.protested.insert(number) => {
+                let protest = Protest::sign(&self.network, &proposal, signature, &signer(number));
+                let protest = protest.map_err(|error| error.to_string())?;
+                let taken = self.rules.take(Action::Protest(protest));
+                taken.map_err(|refused| format!("the protest of host {number}: {refused}"))?;
+                self.report.protests += 1;
+            }
+            Misbehaviour::Breaking { .. } => {}
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What an order does, in words for people. Programs read the word of the protocol beside it.
 
 /// The word of each action, and what its order is called.
-const WORDS: [(&str, &str); 28] = [
+const WORDS: [(&str, &str); 29] = [
     ("party.apply", "Application for membership"),
     ("party.admit", "Member admitted"),
     ("party.suspend", "Member suspended"),
@@ -30,6 +30,7 @@ const WORDS: [(&str, &str); 28] = [
     ("governance.approve", "Proposal approved"),
     ("governance.ready", "Readiness of a new validator"),
     ("governance.accuse", "Accusation of a validator"),
+    ("governance.protest", "Protest of a validator"),
 ];
 
 /// The words for `action`, as `agreement.buy`.

@@ -9,7 +9,8 @@ use crate::{
     party::{Admit, KeyUse, Party, Role, Roles, Standing},
     takedown::TakeDown,
     testing::*,
-    tests::governance::{accuse, approve, four, parameters, propose, proposed, ready, validators},
+    tests::governance::{approve, four, parameters, propose, proposed, ready, validators},
+    tests::misconduct::{accuse, protest},
     tests::refusals::{
         apply, basis, burn, deliver, group, list, mint, renew, revise, revise_offer, revoke, revoke_key, step,
         subscribe, suspend,
@@ -53,7 +54,7 @@ fn stand() -> (Market, Stand) {
 type Make = fn(u16, &Stand) -> Action;
 
 /// Each action as it would succeed, and who may do it. Keys are anybody's own.
-const TABLE: [(Make, &[u16]); 28] = [
+const TABLE: [(Make, &[u16]); 29] = [
     (|_, _| apply().into(), &[STRANGER]),
     (|_, _| Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer]) }.into(), &[OPERATOR]),
     (|_, _| suspend(BUYER).into(), &[OPERATOR]),
@@ -83,6 +84,7 @@ const TABLE: [(Make, &[u16]); 28] = [
     (|_, s| approve(2, s.open).into(), FOUNDERS),
     (|_, s| ready(0, s.passed, 0).into(), FOUNDERS),
     (|_, _| accuse(2, 9).into(), FOUNDERS),
+    (|_, _| protest(2, 3, 9).into(), FOUNDERS),
 ];
 
 /// Whether `seed` gets this through. Whoever is nobody may not even try.

@@ -154,6 +154,11 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
                 format!(" handed in that the validator with key {} {twice}.", &ask.validator.to_string()[..12])
             ]
         }
+        Action::Protest(ask) => {
+            let (by, of) = (&ask.by.to_string()[..12], &ask.proposer.to_string()[..12]);
+            let what = format!("what the one with key {of} proposed at height {}, round {}", ask.height, ask.round);
+            sentence![who, format!(" handed in that the validator with key {by} protests: {what} breaks the rules.")]
+        }
         // Every other action has been told above; a new one is told by its word until it has a sentence.
         other => sentence![who, format!(" asked for {}.", other.slug())],
     })

@@ -8,7 +8,7 @@ use crate::{
 use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
 /// The words of all events.
-pub const EVENT_KINDS: [&str; 34] = [
+pub const EVENT_KINDS: [&str; 35] = [
     "refused",
     "party-applied",
     "party-admitted",
@@ -43,6 +43,7 @@ pub const EVENT_KINDS: [&str; 34] = [
     "party-decided",
     "accused",
     "protocol-decided",
+    "protested",
 ];
 
 /// The word of an event in JSON, links and filters.
@@ -82,6 +83,7 @@ pub fn slug(event: &Event) -> &'static str {
         Event::PartyDecided { .. } => "party-decided",
         Event::Accused { .. } => "accused",
         Event::ProtocolDecided { .. } => "protocol-decided",
+        Event::Protested { .. } => "protested",
     }
 }
 
@@ -294,6 +296,15 @@ fn about_governance(names: &Names, event: &Event) -> Result<Sentence, IndexError
         Event::ProtocolDecided { proposal, version, from } => {
             let so = format!("version {version} of the rules is in force from height {from} on");
             sentence![format!("A quorum decided that {so} ({}).", of(proposal))]
+        }
+        Event::Protested { validator, by, height, round, protests, established, .. } => {
+            let what = format!("what validator {validator} proposed at height {height}, round {round}");
+            let many = crate::view::format::counted(u64::from(*protests), "validator", "validators");
+            let so = match established {
+                true => format!("With {many} that protest it is established that it broke them."),
+                false => format!("So far {many} of the set did."),
+            };
+            sentence![format!("Validator {by} protests that {what} breaks the rules. {so}")]
         }
         // Every other event has been told above; a new one is told by its word until it has a sentence.
         other => sentence![slug(other)],

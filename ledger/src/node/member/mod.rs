@@ -9,6 +9,7 @@
 //! mark, and its log there is the one that was signed, the node takes blocks of others with their seals
 //! and signs nothing. A mark that was restored with it is found out by the others ([`gate`]).
 
+mod caught;
 mod frame;
 mod gate;
 mod heard;
@@ -27,7 +28,7 @@ use crate::{
     highwater::HighWater,
     limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, UNLINKED_PATIENCE},
     ordering::{
-        Misbehaviour, Timer, TimerKind,
+        Timer, TimerKind,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
@@ -38,7 +39,6 @@ use crate::{
 };
 use contracts::{
     execute::Inadmissible,
-    governance::Accuse,
     id::{Height, TransactionId},
     limits::BLOCK_BYTES_MAX,
     transaction::Checked,
@@ -263,14 +263,7 @@ impl Member {
                 self.propose(height, round, candidates)?;
             }
             Act::Rest => self.resting = true,
-            Act::Misbehaved(Misbehaviour { validator, evidence }) => {
-                let Accuse { height, round, .. } = evidence;
-                tracing::error!(validator, height, round, "a validator signed two things that exclude each other");
-                if let Err(error) = self.shared.misconduct.keep(evidence) {
-                    // It lies in memory of nobody else, but a ledger that stands still for it would serve the liar.
-                    tracing::error!(%error, "the evidence cannot be kept");
-                }
-            }
+            Act::Misbehaved(misbehaviour) => self.caught(misbehaviour),
             Act::Committed(..) => {
                 self.timers.clear();
                 let chained = self.replica.ledger_mut();

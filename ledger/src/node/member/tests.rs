@@ -23,6 +23,8 @@ use contracts::{
 use genesis::SignedDocument;
 use parking_lot::RwLock;
 
+mod caught;
+
 const COUNT: u16 = 4;
 
 type Handles = Arc<RwLock<Vec<Option<Handle>>>>;
@@ -393,53 +395,5 @@ async fn what_no_honest_validator_sends_is_blamed_on_its_sender() {
     drop(handle);
     four.faults.lock().clear();
     four.all_at(four.commit(1, 4).await).await;
-    four.audit();
-}
-
-/// The engine tells of it when the height is decided; from there on the evidence outlasts the node, and the rules
-/// take it from whoever hands it in.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_votes_for_two_blocks_in_one_round_is_caught_and_accused() {
-    use crate::ordering::bft::forge;
-    use contracts::key::Signer;
-    let mut four = Four::start();
-    four.all_at(four.commit(0, 1).await).await;
-    let (liar, network) = (testing::consensus_signer(3), four.document.network);
-    let mut number = 2;
-    while four.handle(0).misconduct().is_empty() {
-        assert!(number < 60, "both votes are heard in none of so many heights");
-        let height = four.handle(0).status().height + 1;
-        for block in [1, 2] {
-            let said = forge::Said { who: liar.public(), kind: 0, height, round: 0 };
-            let vote = forge::message(&network, &liar, &said, Some(Digest([block; 32])));
-            assert!(four.handle(0).deliver(3, Frame::Message(height, vote).encode()));
-        }
-        four.all_at(four.commit(1, number).await).await;
-        number += 1;
-    }
-    let caught = four.handle(0).misconduct();
-    assert_eq!(caught.iter().map(|accusation| accusation.validator).collect::<Vec<_>>(), [liar.public()]);
-    caught[0].verify(&network).unwrap();
-    four.down(0);
-    four.up(0);
-    assert_eq!(four.handle(0).misconduct(), caught);
-
-    let settlement = testing::settlement();
-    let body = Body {
-        network,
-        sender: settlement.party,
-        key: settlement.signer.public(),
-        nonce: [200; 16],
-        last_valid: four.handle(1).status().height + 100,
-        action: Action::Accuse(caught[0].clone()),
-    };
-    let submission = Submission { transaction: body.sign(&*settlement.signer).unwrap(), side: None };
-    let (id, receiver) = four.handle(1).take(submission).unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    let fate = four.handle(1).fate(id, receiver.unwrap(), deadline).await.unwrap();
-    let Fate::Committed(decided, place) = fate else { panic!("it was not committed") };
-    let result = &decided.results[place as usize];
-    assert_eq!(result.entry.outcome, contracts::outcome::Outcome::Applied, "{:?}", result.events);
-    four.all_at(decided.header.entry.height).await;
     four.audit();
 }

@@ -3,13 +3,14 @@
 
 use super::{
     Patience,
+    breaking::Breaking,
     context::{Address, Bft as Ctx, Proposal, Vote, Voters},
     record, verify, wire,
 };
 use crate::ordering::{Certificate, Misbehaviour, OrderingError, Output, Timer, TimerKind};
 use contracts::{
     governance::{Accuse, Testimony},
-    id::{Height, NetworkId},
+    id::{Digest, Height, NetworkId},
     key::{Domain, Signature, Signer},
     statement::Statement,
 };
@@ -41,6 +42,7 @@ pub struct Desk {
     /// Messages of this height that we signed, without their signatures. The engine never signs two
     /// that exclude each other; this holds even if it should.
     signed: BTreeMap<(Kind, u32), Vec<u8>>,
+    breaking: Breaking,
     /// Records are read back: none is kept a second time.
     pub replaying: bool,
     /// A signature that the engine wanted checked since this was last cleared does not verify.
@@ -68,6 +70,7 @@ impl Desk {
             height: 0,
             voters: Voters::of(&contracts::validators::ValidatorSet { validators: Vec::new() }, &[]),
             signed: BTreeMap::new(),
+            breaking: Breaking::default(),
             replaying: false,
             invalid: false,
             outputs: Vec::new(),
@@ -80,6 +83,7 @@ impl Desk {
         self.height = height;
         self.voters = voters;
         self.signed.clear();
+        self.breaking.clear();
         self.outputs.clear();
     }
 
@@ -121,6 +125,19 @@ impl Desk {
         }
     }
 
+    /// A block that was proposed in `round` breaks the rules.
+    pub fn judged_breaking(&mut self, round: u32, block: Digest) {
+        let found = self.breaking.broken(round, block);
+        self.blame_for_breaking(found);
+    }
+
+    fn blame_for_breaking(&mut self, found: Option<(Statement, Signature)>) {
+        let Some((proposal, signature)) = found else { return };
+        if let Some(validator) = self.voters.number(&Address(proposal.validator)) {
+            self.outputs.push(Output::Misbehaved(Misbehaviour::Breaking { validator, proposal, signature }));
+        }
+    }
+
     /// What the host is to do, in order.
     pub fn take_outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
@@ -149,6 +166,12 @@ impl Desk {
                     ConsensusMsg::Proposal(proposal) => verify::proposal(&self.network, proposal, &signed.signature),
                 };
                 self.invalid |= !valid;
+                if let ConsensusMsg::Proposal(proposal) = &signed.message
+                    && valid
+                {
+                    let found = self.breaking.signed(proposal, signed.signature);
+                    self.blame_for_breaking(found);
+                }
                 resume.resume_with(valid)
             }
             Effect::VerifyCommitCertificate(certificate, voters, thresholds, resume) => {
@@ -296,7 +319,7 @@ impl Desk {
             let [first, second] =
                 [(said, its), (second.said, others)].map(|(said, signature)| Testimony { said, signature });
             let evidence = Accuse { validator, height, round, first, second };
-            self.outputs.push(Output::Misbehaved(Misbehaviour { validator: number, evidence }));
+            self.outputs.push(Output::Misbehaved(Misbehaviour::Excluding { validator: number, evidence }));
         }
     }
 }

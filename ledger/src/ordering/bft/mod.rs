@@ -14,13 +14,14 @@
 //! Catching up does not pass through the engine: a host that is given a block with its certificate
 //! commits it and begins the next height.
 
+mod breaking;
 mod context;
 mod effect;
 mod record;
 mod verify;
 mod wire;
 
-use super::{Input, Ordering, OrderingError, Output, Timer, Turn};
+use super::{Input, Ordering, OrderingError, Output, Timer, Turn, Verdict};
 use crate::limits::{ORDERING_AHEAD_HEIGHTS_MAX, ORDERING_AHEAD_MESSAGES_MAX};
 use context::{At, Bft as Ctx, BlockId, Voters};
 use contracts::{
@@ -170,9 +171,12 @@ impl Ordering for Bft {
             Input::Proposed { round, block } => {
                 EngineInput::Propose(LocallyProposedValue::new(height, Round::new(round), BlockId(block)))
             }
-            Input::Judged { round, proposer, block, valid } => {
+            Input::Judged { round, proposer, block, verdict } => {
                 let Some(proposer) = self.desk.address_of(proposer) else { return Ok(Vec::new()) };
-                let (round, validity) = (Round::new(round), Validity::from_bool(valid));
+                if verdict == Verdict::Breaking {
+                    self.desk.judged_breaking(round, block);
+                }
+                let (round, validity) = (Round::new(round), Validity::from_bool(verdict == Verdict::Valid));
                 let value = BlockId(block);
                 let judged = ProposedValue { height, round, valid_round: Round::Nil, proposer, value, validity };
                 EngineInput::ProposedValue(judged, ValueOrigin::Consensus)
