@@ -23,8 +23,8 @@
 //! however many keys are on it. A token that hangs holds up whoever signs with its module, and nobody else.
 //!
 //! # How fast
-//! SoftHSM 2.6.1 signed 2,600 times a second, verification included, where a key in memory signed 35,000 times, on
-//! the same core: a thirteenth. Hardware is slower still. A validator signs three to five times for each block.
+//! SoftHSM 2.6.1 signed 2,600 times a second, verification included, where a key in memory signed 35,000 times (one
+//! after the other, on a machine with other work): a thirteenth. Hardware is slower still. A validator signs three to five times for each block.
 
 mod error;
 mod file;
