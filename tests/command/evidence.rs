@@ -1,6 +1,9 @@
 //! A validator that was caught: from the node that has the evidence to the ledger, and to whoever reads it.
 
-use super::harness::{Net, command, says};
+use super::{
+    growing::{status, until},
+    harness::{Net, command, says},
+};
 use contracts::{
     governance::{Accuse, Protest, Testimony},
     id::Digest,
@@ -88,6 +91,11 @@ fn the_word_of_two_of_four_nodes_is_put_on_the_ledger_by_each() {
         std::fs::write(folder.join(format!("{}.protest", word.proposer)), borsh::to_vec(&word).unwrap()).unwrap();
     }
     let up = net.start(&["network", "up"]);
+    for number in [0, 1] {
+        let url = layout(number).config().unwrap().node.url();
+        // Well before it has a block, as one that was just started.
+        until("the first block", || status(url.strip_prefix("http://").unwrap())["height"].as_u64() > Some(0));
+    }
     let accused = |by: u64| serde_json::json!({ "by": by, "of": 4, "established": by > 1 });
     let own = net.ok(&["governance", "accuse", "--as", "operator"]);
     assert_eq!((own.as_array().unwrap().len(), &own[0]["protests"]), (1, &accused(1)), "{own}");

@@ -46,7 +46,7 @@ impl Office {
 }
 
 /// What the node at `address` says of itself.
-fn status(address: &str) -> serde_json::Value {
+pub fn status(address: &str) -> serde_json::Value {
     let mut answer = String::new();
     let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
         use std::io::{Read, Write};
@@ -57,7 +57,8 @@ fn status(address: &str) -> serde_json::Value {
     serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until something holds.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what}");
