@@ -66,6 +66,15 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Ends the reader, also where the test fails while it reads.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// An organisation that made its keys, joined, and runs a node that observes.
 fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[(&'static str, u16)]) -> Office {
     let number = all.iter().position(|(known, _)| *known == name).unwrap() as u16;
@@ -147,6 +156,7 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
 
     let (over, reads) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
+        let _over = Over(&over);
         // A reader that asks the founder's node all the time: a proven record each time.
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {

@@ -98,8 +98,10 @@ impl Member {
     /// be those of a later era, who do not know us any more.
     pub(super) fn take_page(&mut self, page: BlockPage) -> Result<(), NodeError> {
         let (network, height, ours) = (self.shared.network, page.block.header.entry.height, self.number());
-        if !self.gate.is_open() {
-            // The mark goes up with it, and what we lost would not show any more.
+        if !self.gate.is_open() && height > self.replica.ledger().height() {
+            // The mark goes up with it, and what we lost would not show any more. One that is here already raises
+            // nothing: whoever observed and becomes a validator is often given the newest once more, and if several
+            // held back for it, none would be left to decide the heights that they wait for.
             self.replica.observe(gate::observes_to(height));
         }
         self.turn_of(|replica, acts| {

@@ -52,6 +52,44 @@ async fn what_one_was_handed_while_it_was_cut_off_is_handed_on_when_it_is_back()
     four.audit();
 }
 
+/// As one that observed gets it that has just become a validator. Held back for it, two of four would wait for
+/// heights which nobody decides without them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_it_has_holds_nobody_back_that_is_given_it_again() {
+    let mut four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let first = four.handle(0);
+    let reader = first.store().reader();
+    let page = BlockPage {
+        block: Block {
+            header: reader.header(height).unwrap().unwrap(),
+            transactions: reader.bodies(height).unwrap().unwrap(),
+        },
+        results: reader.results(height).unwrap().unwrap(),
+        certificate: reader.certificate(height).unwrap().unwrap(),
+        seal: seals::kept(&reader, height).unwrap().unwrap(),
+        change: None,
+    };
+    drop(reader);
+    drop(first);
+    (1..4).for_each(|number| four.down(number));
+    four.cut.write().extend(0..COUNT);
+    for number in [1, 2] {
+        // Nothing comes to it yet, so it does not know what it signed.
+        four.up(number);
+        let handle = four.handle(number);
+        handle.observe(vec![page.clone()]);
+        while !handle.shared.queue.lock().pages.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    four.cut.write().clear();
+    let newest = four.commit(0, 2).await;
+    four.all_at(newest).await;
+    four.audit();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_go_on_without_the_token_of_the_fourth_and_it_goes_on_when_that_is_back() {
     let mut four = Four::start();
