@@ -181,7 +181,7 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
                 };
                 match asked {
                     Ok(pages) => {
-                        let refused = handle.status().reason;
+                        let refused = handle.hindrance();
                         handle.observe(pages);
                         if refused.is_some() {
                             turn += 1;

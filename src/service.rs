@@ -38,6 +38,11 @@ use tokio_util::sync::CancellationToken;
 /// How long a service may take until it is healthy.
 pub const HEALTHY_WAIT: Duration = Duration::from_secs(120);
 
+/// Within this a service that finds all it needs is healthy: until then nobody is told what it waits for.
+const WELL_SOON: Duration = Duration::from_secs(2);
+/// How often it is said after that.
+const SAY_EVERY: Duration = Duration::from_secs(30);
+
 /// The node's server closes by itself within [`DRAIN`]; one that does not is ended after this.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(DRAIN.as_secs() + 2);
 
@@ -49,6 +54,8 @@ pub struct Running {
     pub url: String,
     task: JoinHandle<Result<(), Problem>>,
     over: bool,
+    /// Why it was not well when it was asked last, where it said so.
+    reason: Option<String>,
     /// By which `lonja backup` asks for a copy of its store. Before the announcement, whose lock it needs.
     door: Option<Door>,
     /// By which commands on the same directory find it.
@@ -58,7 +65,7 @@ pub struct Running {
 impl Running {
     fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
         let announced = running::announce(&context.layout(), name, &url);
-        Self { name, url, task, over: false, door: None, announced }
+        Self { name, url, task, over: false, reason: None, door: None, announced }
     }
 
     /// Lets commands on the same directory ask for copies of its store. That they cannot is no reason not to run:
@@ -81,27 +88,42 @@ impl Running {
         if self.is_well_within(HEALTHY_WAIT).await? || self.over {
             return Ok(());
         }
-        Err(Problem::new(format!("the {} does not become healthy", self.name))
-            .help(format!("see its log above, and {}/health", self.url))
-            .exits(Exit::Unreachable))
+        let problem = Problem::new(format!("the {} does not become healthy", self.name));
+        let problem = match self.reason.take() {
+            Some(reason) => problem.because(reason),
+            None => problem.help(format!("see its log above, and {}/health", self.url)),
+        };
+        Err(problem.exits(Exit::Unreachable))
     }
 
-    /// Waits until it answers that it is healthy, at most `time`. Did it?
+    /// Waits until it answers that it is healthy, at most `time`. Did it? What it waits for is logged once it takes
+    /// long.
     ///
     /// # Errors
     /// Why it stopped, when it does.
     pub async fn is_well_within(&mut self, time: Duration) -> Result<bool, Problem> {
         let http = crate::market::http()?;
-        let give_up = tokio::time::Instant::now() + time;
+        let (begun, mut say_after) = (tokio::time::Instant::now(), WELL_SOON);
         loop {
             let asked = http.get(format!("{}/health", self.url)).send().await;
-            if asked.is_ok_and(|answer| answer.status().is_success()) {
+            if asked.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                self.reason = None;
                 return Ok(true);
+            }
+            if let Ok(answer) = asked
+                && let Some(reason) = reason_of(answer).await
+            {
+                // It may count seconds, so it is another one each time.
+                if begun.elapsed() > say_after {
+                    tracing::warn!("the {} is not well yet: {reason}", self.name);
+                    say_after = begun.elapsed() + SAY_EVERY;
+                }
+                self.reason = Some(reason);
             }
             if self.task.is_finished() {
                 return self.ended().await.map(|()| false);
             }
-            if tokio::time::Instant::now() > give_up {
+            if begun.elapsed() > time {
                 return Ok(false);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -360,6 +382,12 @@ pub async fn explorer(
         }
     });
     Ok(Running::new(context, "explorer", running.url, task))
+}
+
+/// Why a service says that it is not well.
+async fn reason_of(answer: reqwest::Response) -> Option<String> {
+    let health: serde_json::Value = answer.json().await.ok()?;
+    health["reason"].as_str().map(str::to_owned)
 }
 
 /// Runs one service until it is asked to stop.

@@ -61,8 +61,9 @@ pub const STATE_VERSIONS_KEPT: u64 = 128;
 /// Versions whose stale tree nodes are deleted with one block. A block makes one version; the others
 /// let a store catch up in which more were kept.
 pub const PRUNE_VERSIONS_PER_BLOCK_MAX: usize = 4;
-/// How much older than now the tip may be for an access decision, in milliseconds.
-pub const DECISION_AGE_MS_MAX: u64 = 1_000;
+/// How old a node's newest block may be until it says that it is not well: three blocks of a network at rest, so
+/// it misses some, or a clock is wrong. What it answers is true of a time that the others have passed.
+pub const TIP_AGE_MS_MAX: u64 = 3 * IDLE_BLOCK_MS;
 /// A solo node's stamp may run ahead of its parent by this much more than the time that passed, in
 /// milliseconds: ten minutes. A clock that jumps further waits for somebody to confirm.
 pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;
@@ -82,9 +83,9 @@ pub const ORDERING_ROUND_MAX: u32 = 1_000_000;
 /// After so many heights it is forgotten who let turns pass; who starts reads no more headers than that for
 /// it. One that is away costs six turns in that time.
 pub const TURNS_EPOCH_HEIGHTS: u64 = 8_192;
-/// How long a validator that let its last turn pass is waited for by one whose link to it is down: others may
-/// be about to hear it, and what they heard comes in a moment.
-pub const UNLINKED_PATIENCE: Duration = Duration::from_millis(20);
+/// How long a validator that is away is waited for: others may be about to hear it, and what they heard comes in
+/// a moment.
+pub const AWAY_PATIENCE: Duration = Duration::from_millis(20);
 /// Heights above the one at work whose messages are kept until it comes; who is further behind is
 /// given blocks.
 pub const ORDERING_AHEAD_HEIGHTS_MAX: usize = 4;

@@ -11,13 +11,26 @@ pub fn stamp(parent_ms: TimeMs, clock_ms: TimeMs) -> TimeMs {
 /// The clock says a time that cannot be: it jumped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the clock runs {ahead_ms} ms ahead of the last block and the time since, {allowed_ms} ms are allowed: set the clock right, or confirm the time with `lonja node run --confirm-time`"
+    "the clock runs {} ahead of the last block and the time since, {} are allowed: set the clock right, or, where it is right, start once with `--confirm-time`",
+    span(*ahead_ms),
+    span(*allowed_ms)
 )]
 pub struct ClockJumped {
     /// By how much.
     pub ahead_ms: u64,
     /// By how much it may.
     pub allowed_ms: u64,
+}
+
+/// A length of time for people, to its second-largest unit.
+fn span(ms: u64) -> String {
+    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {seconds} s"),
+        (..48, _) => format!("{hours} h {minutes} min"),
+        _ => format!("{} days {} h", hours / 24, hours % 24),
+    }
 }
 
 /// Watches a solo node's clock. Nobody else would notice if it lied.
@@ -72,6 +85,17 @@ mod tests {
         assert_eq!(stamp(10, 20), 20);
         assert_eq!(stamp(20, 10), 21);
         assert_eq!(stamp(20, 20), 21);
+    }
+
+    #[test]
+    fn the_error_says_by_how_much_and_what_to_do() {
+        let jumped = ClockJumped { ahead_ms: 200_638_104, allowed_ms: CLOCK_JUMP_AFTER_RESTART_MS_MAX };
+        let text = jumped.to_string();
+        assert!(text.contains("2 days 7 h ahead") && text.contains("24 h 0 min are allowed"), "{text}");
+        assert!(text.contains("`--confirm-time`"), "{text}");
+        let spans = [0, 59_999, 60_000, 3_599_999, 3_600_000, 172_799_999, 172_800_000].map(span);
+        let expected = ["0 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "47 h 59 min", "2 days 0 h"];
+        assert_eq!(spans, expected);
     }
 
     #[test]

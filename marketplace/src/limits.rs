@@ -94,7 +94,7 @@ pub const DOWNLOADS_RUNNING_MAX: usize = 64;
 pub const DECISION_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long the ledger may stand still before its tip counts as old: an idle network makes a block
 /// every 30 s, so two are missing then.
-pub const NODE_STILL_MAX: Duration = Duration::from_secs(90);
+pub const NODE_STILL_MAX: Duration = Duration::from_millis(ledger::limits::TIP_AGE_MS_MAX);
 /// How long a delivery can be used after the ledger recorded it.
 pub const DELIVERY_VALID: Duration = Duration::from_secs(15 * 60);
 

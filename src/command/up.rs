@@ -19,6 +19,9 @@ pub struct Up {
     /// At the first run, make a random passphrase and a demonstration market
     #[arg(long)]
     demo: bool,
+    /// Confirm that the clock is right, however far it is ahead of the last block
+    #[arg(long)]
+    confirm_time: bool,
     #[command(flatten)]
     ports: PortArgs,
 }
@@ -26,7 +29,7 @@ pub struct Up {
 impl Up {
     /// On a network that is there, without a demonstration.
     pub fn new(ports: PortArgs) -> Self {
-        Self { demo: false, ports }
+        Self { demo: false, confirm_time: false, ports }
     }
 
     /// Runs it.
@@ -48,7 +51,7 @@ impl Up {
         let stop = CancellationToken::new();
         // The services that read the ledger stop first, so that none of them loses its node.
         let stop_node = CancellationToken::new();
-        let mut node = service::node(context, &config, false, stop_node.clone()).await?;
+        let mut node = service::node(context, &config, self.confirm_time, stop_node.clone()).await?;
         let started = self.start(context, &config, &mut node, &stop).await;
         let mut outcome = match started {
             Ok((mut services, requests)) => {

@@ -115,7 +115,7 @@ impl Handle {
     }
 
     fn why_stopped(&self) -> String {
-        self.shared.stopped.lock().clone().unwrap_or_else(|| "it is stopping".into())
+        self.hindrance().unwrap_or_else(|| "it is stopping".into())
     }
 
     /// The network.
@@ -158,6 +158,11 @@ impl Handle {
         // With its newest block a validator gets what it may miss of the end of its era.
         let from = if self.seat().is_some() { tip.saturating_sub(1) } else { tip };
         self.shared.queue.lock().pages.is_empty().then_some(from)
+    }
+
+    /// Why the node cannot go on by itself, if it cannot.
+    pub fn hindrance(&self) -> Option<String> {
+        self.shared.stopped.lock().clone()
     }
 
     /// Blocks that another node serves, for one that observes, which verifies and executes each.
@@ -234,7 +239,7 @@ impl Handle {
     /// # Errors
     /// [`Refused`].
     pub fn take(&self, submission: Submission) -> Result<(TransactionId, Option<oneshot::Receiver<Fate>>), Refused> {
-        if let Some(reason) = self.shared.stopped.lock().clone() {
+        if let Some(reason) = self.hindrance() {
             return Err(Refused::Stopped(reason));
         }
         submission.check_side()?;

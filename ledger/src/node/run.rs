@@ -55,8 +55,8 @@ impl Owner {
         if shared.confirm_time {
             clock.confirm();
         }
-        let now = Instant::now();
-        Self { shared, chain, highwater, ordering, clock, started: now, last_block: now, suspects: VecDeque::new() }
+        let (started, last_block) = (Instant::now(), made_at(chain.tip().time_ms));
+        Self { shared, chain, highwater, ordering, clock, started, last_block, suspects: VecDeque::new() }
     }
 
     /// Finishes what a crash cut short: marks, seals and deletions of the newest blocks.
@@ -262,6 +262,13 @@ fn explain(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
+}
+
+/// When the block of `time_ms` was made, as far as the next empty one depends on it: a node that was stopped for
+/// longer than a network rests makes one at once, and so shows that it is up to date.
+pub(super) fn made_at(time_ms: TimeMs) -> Instant {
+    let (now, age_ms) = (Instant::now(), now_ms().saturating_sub(time_ms).min(IDLE_BLOCK_MS));
+    now.checked_sub(Duration::from_millis(age_ms)).unwrap_or(now)
 }
 
 pub(super) fn now_ms() -> TimeMs {

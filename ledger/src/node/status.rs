@@ -1,9 +1,10 @@
 //! How a node is: what `/v1/status` answers, and what health and metrics are taken from.
 
-use super::Handle;
+use super::{Handle, run::now_ms};
 use crate::{
+    limits::TIP_AGE_MS_MAX,
     peers::PeerStatus,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Tip},
 };
 use contracts::{
     governance::{PROTOCOL_NEWEST, Protocol},
@@ -29,7 +30,7 @@ pub struct Status {
     pub state_root: contracts::id::Digest,
     /// Transactions that wait.
     pub waiting: u64,
-    /// Does it make blocks?
+    /// Does it make blocks, or take up those that others make, as of now?
     pub healthy: bool,
     /// Why not, if it does not.
     pub reason: Option<String>,
@@ -119,7 +120,7 @@ impl Handle {
             Err(error) => (Known::default(), Some(format!("the store cannot be read: {error}"))),
         };
         let unreached = || self.shared.unreached.lock().clone().filter(|_| era.number().is_none());
-        let reason = self.shared.stopped.lock().clone().or_else(unreached).or(unread);
+        let reason = self.hindrance().or_else(unreached).or(unread).or_else(|| out_of_date(&tip, now_ms()));
         Status {
             network: self.shared.network,
             height: tip.height,
@@ -141,6 +142,19 @@ impl Handle {
             links: self.shared.links.read().as_ref().map(|links| links.status()).unwrap_or_default(),
         }
     }
+}
+
+/// Why what a node with this tip answers says nothing about now, if so.
+fn out_of_date(tip: &Tip, now_ms: TimeMs) -> Option<String> {
+    // Before the first block there is no time and nothing to be asked for.
+    let age_ms = if tip.height > 0 { now_ms.saturating_sub(tip.time_ms) } else { 0 };
+    let (height, seconds) = (tip.height, age_ms / 1_000);
+    (age_ms > TIP_AGE_MS_MAX).then(|| {
+        format!(
+            "its newest block, {height}, is {seconds} s old: it is catching up, or the network makes no blocks, or \
+             this machine's clock is wrong"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -171,6 +185,24 @@ mod tests {
             action: Action::Propose(Propose { change, base, until_ms, ballot }),
         };
         Submission { transaction: body.sign(&*operator.signer).unwrap(), side: None }
+    }
+
+    #[test]
+    fn a_tip_of_long_ago_is_not_well() {
+        let log = contracts::merkle::Frontier::default();
+        let tip = |height, time_ms| Tip {
+            network: testing::document().network,
+            height,
+            block: contracts::id::Digest([0; 32]),
+            time_ms,
+            log: log.clone(),
+            state_root: contracts::id::Digest([0; 32]),
+        };
+        assert_eq!(out_of_date(&tip(0, 0), 1_000_000), None);
+        assert_eq!(out_of_date(&tip(7, 1_000_000), 1_000_000 + TIP_AGE_MS_MAX), None);
+        assert_eq!(out_of_date(&tip(7, 1_000_000), 0), None, "the others' clocks are ahead");
+        let reason = out_of_date(&tip(7, 1_000_000), 1_000_001 + TIP_AGE_MS_MAX).unwrap();
+        assert!(reason.contains("newest block, 7, is 90 s old"), "{reason}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{highwater, store::Reader, submission::Submission, testing};
+use crate::{highwater, ordering::solo::Solo, store::Reader, submission::Submission, testing};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
 use std::time::Duration;
 
@@ -58,6 +58,44 @@ async fn commits(folder: &Path, nonce: u8) -> Tip {
     drop(handle);
     node.stop();
     tip
+}
+
+/// It would be a weekend. The clock may be wrong as well: nobody else would notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_days_off_a_solo_node_says_at_once_that_the_time_is_to_be_confirmed_and_goes_on_then() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, document) = (place.path().join("node"), testing::document());
+    std::fs::create_dir_all(&folder).unwrap();
+    drop(HighWater::create(&folder.join("highwater")).unwrap());
+    let founding = &document.document.founding;
+    let mut chain = Chain::open(Store::open(&folder.join("db")).unwrap(), document.network, founding).unwrap();
+    let days_ago = run::now_ms() - 2 * 24 * 3_600_000;
+    let prepared = chain.propose(Vec::new(), days_ago, 0).unwrap().0;
+    let mut ordering = Solo::new(document.network, Arc::new(contracts::key::TestSigner::of(1)));
+    let certificate = ordering.order(1, prepared.header.id()).unwrap();
+    chain.commit(prepared, certificate).unwrap();
+    drop(chain);
+
+    let node = Node::start(config(&folder)).unwrap();
+    let begun = std::time::Instant::now();
+    while node.handle().status().healthy {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it looks well and takes nothing");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let reason = node.handle().status().reason.unwrap();
+    assert!(reason.contains("2 days 0 h ahead of the last block") && reason.contains("--confirm-time"), "{reason}");
+    let refused = node.handle().take(minted(document.network, 1)).err().unwrap();
+    assert!(refused.to_string().contains("--confirm-time"), "{refused}");
+    node.stop();
+
+    let node = Node::start(Config { confirm_time: true, ..config(&folder) }).unwrap();
+    let handle = node.handle();
+    handle.watch().wait_for(|tip| tip.height == 2).await.unwrap();
+    assert!(handle.status().healthy, "{:?}", handle.status().reason);
+    drop(handle);
+    node.stop();
+    // The block made since is the one that the next start compares with.
+    assert!(commits(&folder, 2).await.height > 2);
 }
 
 /// Nobody else has the rest, and signing anew what was signed would be a second history.

@@ -20,15 +20,21 @@ mod seals;
 
 pub use frame::Frame;
 
-use super::{NodeError, Shared, fate::Fate, role::Ended, run::now_ms, tip_at};
+use super::{
+    NodeError, Shared,
+    fate::Fate,
+    role::Ended,
+    run::{made_at, now_ms},
+    tip_at,
+};
 use crate::{
     api::BlockPage,
     block::Block,
     chain::{Chain, Committed},
     highwater::HighWater,
-    limits::{IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX, UNLINKED_PATIENCE},
+    limits::{AWAY_PATIENCE, IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
     ordering::{
-        Timer, TimerKind,
+        Timer, TimerKind, Turn,
         bft::{Bft, Patience},
     },
     peers::PeerStatus,
@@ -129,7 +135,7 @@ impl Member {
         replica.hold();
         let remembered = Remembered::from_seals(&shared.store.reader(), shared.tip.borrow().height)?;
         let gate = Gate::new(era.set.quorum());
-        let now = Instant::now();
+        let (now, last_block) = (Instant::now(), made_at(replica.ledger().chain().tip().time_ms));
         Ok(Self {
             shared,
             replica,
@@ -144,7 +150,7 @@ impl Member {
             unknown: BTreeMap::new(),
             timers: BTreeMap::new(),
             resting: false,
-            last_block: now,
+            last_block,
             idle_at: now,
             status_at: now,
         })
@@ -253,7 +259,7 @@ impl Member {
             Act::Broadcast(packet) => self.broadcast(&packet.into()),
             Act::Answer(to, packet) => self.answer(to, packet)?,
             Act::Start(timer, start, after) => {
-                let after = if self.is_missed(timer) { after.min(UNLINKED_PATIENCE) } else { after };
+                let after = if self.is_missed(timer) { after.min(AWAY_PATIENCE) } else { after };
                 self.timers.insert((Instant::now() + after, start), timer);
             }
             Act::Propose(height, round) => {
@@ -312,17 +318,17 @@ impl Member {
         proposed
     }
 
-    /// Is this a timer for the proposal of one who let its last turn pass, and whose link is down, or of whom nothing
-    /// comes? It is not worth its time. How long each waits is its own affair; that all do so keeps the turns of one
-    /// that is away cheap.
+    /// Is this a timer for the proposal of one of whom nothing comes, or who let its last turn pass and whose link
+    /// is down? It is not worth its time. How long each waits is its own affair; that all do so keeps the turns of
+    /// one that is away cheap, also when it is forgotten that it let turns pass. A link alone that was cut a moment
+    /// ago is no reason: it may be there again at once, and a turn that is passed over takes many others with it.
     fn is_missed(&self, timer: Timer) -> bool {
         let turns = self.replica.ledger().turns();
-        let turn = turns[timer.round as usize % turns.len()];
-        timer.kind == TimerKind::Propose && turn.doubtful && self.is_away(turn.number)
-    }
-
-    fn is_away(&self, number: u16) -> bool {
-        number != self.number() && (self.shared.is_unlinked(number) || !self.heard.is_near(number, Instant::now()))
+        let Turn { number, doubtful } = turns[timer.round as usize % turns.len()];
+        let is_silent = || !self.heard.is_near(number, Instant::now());
+        timer.kind == TimerKind::Propose
+            && number != self.number()
+            && (is_silent() || doubtful && self.shared.is_unlinked(number))
     }
 
     fn broadcast(&self, frame: &Frame) {

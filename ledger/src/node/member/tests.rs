@@ -6,6 +6,7 @@ use super::*;
 use crate::submission::Submission;
 use crate::{
     audit,
+    limits::{STATUS_EVERY, UNHEARD_AFTER},
     log::proof::TreeHead,
     node::{Config, Handle, Node, Refused, ValidatorKeys},
     ordering::Certificate,

@@ -30,6 +30,26 @@ async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again()
     four.audit();
 }
 
+/// Though it never let a turn pass, or that is forgotten: nothing has come of it for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_turn_of_one_that_is_silent_is_not_waited_for() {
+    let mut four = Four::start();
+    let mut newest = four.commit(0, 1).await;
+    four.all_at(newest).await;
+    four.down(3);
+    tokio::time::sleep(UNHEARD_AFTER + STATUS_EVERY).await;
+    assert!(four.handle(0).status().height - newest <= 1, "it had no turn yet");
+    let begun = Instant::now();
+    for number in 2..=5 {
+        newest = four.commit(u16::from(number) % 3, number).await;
+    }
+    // One of four heights was its turn.
+    assert!(begun.elapsed() < Patience::default().propose, "{:?}", begun.elapsed());
+    four.up(3);
+    four.all_at(newest).await;
+    four.audit();
+}
+
 /// The others do not let it propose for a while, and what it was handed then never came to them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_was_handed_while_it_was_cut_off_is_handed_on_when_it_is_back() {
