@@ -173,6 +173,16 @@ pub const SIGNER_RETRY_EVERY: Duration = Duration::from_secs(1);
 pub const SIGNER_WARN_EVERY: Duration = Duration::from_secs(60);
 /// Heights whose missing signatures are asked for at once.
 pub const WANTED_SEALS_MAX: usize = 16;
+/// Heights that are committed and whose signatures are missing, until no more are begun: a second of a busy network.
+/// Each is in memory with all that became of its transactions, and one that votes and does not sign must not make
+/// that grow.
+pub const UNSEALED_HEIGHTS_MAX: usize = 64;
+/// Who asks for blocks that it was just given, or for more signatures than that, is given them after so long: half
+/// of the time after which an honest one asks again.
+pub const ASKED_AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// How long what is due waits for what others send: a block that was proposed in time is executed in it, and what
+/// is due is a matter of seconds.
+pub const DUE_WAIT_MAX: Duration = Duration::from_millis(50);
 /// How long a reader is kept waiting for the newest block's signatures.
 pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 

@@ -7,6 +7,7 @@ use crate::{
     api::client::ClientError,
     audit::{self, Elsewhere, Served},
     node::{Config, Node},
+    replica::{Chained, Ledger},
     testing::{self, Network},
 };
 use std::{
@@ -149,6 +150,27 @@ async fn an_archive_that_is_damaged_is_found_out_by_file_and_block() {
         let report = audited(&folder, with_archive(&folder)).await;
         assert_eq!(report.findings[0].place, "block 17", "{what}: {:?}", report.findings);
     }
+}
+
+/// Any validator may say that it is behind, and so have any block read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_is_damaged_stops_no_validator_that_is_asked_for_a_block() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, _) = pruned(place.path()).await;
+    let (path, document) = (file(&folder, 17), testing::document());
+    let store = crate::store::Store::open_with(&folder.join("db"), Some(archive(&folder))).unwrap();
+    let founding = &document.document.founding;
+    let chain = crate::chain::Chain::open(store, document.network, founding).unwrap();
+    let chained = Chained::new(chain, &founding.validators, Box::new(|| 0)).unwrap();
+    assert!((1..=HEIGHT).all(|height| chained.decided(height).unwrap().is_some()));
+    let whole = fs::read(&path).unwrap();
+    for (what, bytes) in damages(&whole) {
+        fs::write(&path, bytes).unwrap();
+        let there: Vec<_> = (17..=33).filter(|height| chained.decided(*height).unwrap().is_some()).collect();
+        assert!(!there.contains(&17) && there.contains(&33), "{what}: {there:?}");
+    }
+    fs::write(&path, whole).unwrap();
+    assert!(chained.decided(17).unwrap().is_some(), "it is read again once it can be");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use crate::{
     limits::{CLOCK_AHEAD_MS_MAX, EXECUTED_BLOCKS_MAX},
     ordering::{Certificate, Turn, Turns, Verdict},
     spans,
+    store::StoreError,
 };
 use contracts::{
     execute::Inadmissible,
@@ -16,10 +17,15 @@ use contracts::{
     validators::ValidatorSet,
 };
 use std::{
+    cell::Cell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
 };
 use tracing::Span;
+
+/// How often the log hears that the archive cannot be read for those who are behind.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
 
 impl Orderable for Block {
     fn id(&self) -> Digest {
@@ -50,6 +56,8 @@ pub struct Chained {
     /// Digest of the set that decides here.
     era: Digest,
     over: bool,
+    /// When the log heard last that the archive cannot be read.
+    complained: Cell<Option<Instant>>,
 }
 
 /// Why a block could not be made or committed.
@@ -80,7 +88,27 @@ impl Chained {
         let turns = turns(&chain)?;
         let (executed, committed) = (VecDeque::new(), VecDeque::new());
         let (block, vote) = (None, None);
-        Ok(Self { chain, clock, executed, committed, block, vote, turns, era: set.digest(), over })
+        Ok(Self {
+            chain,
+            clock,
+            executed,
+            committed,
+            block,
+            vote,
+            turns,
+            era: set.digest(),
+            over,
+            complained: Cell::new(None),
+        })
+    }
+
+    /// A block cannot be read from the archive. Whoever is behind is not to stop us by asking for it: it asks others,
+    /// or whoever serves blocks.
+    fn complain(&self, height: Height, reason: &str) {
+        if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAINT_EVERY) {
+            self.complained.set(Some(Instant::now()));
+            tracing::warn!(height, "a validator that is behind is not given a block: {reason}");
+        }
     }
 
     /// Takes the chain out.
@@ -236,9 +264,19 @@ impl Ledger for Chained {
 
     fn decided(&self, height: Height) -> Result<Option<(Block, Certificate)>, Failure> {
         let reader = self.chain.store().reader();
-        let (header, transactions) = (reader.header(height)?, reader.bodies_at_hand(height)?);
-        let certificate = reader.certificate(height)?;
+        let (header, certificate) = (reader.header(height)?, reader.certificate(height)?);
+        let transactions = match reader.bodies_at_hand(height) {
+            Err(StoreError::Archive(error)) => {
+                self.complain(height, &error.to_string());
+                return Ok(None);
+            }
+            read => read?,
+        };
         let block = header.zip(transactions).map(|(header, transactions)| Block { header, transactions });
+        if block.as_ref().is_some_and(|block| !block.is_whole()) {
+            self.complain(height, "its transactions are other ones than its header names");
+            return Ok(None);
+        }
         Ok(block.zip(certificate))
     }
 }

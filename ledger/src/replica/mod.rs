@@ -126,9 +126,14 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.observes_to = self.observes_to.max(height);
     }
 
-    /// Lets it vote at no height until [`Replica::release`]. Before [`Replica::start`].
+    /// Lets it vote at no height until [`Replica::release`], which begins the height at work anew with what is
+    /// remembered of it, as after a restart.
     pub fn hold(&mut self) {
         self.held = true;
+        self.resting = true;
+        self.timers.clear();
+        // What was executed is executed again.
+        drop(self.proposals.advance(self.ledger.height() + 1));
     }
 
     /// Lets it take part, and goes on with what was at work.
@@ -204,6 +209,10 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             return Ok(());
         }
         self.timers.remove(&timer);
+        // Since it was started, it may have turned out that something was lost that we said.
+        if !self.takes_part() {
+            return Ok(());
+        }
         self.tell(Input::Elapsed(timer), acts)
     }
 
@@ -219,7 +228,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         make: impl FnOnce(&mut L) -> Result<L::Block, Failure>,
         acts: &mut Vec<Act<L::Block>>,
     ) -> Result<(), ReplicaError> {
-        if height != self.ledger.height() + 1 {
+        if height != self.ledger.height() + 1 || !self.takes_part() {
             return Ok(());
         }
         let kept = self.memory.ours(round).and_then(|id| self.kept(&id));
@@ -287,10 +296,15 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         judged.map_or(Ok(()), |input| self.tell(input, acts))
     }
 
+    /// Up to which height somebody is given blocks whose newest is `theirs`.
+    pub fn helps_to(&self, theirs: Height) -> Height {
+        let next = (theirs / REPLICA_HELP_BLOCKS).saturating_add(1).saturating_mul(REPLICA_HELP_BLOCKS);
+        self.ledger.height().min(next)
+    }
+
     /// Blocks for somebody who is behind.
     fn help(&self, from: u16, theirs: Height, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
-        let most = self.ledger.height().min(theirs.saturating_add(REPLICA_HELP_BLOCKS));
-        for height in theirs.saturating_add(1)..=most {
+        for height in theirs.saturating_add(1)..=self.helps_to(theirs) {
             let Some((block, certificate)) = self.ledger.decided(height)? else { break };
             acts.push(Act::Answer(from, Packet::Decided(block, certificate)));
         }
@@ -318,7 +332,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         }
         whole(&block)?;
         let outputs = self.commit(block, certificate, acts)?;
-        // Answers end at such a height, but for the first.
+        // Answers end at such a height.
         if next.is_multiple_of(REPLICA_HELP_BLOCKS) {
             acts.push(Act::Answer(from, Packet::Status(next)));
         }

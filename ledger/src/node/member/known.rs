@@ -4,6 +4,7 @@ use super::{Frame, Member, Unknown};
 use crate::{
     chain::Committed,
     highwater::Mark,
+    limits::UNSEALED_HEIGHTS_MAX,
     log::proof::TreeHead,
     node::{
         NodeError,
@@ -19,11 +20,17 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 use tracing::Span;
 
 impl Member {
-    /// A block is durable: raise the mark, sign, tell the others.
-    pub(super) fn committed(&mut self, committed: Committed, tip: Tip, block: Span) -> Result<(), NodeError> {
+    /// A block is durable: raise the mark, sign, tell the others. Not so where it `signs` nothing yet.
+    pub(super) fn committed(
+        &mut self,
+        committed: Committed,
+        tip: Tip,
+        block: Span,
+        signs: bool,
+    ) -> Result<(), NodeError> {
         let (network, height, cosign) = (self.shared.network, tip.height, spans::cosign(&block));
         let head = TreeHead { size: committed.header.log_size, root: committed.header.log_root };
-        let vote = self.signed(&head, &tip)?;
+        let vote = self.signed(&head, &tip, signs)?;
         if let Some(vote) = &vote {
             self.broadcast(&Frame::Vote(height, vote.clone()));
         }
@@ -36,6 +43,11 @@ impl Member {
         self.shared.tell(expired.into_iter().map(|(id, reason)| (id, Fate::Dropped(reason))).collect());
         let since = Instant::now();
         self.unknown.insert(height, Unknown { committed, tip, seal: None, since, block, cosign });
+        if self.unknown.len() >= UNSEALED_HEIGHTS_MAX {
+            // Nobody is answered before there is a seal, so nobody is served by more of them.
+            self.crowded = true;
+            self.replica.hold();
+        }
         self.last_block = Instant::now();
         let seal = self.seals.committed(&network, height, head, self.shared.era().set.clone(), vote)?;
         self.sealed(height, seal)?;
@@ -47,15 +59,17 @@ impl Member {
     }
 
     /// Our signatures of the newest height, once the mark says that we gave them; none below the mark, where
-    /// we cannot tell yet whether this is what we signed.
-    fn signed(&mut self, head: &TreeHead, tip: &Tip) -> Result<Option<Vote>, NodeError> {
+    /// we cannot tell yet whether this is what we signed. While the gate is closed, neither: the mark says what we
+    /// know to have signed, and what we lost shows against it alone.
+    fn signed(&mut self, head: &TreeHead, tip: &Tip, signs: bool) -> Result<Option<Vote>, NodeError> {
         let (mark, height) = (self.highwater.mark(), tip.height);
-        if height > mark.height {
+        if height > mark.height && signs {
             self.highwater.raise(Mark { height, size: head.size, root: head.root })?;
         } else if height == mark.height && (head.size, head.root) != (mark.size, mark.root) {
             return Err(NodeError::OtherHistory { path: self.folder.join("db"), signed: height });
         }
-        if height < self.highwater.mark().height { Ok(None) } else { self.sign(head, tip.time_ms).map(Some) }
+        let may = signs && height >= self.highwater.mark().height;
+        if may { self.sign(head, tip.time_ms).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn sign(&self, head: &TreeHead, time_ms: u64) -> Result<Vote, NodeError> {
@@ -90,6 +104,10 @@ impl Member {
             let fates =
                 fates.map(|(result, place)| (result.entry.transaction, Fate::Committed(decided.clone(), place)));
             self.shared.tell(fates.collect());
+        }
+        if self.crowded && self.unknown.len() <= UNSEALED_HEIGHTS_MAX / 2 {
+            self.crowded = false;
+            return self.pass();
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ mod known;
 mod others;
 mod passing;
 mod seals;
+mod served;
+mod work;
 
 pub use frame::Frame;
 
@@ -28,11 +30,10 @@ use super::{
     tip_at,
 };
 use crate::{
-    api::BlockPage,
     block::Block,
     chain::{Chain, Committed},
     highwater::HighWater,
-    limits::{AWAY_PATIENCE, IDLE_BLOCK_MS, PROPOSAL_TRANSACTIONS_MAX},
+    limits::{AWAY_PATIENCE, PROPOSAL_TRANSACTIONS_MAX},
     ordering::{
         Timer, TimerKind, Turn,
         bft::{Bft, Patience},
@@ -53,13 +54,15 @@ use gate::{Gate, Remembered};
 use heard::Heard;
 use passing::Passing;
 use seals::Seals;
+use served::Served;
 use std::{
     collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tracing::Span;
+use work::Work;
 
 /// Takes frames to the other validators. What does not arrive is asked for again, so it may lose them.
 pub trait Links: Send + Sync {
@@ -83,12 +86,15 @@ pub(super) struct Member {
     remembered: Remembered,
     gate: Gate,
     heard: Heard,
+    served: Served,
     /// Size of a log that we signed and do not have; 0 if there is none.
     lost: u64,
     /// The record by which our era ends, once its last block is committed.
     passing: Option<Passing>,
     /// Committed blocks that are not known yet, since their seal or one before it is missing.
     unknown: BTreeMap<Height, Unknown>,
+    /// They are so many that no height is begun until there are fewer.
+    crowded: bool,
     timers: BTreeMap<(Instant, u64), Timer>,
     /// No height is begun, as far as we know.
     resting: bool,
@@ -96,6 +102,8 @@ pub(super) struct Member {
     /// When we last knew of nothing that was to be done, or did it.
     idle_at: Instant,
     status_at: Instant,
+    /// Since when something that is due waits for frames, if it does.
+    due_since: Option<Instant>,
 }
 
 /// A committed block that is not known yet.
@@ -107,16 +115,6 @@ struct Unknown {
     /// Its span, and that of the wait for the seal.
     block: Span,
     cosign: Span,
-}
-
-/// What there is to do.
-enum Work {
-    Stop,
-    Frame(u16, Vec<u8>),
-    Page(Box<BlockPage>),
-    Wake,
-    Timer(Timer, u64),
-    Status,
 }
 
 impl Member {
@@ -145,14 +143,17 @@ impl Member {
             remembered,
             gate,
             heard: Heard::default(),
+            served: Served::default(),
             lost: 0,
             passing: None,
             unknown: BTreeMap::new(),
+            crowded: false,
             timers: BTreeMap::new(),
             resting: false,
             last_block,
             idle_at: now,
             status_at: now,
+            due_since: None,
         })
     }
 
@@ -169,7 +170,7 @@ impl Member {
             // Nobody waits for it, so no hash of a path is needed.
             let (hashes, log_before, log) = (Vec::new(), before.log, tip.log.clone());
             let committed = Committed { header, results, hashes, log_before, log, keys: 0 };
-            self.committed(committed, tip, Span::none())?;
+            self.committed(committed, tip, Span::none(), true)?;
         }
         Ok(())
     }
@@ -204,44 +205,6 @@ impl Member {
     /// Our number in the set.
     fn number(&self) -> u16 {
         self.shared.era().number().expect("whoever has no seat is no member")
-    }
-
-    /// Waits for something to do.
-    fn wait(&mut self) -> Result<Work, NodeError> {
-        let shared = self.shared.clone();
-        let mut queue = shared.queue.lock();
-        loop {
-            if let Some(error) = queue.halt.take() {
-                return Err(error.into());
-            }
-            if queue.shutdown {
-                return Ok(Work::Stop);
-            }
-            if let Some((from, bytes)) = queue.inbox.take() {
-                return Ok(Work::Frame(from, bytes));
-            }
-            if let Some(page) = queue.pages.pop_front() {
-                return Ok(Work::Page(Box::new(page)));
-            }
-            let now = Instant::now();
-            let idle_at = self.last_block + Duration::from_millis(IDLE_BLOCK_MS);
-            let first = self.replica.ledger().height() == 0;
-            if self.resting && (!queue.mempool.is_empty() || now >= idle_at || first) {
-                return Ok(Work::Wake);
-            }
-            if let Some((&(due, start), &timer)) = self.timers.first_key_value()
-                && due <= now
-            {
-                self.timers.pop_first();
-                return Ok(Work::Timer(timer, start));
-            }
-            if self.status_at <= now {
-                return Ok(Work::Status);
-            }
-            let timer = self.timers.keys().next().map_or(self.status_at, |(due, _)| *due);
-            let idle = if self.resting { idle_at } else { self.status_at };
-            shared.wake.wait_until(&mut queue, timer.min(idle).min(self.status_at));
-        }
     }
 
     /// Lets the replica take a step, and carries out what it asks.
@@ -283,7 +246,7 @@ impl Member {
                     log: committed.log.clone(),
                     state_root: entry.state_root,
                 };
-                self.committed(committed, tip, block)?;
+                self.committed(committed, tip, block, self.gate.is_open())?;
                 self.pass_on()?;
             }
         }

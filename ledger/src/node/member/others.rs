@@ -35,6 +35,10 @@ impl Member {
                 if self.gate.asks(from) {
                     self.send(from, &Frame::AskSigned);
                 }
+                let upto = self.replica.helps_to(height);
+                if height < upto && !self.served.blocks(from, height, upto, Instant::now()) {
+                    return Ok(());
+                }
                 Packet::Status(height)
             }
             Ok(Frame::AskSigned) => {
@@ -44,7 +48,7 @@ impl Member {
                 return Ok(());
             }
             Ok(Frame::Signed(signed)) => return self.told(from, signed),
-            // With a block the mark goes up, and what we lost would not show any more. It is sent again.
+            // It is sent again once we take part.
             Ok(Frame::Decided(..)) if !self.gate.is_open() => return Ok(()),
             Ok(Frame::Decided(block, certificate)) => Packet::Decided(block, certificate),
             Ok(Frame::Want(height)) => return self.answer_want(from, height),
@@ -95,15 +99,10 @@ impl Member {
     }
 
     /// A block that was fetched where blocks are served, since the other validators did not bring us on: they may
-    /// be those of a later era, who do not know us any more.
+    /// be those of a later era, who do not know us any more. While the gate is closed it is committed and not signed,
+    /// so it hides nothing of what we may have lost, and needs nobody to hold back for it.
     pub(super) fn take_page(&mut self, page: BlockPage) -> Result<(), NodeError> {
         let (network, height, ours) = (self.shared.network, page.block.header.entry.height, self.number());
-        if !self.gate.is_open() && height > self.replica.ledger().height() {
-            // The mark goes up with it, and what we lost would not show any more. One that is here already raises
-            // nothing: whoever observed and becomes a validator is often given the newest once more, and if several
-            // held back for it, none would be left to decide the heights that they wait for.
-            self.replica.observe(gate::observes_to(height));
-        }
         self.turn_of(|replica, acts| {
             match replica.receive(ours, Packet::Decided(page.block, page.certificate), acts) {
                 Err(ReplicaError::Ordering(OrderingError::Message(fault))) => {
@@ -145,9 +144,10 @@ impl Member {
         Ok(())
     }
 
-    /// Takes part once enough have answered, and nothing is known to be lost.
+    /// Takes part once enough have answered, nothing is known to be lost, and what is committed is known.
     pub(super) fn pass(&mut self) -> Result<(), NodeError> {
-        if self.gate.is_open() && self.lost == 0 { self.turn_of(Replica::release) } else { Ok(()) }
+        let may = self.gate.is_open() && self.lost == 0 && !self.crowded;
+        if may { self.turn_of(Replica::release) } else { Ok(()) }
     }
 
     /// Is all there again that is known to be signed by us? How high that was, only the log itself can say:
@@ -202,12 +202,12 @@ impl Member {
     }
 
     /// Somebody misses our signatures of a height: we sign again what we signed.
-    fn answer_want(&self, from: u16, height: Height) -> Result<(), NodeError> {
+    fn answer_want(&mut self, from: u16, height: Height) -> Result<(), NodeError> {
         if height <= self.shared.era().after {
             return self.send_seal(from, height);
         }
         let mark = self.highwater.mark().height;
-        if height > mark || self.replica.ledger().height() < mark {
+        if height > mark || self.replica.ledger().height() < mark || !self.served.signature(from, Instant::now()) {
             return Ok(());
         }
         let Some(header) = self.shared.store.reader().header(height)? else { return Ok(()) };

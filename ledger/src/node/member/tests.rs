@@ -23,7 +23,9 @@ use contracts::{
 };
 use genesis::SignedDocument;
 use parking_lot::RwLock;
+use std::time::Duration;
 
+mod burdens;
 mod caught;
 
 const COUNT: u16 = 4;
@@ -35,11 +37,15 @@ struct Wires {
     from: u16,
     handles: Handles,
     cut: Cut,
+    mute: Mute,
     faults: Faults,
 }
 
 /// Those to whom nothing goes, and of whom nothing comes.
 type Cut = Arc<RwLock<HashSet<u16>>>;
+
+/// Those who vote and do not sign what was decided.
+type Mute = Cut;
 
 /// Who was blamed, and for what.
 type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
@@ -47,6 +53,9 @@ type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
 impl Links for Wires {
     fn send(&self, to: u16, frame: &Arc<[u8]>) {
         if self.cut.read().iter().any(|cut| [self.from, to].contains(cut)) {
+            return;
+        }
+        if self.mute.read().contains(&self.from) && matches!(Frame::decode(frame), Ok(Frame::Vote(..))) {
             return;
         }
         if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {
@@ -69,6 +78,7 @@ struct Four {
     folder: tempfile::TempDir,
     handles: Handles,
     cut: Cut,
+    mute: Mute,
     faults: Faults,
     nodes: Vec<Option<Node>>,
 }
@@ -79,7 +89,8 @@ impl Four {
         let folder = tempfile::tempdir().unwrap();
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
         let nodes = (0..COUNT).map(|_| None).collect();
-        let mut four = Self { document, folder, handles, cut: Cut::default(), faults: Faults::default(), nodes };
+        let (cut, mute, faults) = (Cut::default(), Mute::default(), Faults::default());
+        let mut four = Self { document, folder, handles, cut, mute, faults, nodes };
         (0..COUNT).for_each(|number| four.up(number));
         four
     }
@@ -103,8 +114,8 @@ impl Four {
             retention: None,
         })
         .unwrap();
-        let (handles, cut, faults) = (self.handles.clone(), self.cut.clone(), self.faults.clone());
-        let wires = Wires { from: number, handles, cut, faults };
+        let (handles, cut, mute) = (self.handles.clone(), self.cut.clone(), self.mute.clone());
+        let wires = Wires { from: number, handles, cut, mute, faults: self.faults.clone() };
         node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
         self.nodes[usize::from(number)] = Some(node);
@@ -152,6 +163,15 @@ impl Four {
         receipt.verify(&trust).unwrap();
         assert_eq!(receipt.seal.cosignatures.len(), 3, "a quorum and not one more");
         decided.header.entry.height
+    }
+
+    /// Waits until node `number` knows `height`.
+    fn up_to(&self, number: u16, height: Height) {
+        let begun = Instant::now();
+        while self.handle(number).status().height < height {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{height}: {:?}", self.handle(number).status());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     async fn all_at(&self, height: Height) {

@@ -1,0 +1,81 @@
+//! One validator that lays a burden on the others which no honest one does.
+
+use super::*;
+use crate::limits::UNSEALED_HEIGHTS_MAX;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Each frame of nine bytes makes them read sixteen blocks, or sign twice; and while one waits, nothing else was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_asks_without_end_stops_nobody() {
+    let mut four = Four::start();
+    let mut newest = 0;
+    for number in 1..=20 {
+        newest = four.commit(u16::from(number) % COUNT, number).await;
+    }
+    four.all_at(newest).await;
+    four.down(3);
+    let over = AtomicBool::new(false);
+    let handles: Vec<Handle> = (0..3).map(|number| four.handle(number)).collect();
+    std::thread::scope(|scope| {
+        for handle in &handles {
+            scope.spawn(|| {
+                let asks = [Frame::Status(0), Frame::Status(4), Frame::Want(5), Frame::Want(6)].map(|ask| ask.encode());
+                while !over.load(Ordering::Relaxed) {
+                    // A full inbox is waited for, as a link does.
+                    if !asks.iter().all(|ask| handle.deliver(3, ask.clone())) {
+                        std::thread::sleep(Duration::from_micros(200));
+                    }
+                }
+            });
+        }
+        let committed = tokio::task::block_in_place(|| {
+            tokio::runtime::Handle::current().block_on(async {
+                for number in 21..=28 {
+                    // Two of them are the turn of the one that only asks.
+                    newest = four.commit(u16::from(number) % 3, number).await;
+                }
+                newest
+            })
+        });
+        over.store(true, Ordering::Relaxed);
+        assert!(committed >= 28);
+    });
+    drop(handles);
+    four.up(3);
+    four.all_at(newest).await;
+    four.audit();
+}
+
+/// With one that votes and does not sign, and one that is slower than the rest, nothing is sealed for as long.
+#[tokio::test(flavor = "multi_thread")]
+async fn heights_without_signatures_do_not_pile_up() {
+    let four = Four::start();
+    let first = four.commit(0, 1).await;
+    four.all_at(first).await;
+    four.mute.write().insert(3);
+    four.cut.write().insert(2);
+    let handle = four.handle(0);
+    let committed = || handle.store().reader().tip().unwrap().unwrap().height;
+    for number in 2..=120 {
+        let before = committed();
+        handle.take(four.mint(number, first)).unwrap();
+        let begun = Instant::now();
+        while committed() == before && begun.elapsed() < Duration::from_secs(5) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if committed() == before {
+            break;
+        }
+    }
+    assert_eq!(handle.status().height, first, "nothing more is sealed");
+    let unsealed = (committed() - first) as usize;
+    assert!((UNSEALED_HEIGHTS_MAX..=UNSEALED_HEIGHTS_MAX + 1).contains(&unsealed), "{unsealed} heights");
+    // What was decided meanwhile is sealed as soon as the slow one signs it, and they go on.
+    four.cut.write().clear();
+    four.all_at(committed()).await;
+    four.mute.write().clear();
+    let last = four.commit(0, 200).await;
+    four.all_at(last).await;
+    drop(handle);
+    four.audit();
+}
