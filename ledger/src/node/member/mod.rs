@@ -281,15 +281,16 @@ impl Member {
         proposed
     }
 
-    /// Is this a timer for the proposal of one of whom nothing comes, or who let its last turn pass and whose link
-    /// is down? It is not worth its time. How long each waits is its own affair; that all do so keeps the turns of
-    /// one that is away cheap, also when it is forgotten that it let turns pass. A link alone that was cut a moment
-    /// ago is no reason: it may be there again at once, and a turn that is passed over takes many others with it.
+    /// Does this timer run for the turn of one of whom nothing comes, or who let its last turn pass and whose link
+    /// is down? It is not worth its time: neither is its proposal, nor the votes of a round that has none. How long
+    /// each waits is its own affair; that all do so keeps the turns of one that is away cheap, also when it is
+    /// forgotten that it let turns pass. A link alone that was cut a moment ago is no reason: it may be there again
+    /// at once, and a turn that is passed over takes many others with it.
     fn is_missed(&self, timer: Timer) -> bool {
         let turns = self.replica.ledger().turns();
         let Turn { number, doubtful } = turns[timer.round as usize % turns.len()];
         let is_silent = || !self.heard.is_near(number, Instant::now());
-        timer.kind == TimerKind::Propose
+        timer.kind != TimerKind::Rebroadcast
             && number != self.number()
             && (is_silent() || doubtful && self.shared.is_unlinked(number))
     }
