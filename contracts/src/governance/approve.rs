@@ -56,13 +56,8 @@ fn decide(call: &mut Call, id: ProposalId, change: &Change) -> Result<(), Stop> 
     match change {
         Change::Validators { set, .. } => {
             let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
-            // One that passed before, and whose time is not over, stays: this one comes too late.
-            if let Some(pending) = governance.pending {
-                let pending: Option<Proposal> = call.state.value(&Proposal::key(&pending))?;
-                if pending.is_some_and(|pending| call.time_ms <= pending.until_ms) {
-                    return Err(Rejection::SetChangeUnderWay.into());
-                }
-            }
+            // One that passed before and still awaits readiness gives way: a newcomer that never comes must not keep
+            // the others from expelling a liar. What passed passes no second time, so none takes its place back.
             call.state.put(&Governance::key(), Governance { pending: Some(id), ..governance })?;
             call.state.emit(Event::SetPassed {
                 proposal: id,

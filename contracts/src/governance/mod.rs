@@ -8,7 +8,8 @@
 //! Ballots count for the validator set in which they were asked for: when that changes, what is open is
 //! void. A change of the set itself comes into force in two steps, since a network whose new members are
 //! not there yet would stop: a quorum decides it, and then a quorum of the *new* set says that it is
-//! [ready](Ready). The block in which that is complete is the last one of the old set.
+//! [ready](Ready). The block in which that is complete is the last one of the old set. Until then another set that
+//! a quorum decides takes its place: the validators in force are never bound by newcomers that do not come.
 //!
 //! Any active party may hand a ballot in. It is the validator's key that decides, not the sender.
 
@@ -230,7 +231,8 @@ pub struct Governance {
     pub changes: u32,
     /// The proposal by which the set in force came, unless it is the founding's.
     pub in_force: Option<ProposalId>,
-    /// The new set that passed and whose readiness is awaited. When its time is over, it counts no more.
+    /// The new set that passed last and whose readiness is awaited. When its time is over, it counts no more; nor do
+    /// those that passed before it.
     pub pending: Option<ProposalId>,
 }
 

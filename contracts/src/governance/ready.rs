@@ -41,7 +41,7 @@ impl Rule for Ready {
             return Err(Rejection::ProposalUnknown { proposal: self.proposal }.into());
         };
         if governance.pending != Some(self.proposal) {
-            return Err(Rejection::ProposalOfAnotherSet.into());
+            return Err(Rejection::SetChangeUnderWay.into());
         }
         if self.height >= call.height || call.height - self.height > READY_BLOCKS_MAX {
             return Err(Rejection::NotReadyNow { height: call.height - 1 }.into());

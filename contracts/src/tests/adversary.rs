@@ -2,7 +2,7 @@
 //!
 //! Attacks by one kind of party are in a file of its own: as a [`buyer`], as a [`provider`], as a
 //! [`custodian`], as a settlement [`agent`], with [`keys`] that are no longer one's own, by a [`role`]
-//! that one does not hold, and through [`listing`]s that change under their offers. Here is the rest.
+//! that one does not hold, through [`listing`]s that change under their offers, and as a [`validator`]. Here is the rest.
 //! Simple ones are cases of `refusals.rs`. What rules cannot see is no test but a limit, told in the
 //! README: two parties of one owner who trade with each other, a provider who changes one byte and
 //! calls it derived, a custodian who records a consent that nobody gave.
@@ -14,6 +14,7 @@ mod keys;
 mod listing;
 mod provider;
 mod role;
+mod validator;
 
 use super::refusals::{basis, closed, deliver, limited, list, renew, revise, revise_offer, revoke, subscribe, suspend};
 use crate::{

@@ -2,11 +2,13 @@
 
 use super::refusals::Case;
 use crate::{
+    action::Action,
     founding::Parameters,
     governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
     id::*,
     key::{Signer, TestSigner},
     limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX, SET_CHANGES_MAX},
+    outcome::Outcome,
     party::{Party, Role, Roles, Standing},
     quota::QuotaLimits,
     rejection::Rejection,
@@ -159,10 +161,73 @@ fn a_new_set_decides_once_a_quorum_of_it_is_ready() {
 }
 
 #[test]
-fn a_set_that_never_gets_ready_gives_way_when_its_time_is_over() {
+fn a_set_that_passes_later_takes_the_place_of_one_that_is_not_ready() {
+    let mut market = market();
+    let first = proposed(&mut market, validators(5), 3);
+    for number in 0..3 {
+        let height = market.context.height - 1;
+        market.ok(BUYER, ready(number, first, height));
+    }
+    // One word is missing for the first, and fewer than a quorum change nothing about that.
+    let second = proposed(&mut market, validators(6), 2);
+    assert_eq!(now::<Governance>(&market, &Governance::key()).pending, Some(first));
+    market.ok(BUYER, approve(3, second));
+    let replaced = Governance { pending: Some(second), ..Governance::default() };
+    assert_eq!(now::<Governance>(&market, &Governance::key()), replaced);
+    let height = market.context.height - 1;
+    assert_eq!(market.no(BUYER, ready(3, first, height)), Rejection::SetChangeUnderWay);
+    // What was said for the first is said of the second by nobody.
+    assert!(now::<Proposal>(&market, &Proposal::key(&second)).ready.is_empty());
+    for number in 1..6 {
+        assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(4), "{number}");
+        let height = market.context.height - 1;
+        market.ok(BUYER, ready(number, second, height));
+    }
+    assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(6));
+    let changed = Governance { changes: 1, in_force: Some(second), pending: None };
+    assert_eq!(now::<Governance>(&market, &Governance::key()), changed);
+    let height = market.context.height - 1;
+    assert_eq!(market.no(BUYER, ready(3, first, height)), Rejection::ProposalOfAnotherSet);
+}
+
+/// The code of what became of each action of a block, 0 where it did what it asked for.
+pub(super) fn outcomes(market: &mut Market, actions: Vec<Action>) -> Vec<u8> {
+    let block: Vec<_> = actions.into_iter().map(|action| market.transaction(BUYER, action)).collect();
+    let code = |outcome| if let Outcome::Refused { code } = outcome { code } else { 0 };
+    market.commit(&block).unwrap().done.into_iter().map(|done| code(done.entry.outcome)).collect()
+}
+
+#[test]
+fn of_two_sets_that_are_nearly_there_the_first_in_a_block_wins() {
+    let mut market = market();
+    let first = proposed(&mut market, validators(5), 3);
+    for number in 0..3 {
+        let height = market.context.height - 1;
+        market.ok(BUYER, ready(number, first, height));
+    }
+    let second = proposed(&mut market, validators(6), 2);
+    let height = market.context.height - 1;
+    let last_word = ready(3, first, height);
+    let six: Vec<Action> = (0..5).map(|number| ready(number, second, height).into()).collect();
+    let block = |first: [Action; 2]| first.into_iter().chain(six.clone()).collect();
+    // Either the first is in force, and then the second was asked of validators that decide no more ...
+    let mut one = market.clone();
+    let void = Rejection::ProposalOfAnotherSet.code();
+    let moved = Rejection::ProposalMoved { now: ProposalState::Open }.code();
+    let first_wins = block([last_word.clone().into(), approve(3, second).into()]);
+    assert_eq!(outcomes(&mut one, first_wins), [0, void, moved, moved, moved, moved, moved]);
+    assert_eq!(now::<ValidatorSet>(&one, &ValidatorSet::key()), set(5));
+    // ... or the second has passed, and then readiness for the first comes too late.
+    let second_wins = block([approve(3, second).into(), last_word.into()]);
+    assert_eq!(outcomes(&mut market, second_wins), [0, Rejection::SetChangeUnderWay.code(), 0, 0, 0, 0, 0]);
+    assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(6));
+    assert_eq!(now::<Governance>(&market, &Governance::key()).changes, 1);
+}
+
+#[test]
+fn a_set_that_never_gets_ready_is_over_in_its_time() {
     let mut market = market();
     let lost = proposed(&mut market, validators(5), 3);
-    assert_eq!(market.no(BUYER, propose(0, validators(6))), Rejection::SetChangeUnderWay);
     market.wait_days(31);
     let height = market.context.height - 1;
     assert_eq!(market.no(BUYER, ready(0, lost, height)), Rejection::ProposalExpired { until_ms: UNTIL_MS });
@@ -194,7 +259,7 @@ fn one_validator_alone_grows_by_its_own_word_and_that_of_the_new() {
 fn parameters_leave_room_to_change_them_again() {
     let mut market = market();
     for count_max in [0, 999] {
-        let action = crate::action::Action::from(propose(0, parameters(count_max)));
+        let action = Action::from(propose(0, parameters(count_max)));
         assert_eq!(action.check().unwrap_err().field, "quota", "{count_max}");
     }
     market.ok(BUYER, propose(0, parameters(1_000)));
@@ -315,11 +380,9 @@ pub(super) const GOVERNANCE: &[Case] = &[
     }),
     ("SetChangeUnderWay", |m, _| {
         in_four(m, |m| {
-            // Both were asked for before one passed.
-            let (first, second) = (proposed(m, validators(5), 1), proposed(m, validators(6), 2));
-            m.ok(BUYER, approve(1, first));
-            m.ok(BUYER, approve(2, first));
-            m.no(BUYER, approve(2, second))
+            let passed = proposed(m, validators(5), 3);
+            proposed(m, validators(6), 3);
+            m.no(BUYER, ready(1, passed, m.context.height - 1))
         })
     }),
     ("SetChangesUsedUp", |m, _| {

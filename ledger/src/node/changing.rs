@@ -173,6 +173,16 @@ impl Network {
 
     /// The validators of `before` decide that those at `places` are the set, and a quorum of it is ready.
     async fn change(&mut self, at: usize, before: &[usize], places: &[usize]) -> Height {
+        let id = self.pass(at, before, places).await;
+        let mut height = 0;
+        for number in 0..set(places).quorum() {
+            height = self.ready(at, id, places, number).await;
+        }
+        height
+    }
+
+    /// A quorum of `before` decides that those at `places` are the set once they are ready.
+    async fn pass(&mut self, at: usize, before: &[usize], places: &[usize]) -> ProposalId {
         let change = Change::Validators { set: set(places), compromised: Vec::new() };
         let base = set(before).digest();
         let until_ms = self.handle(at).status().time_ms + 3_600_000;
@@ -187,11 +197,7 @@ impl Network {
             let approval = contracts::governance::Approve { proposal: id, ballot: approve(number) };
             self.act(at, &testing::operator(), Action::Approve(approval)).await;
         }
-        let mut height = 0;
-        for number in 0..set(places).quorum() {
-            height = self.ready(at, id, places, number).await;
-        }
-        height
+        id
     }
 
     async fn ready(&mut self, at: usize, proposal: ProposalId, places: &[usize], number: usize) -> Height {
@@ -272,6 +278,36 @@ async fn some_leave_and_some_join_while_one_of_each_is_away() {
     network.down(3);
     let (height, receipt) = network.mint(1).await;
     assert_eq!(receipt.seal.cosignatures.len(), 4, "a quorum of five");
+    network.until(0, "all have it", |it| up.iter().all(|at| it.handle(*at).status().height >= height)).await;
+    network.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newcomers_that_never_come_keep_nobody_from_deciding_on_another_set() {
+    let mut network = Network::of(4, 7);
+    let (first, _) = network.mint(1).await;
+    network.until(0, "all follow", |it| (0..7).all(|at| it.handle(at).status().height >= first)).await;
+    // Half of the set that passes is never there, and without it there is no quorum.
+    [4, 5].into_iter().for_each(|place| network.down(place));
+    let lost = network.pass(0, &[0, 1, 2, 3], &[0, 1, 4, 5]).await;
+    for number in [0, 1] {
+        network.ready(0, lost, &[0, 1, 4, 5], number).await;
+    }
+    assert_eq!(network.era(0), 0);
+    // One that is down for good is replaced all the same, and whoever restarts in between goes along.
+    network.down(3);
+    let another = network.pass(1, &[0, 1, 2, 3], &[0, 1, 2, 6]).await;
+    network.down(2);
+    network.up(2);
+    let mut last = 0;
+    for number in 0..3 {
+        last = network.ready(1, another, &[0, 1, 2, 6], number).await;
+    }
+    let up = [0, 1, 2, 6];
+    network.until(0, "the other set takes over", |it| up.iter().all(|at| it.era(*at) == 1)).await;
+    assert_eq!(up.map(|at| network.handle(at).seat()), [Some(0), Some(1), Some(2), Some(3)]);
+    let (height, _) = network.mint(6).await;
+    assert!(height > last);
     network.until(0, "all have it", |it| up.iter().all(|at| it.handle(*at).status().height >= height)).await;
     network.audit();
 }

@@ -5,7 +5,7 @@ use crate::{context::Context, output, problem::Problem};
 use contracts::{
     event::Event,
     founding::Parameters,
-    governance::{Ballot, Change, Governance as Record, Proposal},
+    governance::{Ballot, Change, Governance as Record, Proposal, ProposalState},
     id::{Height, ProposalId, TimeMs},
     party::{Role, Standing},
 };
@@ -78,15 +78,32 @@ async fn shown(context: &Context, id: ProposalId, by: u8, made: Height) -> Resul
         numbers.sort_unstable();
         numbers
     };
+    let state = match state {
+        ProposalState::InForce => state.word(),
+        _ if is_over(context, until_ms).await? => "over",
+        ProposalState::Passed => awaited(context, id).await?,
+        ProposalState::Open => state.word(),
+    };
     Ok(Shown {
         id,
         made,
         by,
         until: output::time(until_ms),
-        state: if is_over(context, until_ms).await? && state.word() != "in force" { "over" } else { state.word() },
+        state,
         what: what(&change),
         approved_by: by_number(&ballots),
         ready: by_number(&ready),
+    })
+}
+
+/// What became of a set that passed: of several, only the one that passed last awaits readiness.
+async fn awaited(context: &Context, id: ProposalId) -> Result<&'static str, Problem> {
+    let governance: Record = context.proven(&Record::key()).await?.unwrap_or_default();
+    Ok(match governance {
+        // Since the proposal was read.
+        Record { in_force, .. } if in_force == Some(id) => ProposalState::InForce.word(),
+        Record { pending, .. } if pending == Some(id) => ProposalState::Passed.word(),
+        _ => "replaced",
     })
 }
 
