@@ -292,8 +292,8 @@ rejections! {
     ProposalTime { most_ms: TimeMs } = 148, "a proposal's time ends after now and by {most_ms} ms since 1970";
     /// It is so already.
     NothingChanges = 149, "it is so already: nothing would change";
-    /// Another change of the set passed later and took its place.
-    SetChangeUnderWay = 150, "another change of the validator set passed later and took the place of this one: be ready for that one";
+    /// Another change of the set passed later and took its place, or came with the same block.
+    SetChangeUnderWay = 150, "another change of the validator set passed later and took the place of this one, or came with this very block";
     /// The height is over or was long ago.
     NotReadyNow { height: Height } = 151, "who is ready has replayed everything up to the newest blocks, which end at height {height}";
     /// The set has changed as often as it may.

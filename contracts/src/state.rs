@@ -99,6 +99,14 @@ pub trait View {
     /// # Errors
     /// [`Fault::Read`] where the store cannot say.
     fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault>;
+
+    /// What was there before the block at work. Only a view that is laid over another reads anything else than now.
+    ///
+    /// # Errors
+    /// As [`View::read`].
+    fn read_before(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        self.read(key)
+    }
 }
 
 /// A view of nothing, where a network begins.
@@ -256,6 +264,10 @@ impl View for Overlay<'_> {
             Some(bytes) => Ok(Some(bytes.clone())),
             None => self.below.read(key),
         }
+    }
+
+    fn read_before(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        self.below.read_before(key)
     }
 }
 

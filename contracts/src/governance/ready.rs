@@ -9,7 +9,7 @@ use crate::{
     limits::READY_BLOCKS_MAX,
     party::require_active,
     rejection::{Malformed, Rejection, Stop},
-    state::Reading,
+    state::{Reading, View},
     validators::ValidatorSet,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -40,7 +40,10 @@ impl Rule for Ready {
         let Change::Validators { set, .. } = &proposal.change else {
             return Err(Rejection::ProposalUnknown { proposal: self.proposal }.into());
         };
-        if governance.pending != Some(self.proposal) {
+        // An era ends with its block. With a second change in that block there would be a set that decides nothing.
+        let key = ValidatorSet::key();
+        let changed = call.state.read(&key)? != call.state.read_before(&key)?;
+        if changed || governance.pending != Some(self.proposal) {
             return Err(Rejection::SetChangeUnderWay.into());
         }
         if self.height >= call.height || call.height - self.height > READY_BLOCKS_MAX {

@@ -1,11 +1,12 @@
 //! As a validator, or as fewer of them than a quorum.
 
 use crate::{
-    governance::{Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
+    action::Action,
+    governance::{Approve, Ballot, Change, Governance, Proposal, ProposalState, Propose, Ready},
     id::{ProposalId, TimeMs},
     rejection::Rejection,
     testing::*,
-    tests::governance::{approve, consensus, market, now, proposed, ready, set, validators},
+    tests::governance::{approve, consensus, market, now, outcomes, proposed, ready, set, validators},
     validators::ValidatorSet,
 };
 
@@ -16,7 +17,7 @@ fn passed(market: &mut Market, base: u8, change: Change, until_ms: TimeMs) -> Pr
     let ballot = |number| Ballot::approve(&NETWORK, &id, number, &consensus(number)).unwrap();
     market.ok(BUYER, Propose { change, base: digest, until_ms, ballot: ballot(0) });
     for number in 1..set(base).quorum() as u8 {
-        market.ok(BUYER, crate::governance::Approve { proposal: id, ballot: ballot(number) });
+        market.ok(BUYER, Approve { proposal: id, ballot: ballot(number) });
     }
     id
 }
@@ -55,6 +56,37 @@ fn a_liar_that_completes_an_older_proposal_delays_the_others_once() {
         market.ok(BUYER, word);
     }
     assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(3));
+}
+
+/// There would be a set between the two that decides no block and signs no record, and no node could start again.
+#[test]
+fn a_block_has_one_change_of_the_set() {
+    for (between, after) in [(5, 4), (5, 6)] {
+        let mut market = market();
+        let until_ms = market.context.time_ms + DAY_MS;
+        let first = passed(&mut market, 4, validators(between), until_ms);
+        let height = market.context.height - 1;
+        let digest = set(between).digest();
+        let second = Propose::id_of(&validators(after), &digest, until_ms);
+        let ballot = |number| Ballot::approve(&NETWORK, &second, number, &consensus(number)).unwrap();
+        // All of it was signed before the first is in force.
+        let propose = Propose { change: validators(after), base: digest, until_ms, ballot: ballot(0) };
+        let ready_for = |proposal, count: u8| {
+            let words = (0..set(count).quorum() as u8).map(move |number| ready(number, proposal, height).into());
+            words.collect::<Vec<Action>>()
+        };
+        let approve = |number| Approve { proposal: second, ballot: ballot(number) }.into();
+        let approvals: Vec<Action> = (1..set(between).quorum() as u8).map(approve).collect();
+        let block = [ready_for(first, between), vec![propose.into()], approvals, ready_for(second, after)].concat();
+        let refused: Vec<u8> = outcomes(&mut market, block).into_iter().filter(|code| *code > 0).collect();
+        assert_eq!(refused, vec![Rejection::SetChangeUnderWay.code(); set(after).quorum()]);
+        assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(between));
+        // The next block may have it.
+        for number in 0..set(after).quorum() as u8 {
+            market.ok(BUYER, ready(number, second, height));
+        }
+        assert_eq!(now::<ValidatorSet>(&market, &ValidatorSet::key()), set(after));
+    }
 }
 
 #[test]
