@@ -107,6 +107,8 @@ pub const REPLICA_ROUNDS_AHEAD_MAX: u32 = 8;
 pub const REPLICA_HELP_BLOCKS: u64 = 16;
 /// Blocks that were executed at the height at work and are not decided, with what they would write.
 pub const EXECUTED_BLOCKS_MAX: usize = 4;
+/// Proposals that are read at once when a node starts, some kilobytes each.
+pub const PROPOSALS_PAGE: usize = 256;
 /// How far a proposed block's time may be ahead of a validator's clock that votes for it, in
 /// milliseconds.
 pub const CLOCK_AHEAD_MS_MAX: u64 = 2_000;

@@ -1,6 +1,9 @@
 //! What a node tells Prometheus: a registry for each node, so that several run in one process.
 
-use crate::{chain::Committed, node::Status};
+use crate::{
+    chain::Committed,
+    node::{Status, Wanted},
+};
 use contracts::outcome::Outcome;
 use prometheus_client::{
     encoding::text::encode,
@@ -27,8 +30,21 @@ pub struct Metrics {
     unarchived: Gauge,
     set_changes: Gauge,
     accusations: Gauge,
+    open: Gauge,
+    unanswered: Gauge,
+    set_until: Gauge,
     protocol: Gauge,
     protocol_unknown_from: Gauge,
+}
+
+/// What is seen when somebody looks.
+pub struct Seen {
+    /// How the node is.
+    pub status: Status,
+    /// Validators in force that it caught.
+    pub accusations: usize,
+    /// What waits for ballots.
+    pub wanted: Wanted,
 }
 
 impl Default for Metrics {
@@ -51,6 +67,9 @@ impl Default for Metrics {
             unarchived: Gauge::default(),
             set_changes: Gauge::default(),
             accusations: Gauge::default(),
+            open: Gauge::default(),
+            unanswered: Gauge::default(),
+            set_until: Gauge::default(),
             protocol: Gauge::default(),
             protocol_unknown_from: Gauge::default(),
         };
@@ -85,6 +104,21 @@ impl Default for Metrics {
             "Validators in force that this node caught at what no honest one does: at two statements which exclude each other, or at a proposal that breaks the rules",
             made.accusations.clone(),
         );
+        made.registry.register(
+            "proposals_open",
+            "Proposals that the validators in force may approve",
+            made.open.clone(),
+        );
+        made.registry.register(
+            "proposals_unanswered",
+            "Open proposals that this validator has not approved; 0 where the node is none",
+            made.unanswered.clone(),
+        );
+        made.registry.register(
+            "set_passed_until_seconds",
+            "When the time is over of a set of validators that a quorum decided and whose readiness is awaited, in seconds since 1970; 0 if none",
+            made.set_until.clone(),
+        );
         made.registry.register("protocol", "Version of the rules of the next block", made.protocol.clone());
         made.registry.register(
             "protocol_unknown_from",
@@ -117,7 +151,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub fn render(&self, status: &Status, accusations: usize) -> String {
+    pub fn render(&self, Seen { status, accusations, wanted }: &Seen) -> String {
         self.height.set(status.height as i64);
         self.waiting.set(status.waiting as i64);
         self.healthy.set(i64::from(status.healthy));
@@ -127,7 +161,10 @@ impl Metrics {
         self.pruned.set(status.pruned as i64);
         self.unarchived.set(i64::from(status.unarchived.is_some()));
         self.set_changes.set(i64::from(status.era));
-        self.accusations.set(accusations as i64);
+        self.accusations.set(*accusations as i64);
+        self.open.set(wanted.open as i64);
+        self.unanswered.set(wanted.unanswered as i64);
+        self.set_until.set(wanted.set_until_ms.map_or(0, |until_ms| until_ms / 1_000) as i64);
         self.protocol.set(i64::from(status.protocol));
         let unknown = status.protocol_next.filter(|next| !next.known).map_or(0, |next| next.from);
         self.protocol_unknown_from.set(unknown as i64);

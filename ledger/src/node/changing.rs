@@ -1,6 +1,6 @@
 //! Tests: networks whose validator set changes while they run, nodes that are observers before and after.
 
-use super::*;
+use super::{ballots::Ballots, *};
 use crate::{
     api::{client::Identity, server},
     audit,
@@ -11,7 +11,7 @@ use crate::{
 };
 use contracts::{
     action::Action,
-    governance::{Ballot, Change, Propose, Ready},
+    governance::{Approve, Ballot, Change, Propose, Ready},
     id::{BankReference, ProposalId},
     money::Amount,
     settlement::Mint,
@@ -183,21 +183,33 @@ impl Network {
 
     /// A quorum of `before` decides that those at `places` are the set once they are ready.
     async fn pass(&mut self, at: usize, before: &[usize], places: &[usize]) -> ProposalId {
+        let id = self.propose(at, before, places).await;
+        for number in 1..set(before).quorum() {
+            self.approve(at, id, before, number).await;
+        }
+        id
+    }
+
+    /// The first of `before` proposes that those at `places` are the set.
+    async fn propose(&mut self, at: usize, before: &[usize], places: &[usize]) -> ProposalId {
         let change = Change::Validators { set: set(places), compromised: Vec::new() };
         let base = set(before).digest();
         let until_ms = self.handle(at).status().time_ms + 3_600_000;
-        let (id, network) = (Propose::id_of(&change, &base, until_ms), self.document.network);
-        let approve = |number: usize| {
-            let keys = testing::validator_keys(before[number] as u16);
-            Ballot::approve(&network, &id, number as u8, &*keys.consensus).unwrap()
-        };
-        let proposal = Propose { change, base, until_ms, ballot: approve(0) };
+        let id = Propose::id_of(&change, &base, until_ms);
+        let proposal = Propose { change, base, until_ms, ballot: self.ballot(id, before, 0) };
         self.act(at, &testing::operator(), Action::Propose(proposal)).await;
-        for number in 1..set(before).quorum() {
-            let approval = contracts::governance::Approve { proposal: id, ballot: approve(number) };
-            self.act(at, &testing::operator(), Action::Approve(approval)).await;
-        }
         id
+    }
+
+    /// Number `number` of `before` approves.
+    async fn approve(&mut self, at: usize, proposal: ProposalId, before: &[usize], number: usize) {
+        let approval = Approve { proposal, ballot: self.ballot(proposal, before, number) };
+        self.act(at, &testing::operator(), Action::Approve(approval)).await;
+    }
+
+    fn ballot(&self, proposal: ProposalId, before: &[usize], number: usize) -> Ballot {
+        let keys = testing::validator_keys(before[number] as u16);
+        Ballot::approve(&self.document.network, &proposal, number as u8, &*keys.consensus).unwrap()
     }
 
     async fn ready(&mut self, at: usize, proposal: ProposalId, places: &[usize], number: usize) -> Height {
@@ -310,6 +322,57 @@ async fn newcomers_that_never_come_keep_nobody_from_deciding_on_another_set() {
     assert!(height > last);
     network.until(0, "all have it", |it| up.iter().all(|at| it.handle(*at).status().height >= height)).await;
     network.audit();
+}
+
+/// What one gauge of a node says.
+fn gauge(handle: &Handle, name: &str) -> u64 {
+    let metrics = handle.metrics();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&format!("lonja_{name} ")));
+    value.unwrap_or_else(|| panic!("no {name} in {metrics}")).parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_node_learns_which_ballots_are_wanted() {
+    const FOUR: [usize; 4] = [0, 1, 2, 3];
+    let mut network = Network::of(4, 5);
+    let (first, _) = network.mint(1).await;
+    network.until(0, "all follow", |it| (0..5).all(|at| it.handle(at).status().height >= first)).await;
+    // How many are open, how many of them lack the word of a node's own validator, and until when a set is awaited.
+    let wanted = |it: &Network, at: usize| {
+        ["proposals_open", "proposals_unanswered", "set_passed_until_seconds"].map(|name| gauge(&it.handle(at), name))
+    };
+    assert_eq!(wanted(&network, 0), [0; 3]);
+    let proposal = network.propose(0, &FOUR, &[0, 1, 2, 4]).await;
+    network.propose(0, &FOUR, &[1, 2, 3, 4]).await;
+    let asked = [[2, 0, 0], [2, 2, 0], [2, 2, 0], [2, 2, 0], [2, 0, 0]];
+    network.until(0, "all know of both", |it| (0..5).all(|at| wanted(it, at) == asked[at])).await;
+    // Who starts anew knows it from its store.
+    network.down(1);
+    network.up(1);
+    assert_eq!(wanted(&network, 1), asked[1]);
+    let handle = network.handle(1);
+    let (reader, era, now_ms) = (handle.shared.store.reader(), handle.shared.era(), handle.status().time_ms);
+    for most in 1..4 {
+        let read = Ballots::by_pages(&reader, most).unwrap();
+        let wanted = read.wanted(&reader, &era.set.digest(), Some(1), now_ms).unwrap();
+        assert_eq!(wanted, Wanted { open: 2, unanswered: 2, set_until_ms: None });
+    }
+    drop(reader);
+    drop(handle);
+    network.approve(0, proposal, &FOUR, 1).await;
+    network.until(0, "its own word is there", |it| wanted(it, 1) == [2, 1, 0]).await;
+    network.approve(0, proposal, &FOUR, 2).await;
+    let now_seconds = network.handle(0).status().time_ms / 1_000;
+    let is_awaited = |it: &Network, at: usize| {
+        let [open, unanswered, until_seconds] = wanted(it, at);
+        open == 1 && unanswered == asked[at][1] / 2 && (now_seconds..=now_seconds + 3_600).contains(&until_seconds)
+    };
+    network.until(0, "the set is awaited", |it| (0..5).all(|at| is_awaited(it, at))).await;
+    for number in 0..3 {
+        network.ready(0, proposal, &[0, 1, 2, 4], number).await;
+    }
+    // What was asked of those before is void.
+    network.until(0, "nothing more is wanted", |it| (0..5).all(|at| wanted(it, at) == [0; 3])).await;
 }
 
 /// The block that ends an era is durable, and the power fails: nobody has sealed it, or signed the record.

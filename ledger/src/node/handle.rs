@@ -5,6 +5,7 @@ use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
     mempool::Busy,
+    metrics::Seen,
     note::Note,
     receipt::Trust,
     sides::SidesError,
@@ -228,7 +229,11 @@ impl Handle {
         let era = self.shared.era();
         let is_in_force = |key: &PublicKey| era.set.number_of(key).is_some();
         let caught: BTreeSet<PublicKey> = self.misconduct().iter().map(Evidence::against).filter(is_in_force).collect();
-        self.shared.metrics.render(&self.status(), caught.len())
+        let (status, reader) = (self.status(), self.shared.store.reader());
+        let wanted = self.shared.ballots.wanted(&reader, &era.set.digest(), era.number(), status.time_ms);
+        // Where the state cannot be read, the node is not well, and its status says why.
+        let wanted = wanted.unwrap_or_default();
+        self.shared.metrics.render(&Seen { status, accusations: caught.len(), wanted })
     }
 
     /// Checks a submission as far as it can be checked before it is executed, and takes it in.

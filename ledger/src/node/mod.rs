@@ -10,6 +10,7 @@
 //! only a start tells, which finishes the newest block. It never goes on with a part of its files.
 //! A node whose key cannot sign waits for it ([`waiting`]).
 
+mod ballots;
 mod error;
 mod fate;
 mod handle;
@@ -25,6 +26,7 @@ mod status;
 mod waiting;
 mod witnessed;
 
+pub use ballots::Wanted;
 pub use error::NodeError;
 pub use fate::{Decided, Fate};
 pub use handle::{Handle, Refused};
@@ -158,6 +160,8 @@ pub(crate) struct Shared {
     pub confirm_time: bool,
     /// What validators were caught at.
     pub misconduct: misconduct::Kept,
+    /// What waits for ballots.
+    pub ballots: ballots::Ballots,
     /// The newest checkpoint that witnesses cosigned.
     pub witnessed: witnessed::Witnessed,
     pub metrics: crate::metrics::Metrics,
@@ -263,6 +267,7 @@ impl Node {
         let reader = chain.store().reader();
         let era = Era::at(&reader, chain.tip().height, founding)?;
         let trust = era::trust(&reader, network, founding)?;
+        let ballots = ballots::Ballots::of(&reader)?;
         drop(reader);
         let seated = Seated::of(era, &*config.keys);
         config.check_keys(&seated)?;
@@ -294,6 +299,7 @@ impl Node {
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
             misconduct,
+            ballots,
             witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),
             metrics: crate::metrics::Metrics::default(),
             keys: config.keys,

@@ -15,7 +15,7 @@ use contracts::{
     id::{Digest, Height, TransactionId},
     merkle::Frontier,
     outcome::Entry,
-    state::{Fault, Key, View},
+    state::{Fault, Key, Record, Subject, View},
 };
 
 /// Where a transaction is.
@@ -117,6 +117,18 @@ impl<'a> Reader<'a> {
     /// All records in the order of their keys, as they are stored.
     pub fn records(&self) -> impl Iterator<Item = Result<Row, StoreError>> + '_ {
         self.snapshot.rows("state").map(|row| Ok(row?))
+    }
+
+    /// Up to `limit` records of a kind, whose keys are `from` or come after it, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn records_of<T: Subject>(&self, from: &Key, limit: usize) -> Result<Vec<(Key, T)>, StoreError> {
+        let decode = |(key, bytes): (Vec<u8>, Vec<u8>)| {
+            let record = Record::<T>::decode(&bytes).map_err(|reason| damaged("record", hex::encode(&key), &reason))?;
+            Ok((Key::from_bytes(key), record.value))
+        };
+        self.snapshot.scan("state", from.as_bytes(), &[T::TAG], limit)?.into_iter().map(decode).collect()
     }
 
     /// The header of the block at `height`.
