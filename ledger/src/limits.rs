@@ -112,6 +112,11 @@ pub const PROPOSALS_PAGE: usize = 256;
 /// How far a proposed block's time may be ahead of a validator's clock that votes for it, in
 /// milliseconds.
 pub const CLOCK_AHEAD_MS_MAX: u64 = 2_000;
+/// Blocks that are ahead of the clock are in the metrics for as long as this, and as long again at most: an idle network
+/// makes one in half of it.
+pub const CLOCK_WINDOW_MS: u64 = 60_000;
+/// How long a validator that has warned of its clock says nothing more of it: others go on meanwhile, block by block.
+pub const CLOCK_SILENCE: Duration = Duration::from_secs(3_600);
 /// Bytes of one frame between validators: a block, and what says which.
 pub const PEER_FRAME_BYTES_MAX: usize = contracts::limits::BLOCK_BYTES_MAX + 256 * 1024;
 /// Transactions whose verified signature is remembered: several of the largest blocks. 32 bytes each.

@@ -3,14 +3,17 @@
 use crate::{
     chain::Committed,
     node::{Status, Wanted},
+    replica::Judged,
+    time::Ahead,
 };
 use contracts::outcome::Outcome;
+use parking_lot::Mutex;
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Counters of one node.
 pub struct Metrics {
@@ -35,6 +38,11 @@ pub struct Metrics {
     set_until: Gauge,
     protocol: Gauge,
     protocol_unknown_from: Gauge,
+    blocks_ahead: Counter,
+    clock_behind: Gauge,
+    /// Where the gauge of the clock is taken from, and since when its times count.
+    ahead: Mutex<Ahead>,
+    started: Instant,
 }
 
 /// What is seen when somebody looks.
@@ -72,6 +80,10 @@ impl Default for Metrics {
             set_until: Gauge::default(),
             protocol: Gauge::default(),
             protocol_unknown_from: Gauge::default(),
+            blocks_ahead: Counter::default(),
+            clock_behind: Gauge::default(),
+            ahead: Mutex::default(),
+            started: Instant::now(),
         };
         made.registry.register(
             "transactions_applied",
@@ -126,6 +138,16 @@ impl Default for Metrics {
             made.protocol_unknown_from.clone(),
         );
         made.registry.register(
+            "blocks_ahead",
+            "Proposed blocks that this validator did not vote for, since they are too far ahead of its clock",
+            made.blocks_ahead.clone(),
+        );
+        made.registry.register(
+            "clock_behind_ms",
+            "How far blocks that other validators proposed in the last minute or two were ahead of this node's clock at most",
+            made.clock_behind.clone(),
+        );
+        made.registry.register(
             "trace_spans_dropped",
             "Spans of traces that were not delivered, of the whole process",
             crate::api::trace::dropped(),
@@ -143,6 +165,16 @@ impl Metrics {
         self.blocks.inc();
         self.keys.inc_by(block.keys);
         self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Takes note of what the clock said of proposed blocks.
+    pub fn judged(&self, judged: Judged) {
+        self.blocks_ahead.inc_by(judged.unfit);
+        self.ahead.lock().note(judged.ahead_ms, self.running_ms());
+    }
+
+    fn running_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
     }
 
     /// Records that blocks wrote since the start.
@@ -168,6 +200,8 @@ impl Metrics {
         self.protocol.set(i64::from(status.protocol));
         let unknown = status.protocol_next.filter(|next| !next.known).map_or(0, |next| next.from);
         self.protocol_unknown_from.set(unknown as i64);
+        let behind_ms = self.ahead.lock().most_ms(self.running_ms());
+        self.clock_behind.set(i64::try_from(behind_ms).unwrap_or(i64::MAX));
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -1,6 +1,7 @@
-//! Block time: stamps that never go back, and a solo node that does not trust a clock that jumps.
+//! Block time: stamps that never go back, a solo node that does not trust a clock that jumps, and how far the clocks of
+//! several are from each other.
 
-use crate::limits::{CLOCK_JUMP_AFTER_RESTART_MS_MAX, CLOCK_JUMP_MS_MAX};
+use crate::limits::{CLOCK_JUMP_AFTER_RESTART_MS_MAX, CLOCK_JUMP_MS_MAX, CLOCK_WINDOW_MS};
 use contracts::id::TimeMs;
 
 /// The stamp of a block: its clock, and at least a millisecond after its parent.
@@ -76,9 +77,56 @@ impl ClockGuard {
     }
 }
 
+/// How far the blocks of others were ahead of our clock at most, of late: in the window that runs and the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    window: u64,
+    now_ms: u64,
+    before_ms: u64,
+}
+
+impl Ahead {
+    /// Takes note of one that was so far ahead, at a monotonic time.
+    pub fn note(&mut self, ahead_ms: u64, monotonic_ms: u64) {
+        self.turn(monotonic_ms);
+        self.now_ms = self.now_ms.max(ahead_ms);
+    }
+
+    /// The most, at a monotonic time.
+    pub fn most_ms(&mut self, monotonic_ms: u64) -> u64 {
+        self.turn(monotonic_ms);
+        self.now_ms.max(self.before_ms)
+    }
+
+    fn turn(&mut self, monotonic_ms: u64) {
+        let window = monotonic_ms / CLOCK_WINDOW_MS;
+        match window.saturating_sub(self.window) {
+            0 => return,
+            1 => self.before_ms = self.now_ms,
+            _ => self.before_ms = 0,
+        }
+        (self.window, self.now_ms) = (window, 0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_ahead_is_forgotten_after_two_windows() {
+        let mut ahead = Ahead::default();
+        assert_eq!(ahead.most_ms(5), 0);
+        ahead.note(300, 10);
+        ahead.note(200, 20);
+        assert_eq!(ahead.most_ms(CLOCK_WINDOW_MS - 1), 300);
+        ahead.note(100, CLOCK_WINDOW_MS);
+        assert_eq!(ahead.most_ms(2 * CLOCK_WINDOW_MS - 1), 300, "of the window before");
+        assert_eq!(ahead.most_ms(2 * CLOCK_WINDOW_MS), 100);
+        assert_eq!(ahead.most_ms(3 * CLOCK_WINDOW_MS), 0);
+        ahead.note(700, 3 * CLOCK_WINDOW_MS);
+        assert_eq!(ahead.most_ms(9 * CLOCK_WINDOW_MS), 0, "nothing came for long");
+    }
 
     #[test]
     fn stamps_never_go_back() {

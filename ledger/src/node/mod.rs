@@ -49,7 +49,7 @@ use crate::{
     verified::Verified,
 };
 use contracts::{
-    id::{Height, NetworkId, TransactionId},
+    id::{Height, NetworkId, TimeMs, TransactionId},
     key::Signer,
     validators::ValidatorSet,
 };
@@ -158,6 +158,8 @@ pub(crate) struct Shared {
     /// Where the keys of all validators are that we may be.
     pub keys: Arc<dyn Keys>,
     pub confirm_time: bool,
+    /// What a validator among several stamps blocks by, and measures those of the others by.
+    pub clock: fn() -> TimeMs,
     /// What validators were caught at.
     pub misconduct: misconduct::Kept,
     /// What waits for ballots.
@@ -237,11 +239,16 @@ impl Node {
     /// # Errors
     /// [`NodeError`], naming file and remedy.
     pub fn start(config: Config) -> Result<Self, NodeError> {
-        Self::start_with(config, |opened| opened)
+        Self::start_with(config, run::now_ms, |opened| opened)
     }
 
-    /// As [`Node::start`]; tests put another high-water file in the place of the one that was opened.
-    fn start_with(config: Config, replace: impl FnOnce(HighWater) -> HighWater) -> Result<Self, NodeError> {
+    /// As [`Node::start`]; tests have a clock of their own, and put another high-water file in the place of the one
+    /// that was opened.
+    fn start_with(
+        config: Config,
+        clock: fn() -> TimeMs,
+        replace: impl FnOnce(HighWater) -> HighWater,
+    ) -> Result<Self, NodeError> {
         config.document.verify()?;
         let network = config.document.network;
         let db = config.folder.join("db");
@@ -298,6 +305,7 @@ impl Node {
             ended: watch::channel(false).0,
             closing: watch::channel(false).0,
             confirm_time: config.confirm_time,
+            clock,
             misconduct,
             ballots,
             witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),

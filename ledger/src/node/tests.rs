@@ -135,7 +135,7 @@ async fn a_solo_store_that_was_rolled_back_by_hand_is_refused() {
 #[tokio::test]
 async fn a_mark_that_finds_no_room_stops_the_node_before_anything_is_signed() {
     let folder = tempfile::tempdir().unwrap();
-    let node = Node::start_with(config(folder.path()), highwater::on_a_full_disk).unwrap();
+    let node = Node::start_with(config(folder.path()), run::now_ms, highwater::on_a_full_disk).unwrap();
     let reason = ended(&node).await;
     assert!(reason.contains("highwater") && reason.contains("make room and start again"), "{reason}");
     let handle = node.handle();

@@ -58,6 +58,17 @@ pub struct Chained {
     over: bool,
     /// When the log heard last that the archive cannot be read.
     complained: Cell<Option<Instant>>,
+    judged: Judged,
+}
+
+/// What the clock said of the blocks of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// How far the one that was most ahead of it was so, in milliseconds. None is, where our clock is no later than
+    /// that of whoever proposes.
+    pub ahead_ms: u64,
+    /// How many were too far ahead to be voted for.
+    pub unfit: u64,
 }
 
 /// Why a block could not be made or committed.
@@ -88,18 +99,8 @@ impl Chained {
         let turns = turns(&chain)?;
         let (executed, committed) = (VecDeque::new(), VecDeque::new());
         let (block, vote) = (None, None);
-        Ok(Self {
-            chain,
-            clock,
-            executed,
-            committed,
-            block,
-            vote,
-            turns,
-            era: set.digest(),
-            over,
-            complained: Cell::new(None),
-        })
+        let (era, judged, complained) = (set.digest(), Judged::default(), Cell::new(None));
+        Ok(Self { chain, clock, executed, committed, block, vote, turns, era, over, complained, judged })
     }
 
     /// A block cannot be read from the archive. Whoever is behind is not to stop us by asking for it: it asks others,
@@ -125,6 +126,20 @@ impl Chained {
     /// each [`Act::Committed`](super::Act::Committed).
     pub fn take_committed(&mut self) -> Option<(Committed, Span)> {
         self.committed.pop_front()
+    }
+
+    /// What the clock said of blocks since this was asked for last.
+    pub fn take_judged(&mut self) -> Judged {
+        std::mem::take(&mut self.judged)
+    }
+
+    /// Is the time of a block too far ahead of our clock?
+    fn is_unfit(&mut self, time_ms: TimeMs) -> bool {
+        let ahead_ms = time_ms.saturating_sub((self.clock)());
+        let is_unfit = ahead_ms > CLOCK_AHEAD_MS_MAX;
+        self.judged.ahead_ms = self.judged.ahead_ms.max(ahead_ms);
+        self.judged.unfit += u64::from(is_unfit);
+        is_unfit
     }
 
     /// The span of the block at work.
@@ -227,7 +242,7 @@ impl Ledger for Chained {
             self.is_voted_for(round, &work);
             return Ok(Verdict::Valid);
         }
-        if block.header.entry.time_ms > (self.clock)().saturating_add(CLOCK_AHEAD_MS_MAX) {
+        if self.is_unfit(block.header.entry.time_ms) {
             return Ok(Verdict::Unfit);
         }
         let work = self.at_work();

@@ -28,7 +28,7 @@ mod chained;
 mod parts;
 mod proposals;
 
-pub use chained::{Chained, ChainedError};
+pub use chained::{Chained, ChainedError, Judged};
 pub use parts::{Failure, Ledger, Memory, Orderable};
 
 use crate::{

@@ -362,6 +362,10 @@ fn who_may_be_honest_is_not_caught() {
     let ahead = |block: &mut Block| block.header.entry.time_ms = NOW + crate::limits::CLOCK_AHEAD_MS_MAX + 1;
     let packets = proposal_of_1(&mut four, 0, ahead);
     assert_eq!(found(&mut four, &packets), (vec![], None));
+    // Whoever owns the replica hears of it once.
+    let ledger = four.replicas[0].as_mut().unwrap().ledger_mut();
+    let unfit = Judged { ahead_ms: crate::limits::CLOCK_AHEAD_MS_MAX + 1, unfit: 1 };
+    assert_eq!([ledger.take_judged(), ledger.take_judged()], [unfit, Judged::default()]);
     let mut four = Four::new();
     let packets = proposal_of_1(&mut four, 0, |_| {});
     assert_eq!(found(&mut four, &packets), (vec![], None));

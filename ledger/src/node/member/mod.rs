@@ -10,6 +10,7 @@
 //! and signs nothing. A mark that was restored with it is found out by the others ([`gate`]).
 
 mod caught;
+mod clock;
 mod frame;
 mod gate;
 mod heard;
@@ -22,13 +23,7 @@ mod work;
 
 pub use frame::Frame;
 
-use super::{
-    NodeError, Shared,
-    fate::Fate,
-    role::Ended,
-    run::{made_at, now_ms},
-    tip_at,
-};
+use super::{NodeError, Shared, fate::Fate, role::Ended, run::made_at, tip_at};
 use crate::{
     block::Block,
     chain::{Chain, Committed},
@@ -104,6 +99,8 @@ pub(super) struct Member {
     status_at: Instant,
     /// Since when something that is due waits for frames, if it does.
     due_since: Option<Instant>,
+    /// When we warned of our clock.
+    warned_at: Option<Instant>,
 }
 
 /// A committed block that is not known yet.
@@ -122,8 +119,8 @@ impl Member {
         let voting = Voting::open(&folder.join("voting"), shared.network)?;
         let era = shared.era();
         let ordering = Bft::new(shared.network, era.keys().consensus.clone(), Patience::default());
-        let chained =
-            Chained::new(chain, &era.set, Box::new(now_ms)).map_err(|error| ReplicaError::Part(error.into()))?;
+        let clock = Box::new(shared.clock);
+        let chained = Chained::new(chain, &era.set, clock).map_err(|error| ReplicaError::Part(error.into()))?;
         let mark = highwater.mark().height;
         // Without what was voted for, it may be that we voted at the height above the mark. Not so where nothing
         // of this era was signed: then we have only just become one of several.
@@ -154,6 +151,7 @@ impl Member {
             idle_at: now,
             status_at: now,
             due_since: None,
+            warned_at: None,
         })
     }
 
@@ -214,6 +212,7 @@ impl Member {
     ) -> Result<(), NodeError> {
         let mut acts = Vec::new();
         step(&mut self.replica, &mut acts)?;
+        self.compare_clocks();
         acts.into_iter().try_for_each(|act| self.carry_out(act))
     }
 

@@ -8,14 +8,14 @@ use crate::{
     audit,
     limits::{STATUS_EVERY, UNHEARD_AFTER},
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused, ValidatorKeys},
+    node::{Config, Handle, Node, Refused, ValidatorKeys, run::now_ms},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
 };
 use contracts::{
     action::Action,
-    id::{BankReference, Digest},
+    id::{BankReference, Digest, TimeMs},
     money::Amount,
     settlement::Mint,
     side::{SideBody, SideField},
@@ -27,6 +27,7 @@ use std::time::Duration;
 
 mod burdens;
 mod caught;
+mod late;
 
 const COUNT: u16 = 4;
 
@@ -104,16 +105,20 @@ impl Four {
     }
 
     fn up_with(&mut self, number: u16, keys: ValidatorKeys) {
+        self.up_by(number, keys, now_ms);
+    }
+
+    fn up_by(&mut self, number: u16, keys: ValidatorKeys, clock: fn() -> TimeMs) {
         let (folder, document) = (self.path(number), self.document.clone());
-        let node = Node::start(Config {
+        let config = Config {
             folder,
             document,
             keys: Arc::new(vec![keys]),
             may_observe: false,
             confirm_time: false,
             retention: None,
-        })
-        .unwrap();
+        };
+        let node = Node::start_with(config, clock, |opened| opened).unwrap();
         let (handles, cut, mute) = (self.handles.clone(), self.cut.clone(), self.mute.clone());
         let wires = Wires { from: number, handles, cut, mute, faults: self.faults.clone() };
         node.handle().connect(Some(Arc::new(wires)));
