@@ -92,6 +92,11 @@ impl Desk {
         self.height
     }
 
+    /// Who decides it.
+    pub fn voters(&self) -> &Voters {
+        &self.voters
+    }
+
     /// Our address.
     pub fn address(&self) -> Address {
         Address(self.signer.public())

@@ -18,6 +18,7 @@ mod breaking;
 mod context;
 mod effect;
 mod record;
+mod sieve;
 mod verify;
 mod wire;
 
@@ -135,6 +136,13 @@ impl Bft {
         replayed
     }
 
+    /// What another validator sent, if it is for the engine.
+    fn heard(&self, bytes: &[u8]) -> Result<Option<EngineInput<Ctx>>, String> {
+        let input = wire::decode(bytes)?;
+        let Some(state) = &self.state else { return Ok(None) };
+        Ok(sieve::is_wanted(state, self.desk.voters(), &input)?.then_some(input))
+    }
+
     /// What the desk gathered, without turns to propose that passed while records were replayed.
     fn outputs(&mut self) -> Vec<Output> {
         let mut outputs = self.desk.take_outputs();
@@ -181,7 +189,10 @@ impl Ordering for Bft {
                 let judged = ProposedValue { height, round, valid_round: Round::Nil, proposer, value, validity };
                 EngineInput::ProposedValue(judged, ValueOrigin::Consensus)
             }
-            Input::Received(bytes) => wire::decode(&bytes).map_err(OrderingError::Message)?,
+            Input::Received(bytes) => match self.heard(&bytes).map_err(OrderingError::Message)? {
+                Some(input) => input,
+                None => return Ok(Vec::new()),
+            },
             Input::Elapsed(timer) => EngineInput::TimeoutElapsed(timeout(timer)),
         };
         self.step(input)?;

@@ -90,7 +90,7 @@ pub(crate) mod forge {
         id::{Digest, Height, NetworkId},
         key::Signer,
     };
-    use malachite_types::{NilOrVal, SignedMessage, VoteType};
+    use malachite_types::{NilOrVal, PolkaCertificate, SignedMessage, VoteType};
 
     /// What a vote or proposal says: what one validator may say only once.
     #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,5 +140,12 @@ pub(crate) mod forge {
             SignedConsensusMsg::Vote(SignedMessage::new(vote, signature))
         };
         encode(&Message::Consensus(message))
+    }
+
+    /// A quorum of prevotes, as it is said to be, without any.
+    pub fn polka(height: Height, round: u32, block: Digest) -> Vec<u8> {
+        let (height, round, value_id) = (At(height), Round::new(round), BlockId(block));
+        let certificate = PolkaCertificate { height, round, value_id, polka_signatures: Vec::new() };
+        encode(&Message::Liveness(LivenessMsg::PolkaCertificate(certificate)))
     }
 }
