@@ -94,6 +94,10 @@ pub const ORDERING_AHEAD_MESSAGES_MAX: usize = 512;
 /// Bytes that a validator keeps of one height, in a file that is begun anew with each: blocks of many
 /// rounds that failed.
 pub const VOTING_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of the same that no block takes: what sixteen validators say in thousands of rounds that failed, some 7 KB in
+/// each. A validator without room for that stops, and at the same height again; without room for a block it votes for
+/// none.
+pub const VOTING_RECORDS_BYTES: u64 = 64 * 1024 * 1024;
 /// Proposals of one validator for later heights that a replica holds in memory, some megabyte each: of one
 /// that is a step ahead comes one, and a second after a round that failed.
 pub const REPLICA_EARLY_BLOCKS_MAX: usize = 2;
@@ -196,7 +200,7 @@ pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 const _: () = assert!(UNHEARD_AFTER.as_millis() >= 4 * STATUS_EVERY.as_millis());
 const _: () = assert!(INBOX_BYTES_PER_PEER_MAX >= 2 * PEER_FRAME_BYTES_MAX);
 const _: () = assert!(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_BYTES_MAX);
-const _: () = assert!(VOTING_BYTES_MAX >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
+const _: () = assert!(VOTING_BYTES_MAX - VOTING_RECORDS_BYTES >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
 const _: () = assert!(ORDERING_MESSAGE_BYTES_MAX >= 200 * contracts::limits::VALIDATORS_MAX + 64);
 const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);

@@ -10,7 +10,7 @@
 //! at the first frame that is not whole: what a crash cut short was not synced, and so never sent.
 
 use crate::{
-    limits::VOTING_BYTES_MAX,
+    limits::{VOTING_BYTES_MAX, VOTING_RECORDS_BYTES},
     whole::{Failed, sync_folder},
 };
 use contracts::id::{Digest, Height, NetworkId};
@@ -146,7 +146,8 @@ impl Voting {
         Ok(())
     }
 
-    /// Keeps the bytes of a block of this height.
+    /// Keeps the bytes of a block of this height. Blocks leave room for records: who keeps no more of them can still
+    /// vote for none.
     ///
     /// # Errors
     /// [`VotingError`]. After [`VotingError::Full`] the file is as it was.
@@ -181,11 +182,12 @@ impl Voting {
     }
 
     fn append(&mut self, kind: u8, payload: &[u8]) -> Result<(), VotingError> {
-        let sum = sum(&self.sum, kind, payload);
         let length = payload.len() as u64;
-        if self.end + length + FRAME_BYTES as u64 > VOTING_BYTES_MAX {
+        let most = if kind == BLOCK { VOTING_BYTES_MAX - VOTING_RECORDS_BYTES } else { VOTING_BYTES_MAX };
+        if self.end + length + FRAME_BYTES as u64 > most {
             return Err(VotingError::Full { path: self.path.clone(), height: self.height });
         }
+        let sum = sum(&self.sum, kind, payload);
         let frame = [&(length as u32).to_be_bytes(), sum.as_slice(), &[kind], payload].concat();
         self.file.write_all_at(&frame, self.end).map_err(Failed::to("write", &self.path))?;
         self.end += frame.len() as u64;
@@ -325,6 +327,23 @@ mod tests {
         let before = held(&voting);
         drop(voting);
         assert_eq!(held(&open(&folder.path().join("voting"))), before);
+    }
+
+    #[test]
+    fn a_file_full_of_blocks_takes_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut voting = open(&folder.path().join("voting"));
+        voting.begin(1).unwrap();
+        let id = Digest([1; 32]);
+        voting.keep(id, b"block".to_vec()).unwrap();
+        // As after so many blocks, which are a hole here.
+        voting.end = VOTING_BYTES_MAX - VOTING_RECORDS_BYTES;
+        assert!(matches!(voting.keep(Digest([2; 32]), b"block".to_vec()), Err(VotingError::Full { height: 1, .. })));
+        voting.propose(1, id).unwrap();
+        (0..1_000).for_each(|_| voting.record(vec![1; 200]).unwrap());
+        voting.sync().unwrap();
+        voting.end = VOTING_BYTES_MAX;
+        assert!(matches!(voting.record(vec![1; 200]), Err(VotingError::Full { height: 1, .. })));
     }
 
     #[test]
