@@ -5,15 +5,22 @@
 //!
 //! # Format
 //! Frames, one after the other: `length (u32) ‖ sum (8 bytes) ‖ kind (u8) ‖ payload`, numbers big-endian.
-//! A sum is the start of the SHA-256 of the sum before it, kind and payload, so a frame that an older
-//! height left behind can never follow one of this. The first frame names network and height. Reading ends
+//! The first frame names network and height. A sum is the start of the SHA-256 of the first frame's sum, the sum
+//! before it, kind and payload, so a frame that an older height left behind can never follow one of this. Reading ends
 //! at the first frame that is not whole: what a crash cut short was not synced, and so never sent.
+//!
+//! Another matter is a frame that was whole and has been damaged since, as what follows it shows. What was said after
+//! it was sent, most likely, and to forget that would be to say another thing. Nothing of such a file is taken; it
+//! stays as it is, and says that its height was the next one, so that nothing is said at its own.
+
+mod frames;
 
 use crate::{
     limits::{VOTING_BYTES_MAX, VOTING_RECORDS_BYTES},
     whole::{Failed, sync_folder},
 };
 use contracts::id::{Digest, Height, NetworkId};
+use frames::{BEGAN, BEGINS, FRAME_BYTES, Frame, Sums};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
@@ -21,8 +28,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FRAME_BYTES: usize = 4 + 8 + 1;
-const BEGINS: u8 = 0;
 const RECORD: u8 = 1;
 const BLOCK: u8 = 2;
 const OURS: u8 = 3;
@@ -64,12 +69,12 @@ pub struct Voting {
     height: Height,
     /// Where the next frame goes.
     end: u64,
-    sum: [u8; 8],
+    sums: Sums,
     synced: bool,
     records: Vec<Vec<u8>>,
     blocks: BTreeMap<Digest, Vec<u8>>,
     ours: BTreeMap<u32, Digest>,
-    /// There was no file.
+    /// There was no file, or none that says of which height it is.
     new: bool,
 }
 
@@ -86,20 +91,25 @@ impl Voting {
             sync_folder(path.parent().unwrap_or(Path::new(".")))?;
         }
         let bytes = std::fs::read(path).map_err(Failed::to("read", path))?;
-        let (path, height, synced) = (path.to_path_buf(), 0, true);
-        let (records, blocks, ours) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        let mut voting = Self { file, path, network, height, end: 0, sum: [0; 8], synced, records, blocks, ours, new };
+        let mut voting = Self::empty(file, path.to_path_buf(), network, new);
         voting.read(&bytes)?;
         Ok(voting)
     }
 
-    /// The height at work when it was last written; 0 in a new file.
+    fn empty(file: File, path: PathBuf, network: NetworkId, new: bool) -> Self {
+        let (height, end, sums, synced) = (0, 0, Sums::default(), true);
+        let (records, blocks, ours) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Self { file, path, network, height, end, sums, synced, records, blocks, ours, new }
+    }
+
+    /// The height at work when it was last written, or the one after it if the file was damaged since; 0 in a new
+    /// file.
     pub fn height(&self) -> Height {
         self.height
     }
 
-    /// Was there no file when it was opened? An empty one is what a crash may leave of a height at which
-    /// nothing was said yet; one that is gone was taken away, or never was.
+    /// Was there no file when it was opened, or one that is damaged where it says its height? An empty one is what a
+    /// crash may leave of a height at which nothing was said yet; one that is gone was taken away, or never was.
     pub fn is_new(&self) -> bool {
         self.new
     }
@@ -128,10 +138,7 @@ impl Voting {
             return Ok(());
         }
         self.file.set_len(0).map_err(Failed::to("empty", &self.path))?;
-        (self.height, self.end, self.sum) = (height, 0, [0; 8]);
-        self.records.clear();
-        self.blocks.clear();
-        self.ours.clear();
+        self.clear(height);
         let begins = [self.network.0.as_slice(), &height.to_be_bytes()].concat();
         self.append(BEGINS, &begins)
     }
@@ -181,46 +188,66 @@ impl Voting {
         Ok(())
     }
 
+    /// Knows of nothing that was said at `height`.
+    fn clear(&mut self, height: Height) {
+        (self.height, self.end, self.sums) = (height, 0, Sums::default());
+        self.records.clear();
+        self.blocks.clear();
+        self.ours.clear();
+    }
+
     fn append(&mut self, kind: u8, payload: &[u8]) -> Result<(), VotingError> {
         let length = payload.len() as u64;
         let most = if kind == BLOCK { VOTING_BYTES_MAX - VOTING_RECORDS_BYTES } else { VOTING_BYTES_MAX };
         if self.end + length + FRAME_BYTES as u64 > most {
             return Err(VotingError::Full { path: self.path.clone(), height: self.height });
         }
-        let sum = sum(&self.sum, kind, payload);
-        let frame = [&(length as u32).to_be_bytes(), sum.as_slice(), &[kind], payload].concat();
+        let (frame, sum) = frames::encode(&self.sums, kind, payload);
         self.file.write_all_at(&frame, self.end).map_err(Failed::to("write", &self.path))?;
         self.end += frame.len() as u64;
-        (self.sum, self.synced) = (sum, false);
+        self.sums.took(kind, sum);
+        self.synced = false;
         Ok(())
     }
 
-    /// Reads frames until the first that is not whole, and cuts off what follows.
+    /// Reads frames until the first that is not whole, and cuts off what follows, unless it was damaged.
     fn read(&mut self, bytes: &[u8]) -> Result<(), VotingError> {
-        self.scan(bytes)?;
-        self.file.set_len(self.end).map_err(Failed::to("cut", &self.path))?;
+        if !self.scan(bytes)? {
+            self.file.set_len(self.end).map_err(Failed::to("cut", &self.path))?;
+            return Ok(());
+        }
+        let (path, height, at) = (self.path.display(), self.height, self.end);
+        tracing::error!(%path, height, at, "what was voted for is damaged on the disk; nothing is voted for at that height");
+        self.new |= height == 0;
+        self.clear(if self.new { 0 } else { height.saturating_add(1) });
         Ok(())
     }
 
-    /// Takes up the frames of `bytes` until the first that is not whole.
-    fn scan(&mut self, bytes: &[u8]) -> Result<(), VotingError> {
+    /// Takes up the frames of `bytes` until the first that is not whole. Was that damaged?
+    fn scan(&mut self, bytes: &[u8]) -> Result<bool, VotingError> {
         let mut rest = bytes;
-        while let Some((kind, payload, after)) = frame(&self.sum, rest) {
-            let first = rest.len() == bytes.len();
-            if first != (kind == BEGINS) || !self.take(kind, payload)? {
+        let mut damaged = false;
+        while !rest.is_empty() && !damaged {
+            let Some(Frame { sum, kind, payload, rest: after }) = Frame::next(&self.sums, rest) else {
+                damaged = frames::was_damaged(&self.sums, rest);
                 break;
+            };
+            let is_first = rest.len() == bytes.len();
+            // A frame that is whole and none of ours was never cut short.
+            damaged = is_first != matches!(kind, BEGINS | BEGAN) || !self.take(kind, payload)?;
+            if !damaged {
+                self.sums.took(kind, sum);
+                rest = after;
             }
-            self.sum = sum(&self.sum, kind, payload);
-            rest = after;
         }
         self.end = (bytes.len() - rest.len()) as u64;
-        Ok(())
+        Ok(damaged)
     }
 
     /// Takes up what a frame holds. False where it is none of ours.
     fn take(&mut self, kind: u8, payload: &[u8]) -> Result<bool, VotingError> {
         match kind {
-            BEGINS => {
+            BEGINS | BEGAN => {
                 let Some((network, height)) = payload.split_first_chunk::<32>() else { return Ok(false) };
                 let Ok(height) = height.try_into().map(u64::from_be_bytes) else { return Ok(false) };
                 if *network != self.network.0 {
@@ -251,166 +278,20 @@ impl Voting {
 /// Never, whatever they are; without a file that opens, it reads nothing.
 pub(crate) fn check(bytes: &[u8]) -> bool {
     let Ok(file) = File::open("/dev/null") else { return false };
-    let (path, network, height, synced, new) = (PathBuf::new(), NetworkId([7; 32]), 0, true, false);
-    let (records, blocks, ours) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-    let mut voting = Voting { file, path, network, height, end: 0, sum: [0; 8], synced, records, blocks, ours, new };
-    voting.scan(bytes).is_ok() && voting.end == bytes.len() as u64
+    let mut voting = Voting::empty(file, PathBuf::new(), NetworkId([7; 32]), true);
+    voting.scan(bytes).is_ok_and(|damaged| !damaged) && voting.end == bytes.len() as u64
 }
 
 /// A file of network 07…07 that holds `frames`, each a kind and its payload.
 pub(crate) fn written(frames: &[(u8, Vec<u8>)]) -> Vec<u8> {
-    let (mut bytes, mut before) = (Vec::new(), [0; 8]);
+    let (mut bytes, mut sums) = (Vec::new(), Sums::default());
     for (kind, payload) in frames {
-        before = sum(&before, *kind, payload);
-        bytes.extend([&(payload.len() as u32).to_be_bytes(), before.as_slice(), &[*kind], payload].concat());
+        let (frame, sum) = frames::encode(&sums, *kind, payload);
+        bytes.extend(frame);
+        sums.took(*kind, sum);
     }
     bytes
 }
 
-/// The next frame and what comes after it, if it is whole and follows `before`.
-fn frame<'a>(before: &[u8; 8], bytes: &'a [u8]) -> Option<(u8, &'a [u8], &'a [u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (said, rest) = rest.split_first_chunk::<8>()?;
-    let (kind, rest) = rest.split_first()?;
-    let (payload, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-    (sum(before, *kind, payload) == *said).then_some((*kind, payload, rest))
-}
-
-fn sum(before: &[u8; 8], kind: u8, payload: &[u8]) -> [u8; 8] {
-    let digest = Digest::of(&[b"lonja/voting/v1\0", before, &[kind], payload]);
-    digest.0.first_chunk().copied().expect("a digest has 32 bytes")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const NETWORK: NetworkId = NetworkId([1; 32]);
-
-    /// What a file holds, as a model of it.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    struct Held {
-        height: Height,
-        records: Vec<Vec<u8>>,
-        blocks: BTreeMap<Digest, Vec<u8>>,
-        ours: BTreeMap<u32, Digest>,
-    }
-
-    fn held(voting: &Voting) -> Held {
-        let Voting { height, records, blocks, ours, .. } = voting;
-        Held { height: *height, records: records.clone(), blocks: blocks.clone(), ours: ours.clone() }
-    }
-
-    fn open(path: &Path) -> Voting {
-        Voting::open(path, NETWORK).unwrap()
-    }
-
-    #[test]
-    fn a_file_of_another_network_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("voting");
-        open(&path).begin(3).unwrap();
-        let error = Voting::open(&path, NetworkId([2; 32])).unwrap_err();
-        assert!(matches!(error, VotingError::OtherNetwork { found: NETWORK, .. }), "{error}");
-        assert_eq!(open(&path).height(), 3);
-    }
-
-    #[test]
-    fn a_height_that_is_too_much_is_told_and_the_file_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut voting = open(&folder.path().join("voting"));
-        voting.begin(1).unwrap();
-        let large = vec![0; VOTING_BYTES_MAX as usize];
-        assert!(matches!(voting.keep(Digest([1; 32]), large), Err(VotingError::Full { height: 1, .. })));
-        voting.record(b"vote".to_vec()).unwrap();
-        let before = held(&voting);
-        drop(voting);
-        assert_eq!(held(&open(&folder.path().join("voting"))), before);
-    }
-
-    #[test]
-    fn a_file_full_of_blocks_takes_records() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut voting = open(&folder.path().join("voting"));
-        voting.begin(1).unwrap();
-        let id = Digest([1; 32]);
-        voting.keep(id, b"block".to_vec()).unwrap();
-        // As after so many blocks, which are a hole here.
-        voting.end = VOTING_BYTES_MAX - VOTING_RECORDS_BYTES;
-        assert!(matches!(voting.keep(Digest([2; 32]), b"block".to_vec()), Err(VotingError::Full { height: 1, .. })));
-        voting.propose(1, id).unwrap();
-        (0..1_000).for_each(|_| voting.record(vec![1; 200]).unwrap());
-        voting.sync().unwrap();
-        voting.end = VOTING_BYTES_MAX;
-        assert!(matches!(voting.record(vec![1; 200]), Err(VotingError::Full { height: 1, .. })));
-    }
-
-    #[test]
-    fn one_changed_byte_ends_the_file_there_and_nothing_wrong_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("voting");
-        let mut voting = open(&path);
-        voting.begin(7).unwrap();
-        let mut states = vec![Held::default(), held(&voting)];
-        for number in 0..4u8 {
-            voting.keep(Digest([number; 32]), vec![number; 20]).unwrap();
-            states.push(held(&voting));
-            voting.propose(u32::from(number), Digest([number; 32])).unwrap();
-            states.push(held(&voting));
-            voting.record(vec![number; 9]).unwrap();
-            states.push(held(&voting));
-        }
-        let whole = std::fs::read(&path).unwrap();
-        for at in 0..whole.len() {
-            let mut changed = whole.clone();
-            changed[at] ^= 0x20;
-            std::fs::write(&path, &changed).unwrap();
-            // A changed network is refused by name, unless its sum shows the change first.
-            let found = held(&open(&path));
-            assert!(states[..states.len() - 1].contains(&found), "byte {at}: {found:?}");
-        }
-    }
-
-    proptest! {
-        /// Against a model: what was done before any cut is there again, in order; a later height leaves
-        /// nothing of an earlier one, even where its bytes are still in the file.
-        #[test]
-        fn what_is_cut_off_is_the_end(steps in prop::collection::vec((0u8..8, any::<u8>()), 1..40), cut in any::<prop::sample::Index>()) {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("voting");
-            let mut voting = open(&path);
-            voting.begin(1).unwrap();
-            let mut states = vec![(voting.end, held(&voting))];
-            let mut longest = Vec::new();
-            for (what, byte) in steps {
-                let id = Digest([byte; 32]);
-                match what {
-                    0 => {
-                        longest = std::fs::read(&path).unwrap();
-                        voting.begin(voting.height() + 1).unwrap();
-                        states.clear();
-                    }
-                    1 | 2 => voting.keep(id, vec![byte; usize::from(byte)]).unwrap(),
-                    3 => voting.propose(u32::from(byte), id).unwrap(),
-                    _ => voting.record(vec![byte; 3]).unwrap(),
-                }
-                states.push((voting.end, held(&voting)));
-            }
-            voting.sync().unwrap();
-            let bytes = std::fs::read(&path).unwrap();
-            let cut = cut.index(bytes.len() + 1);
-            // After the cut comes what an earlier height had written there; of that, what is the same by
-            // chance is not lost.
-            let file = [&bytes[..cut], longest.get(cut..).unwrap_or_default()].concat();
-            let there = file.iter().zip(&bytes).take_while(|(one, other)| one == other).count() as u64;
-            let expected = states.iter().rev().find(|(end, _)| *end <= there).map(|(_, state)| state.clone());
-            std::fs::write(&path, file).unwrap();
-            let found = held(&open(&path));
-            match expected {
-                Some(expected) => prop_assert_eq!(found, expected),
-                None => prop_assert!(found.height < states[0].1.height),
-            }
-        }
-    }
-}
+mod tests;

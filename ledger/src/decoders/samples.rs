@@ -466,10 +466,12 @@ pub fn high_waters() -> Vec<Vec<u8>> {
 
 pub fn votings() -> Vec<Vec<u8>> {
     let id = Digest([1; 32]);
-    let begins = (0, [&NETWORK.0[..], &1u64.to_be_bytes()].concat());
+    let begins = |kind| (kind, [&NETWORK.0[..], &1u64.to_be_bytes()].concat());
     let (record, block) = ((1, vec![1, 2, 3]), (2, [&id.0[..], b"block"].concat()));
     let ours = (3, [&0u32.to_be_bytes()[..], &id.0].concat());
-    vec![voting::written(std::slice::from_ref(&begins)), voting::written(&[begins, record, block, ours]), vec![]]
+    // As it is written now, and as it was.
+    let written = |kind| voting::written(&[begins(kind), record.clone(), block.clone(), ours.clone()]);
+    vec![voting::written(&[begins(4)]), written(4), written(0), vec![]]
 }
 
 pub fn anchors() -> Vec<Vec<u8>> {
