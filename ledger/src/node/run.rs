@@ -27,7 +27,7 @@ use contracts::{
 };
 use std::{
     collections::{HashMap, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -164,21 +164,14 @@ impl Owner {
         clock_ms: TimeMs,
     ) -> Result<Option<(Prepared, Vec<(TransactionId, Inadmissible)>)>, NodeError> {
         let chain = &self.chain;
-        let attempt = catch_unwind(AssertUnwindSafe(|| chain.propose(candidates.clone(), clock_ms, 0)));
-        match attempt {
-            Ok(proposed) => Ok(Some(proposed?)),
-            Err(_) if candidates.len() == 1 => {
-                let id = candidates[0].id();
+        match attempt(&candidates, &mut self.suspects, |candidates| chain.propose(candidates, clock_ms, 0)) {
+            Attempt::Made(proposed) => Ok(Some(proposed?)),
+            Attempt::Faulty(id) => {
                 tracing::error!(%id, "executing this transaction panicked; it is left out");
                 self.shared.tell(vec![(id, Fate::Faulty)]);
                 Ok(None)
             }
-            Err(_) => {
-                let half = candidates.len() / 2;
-                self.suspects.push_front(candidates[half..].to_vec());
-                self.suspects.push_front(candidates[..half].to_vec());
-                Ok(None)
-            }
+            Attempt::Halved => Ok(None),
         }
     }
 
@@ -229,6 +222,37 @@ impl Owner {
     }
 }
 
+/// What came of making something of candidates.
+enum Attempt<T> {
+    Made(T),
+    /// It panicked, with this one alone.
+    Faulty(TransactionId),
+    /// It panicked; each half is tried next.
+    Halved,
+}
+
+/// Calls `make` with `candidates`. Where it panics, they go into `suspects` in halves.
+///
+/// # Panics
+/// Where it panics without any: that is nobody's fault but ours, and would be so the next time.
+fn attempt<T>(
+    candidates: &[Checked],
+    suspects: &mut VecDeque<Vec<Checked>>,
+    make: impl FnOnce(Vec<Checked>) -> T,
+) -> Attempt<T> {
+    match (catch_unwind(AssertUnwindSafe(|| make(candidates.to_vec()))), candidates) {
+        (Ok(made), _) => Attempt::Made(made),
+        (Err(panic), []) => resume_unwind(panic),
+        (Err(_), [faulty]) => Attempt::Faulty(faulty.id()),
+        (Err(_), many) => {
+            let (first, second) = many.split_at(many.len() / 2);
+            suspects.push_front(second.to_vec());
+            suspects.push_front(first.to_vec());
+            Attempt::Halved
+        }
+    }
+}
+
 /// Does the node's work until it ends, and leaves word why it did.
 pub(super) fn to_the_end(shared: &Shared, work: impl FnOnce() -> Result<(), NodeError>) {
     let reason = match catch_unwind(AssertUnwindSafe(work)) {
@@ -273,4 +297,47 @@ pub(super) fn made_at(time_ms: TimeMs) -> Instant {
 
 pub(super) fn now_ms() -> TimeMs {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::minted, *};
+    use contracts::id::NetworkId;
+
+    const NETWORK: NetworkId = NetworkId([7; 32]);
+
+    fn candidates(count: u8) -> Vec<Checked> {
+        (0..count).map(|nonce| minted(NETWORK, nonce).transaction.check(&NETWORK).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_panic_is_the_fault_of_one_which_is_found() {
+        for (count, faulty) in [(1, 0), (2, 1), (7, 3), (8, 0)] {
+            let all = candidates(count);
+            let fault = all[faulty].id();
+            let (mut suspects, mut made, mut found) = (VecDeque::from([all.clone()]), Vec::new(), Vec::new());
+            while let Some(part) = suspects.pop_front() {
+                let make = |part: Vec<Checked>| {
+                    assert!(part.iter().all(|one| one.id() != fault), "a test");
+                    part
+                };
+                match attempt(&part, &mut suspects, make) {
+                    Attempt::Made(part) => made.extend(part),
+                    Attempt::Faulty(id) => found.push(id),
+                    Attempt::Halved => {}
+                }
+            }
+            assert_eq!(found, [fault]);
+            let others: Vec<_> = all.into_iter().filter(|one| one.id() != fault).collect();
+            assert_eq!(made, others, "in their order");
+        }
+    }
+
+    #[test]
+    fn a_panic_without_candidates_ends_the_work_and_is_not_tried_again() {
+        let mut suspects = VecDeque::new();
+        let work = || attempt(&[], &mut suspects, |none| assert!(!none.is_empty(), "a test"));
+        assert!(catch_unwind(AssertUnwindSafe(work)).is_err());
+        assert!(suspects.is_empty());
+    }
 }
