@@ -74,6 +74,36 @@ pub(crate) fn put(aside: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failed>
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
+/// Makes `folder` where it is not there, and what it lies in. When this returns its name is durable, whoever made it:
+/// what is durable in a folder is lost with its name.
+///
+/// # Errors
+/// [`Failed`].
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Failed> {
+    make_folder_and(folder, &mut sync_folder)
+}
+
+fn make_folder_and(folder: &Path, sync: &mut dyn FnMut(&Path) -> Result<(), Failed>) -> Result<(), Failed> {
+    let parent = match folder.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) => Path::new("."),
+        // The root has no name.
+        None => return Ok(()),
+    };
+    if !parent.try_exists().map_err(Failed::to("look at", parent))? {
+        make_folder_and(parent, sync)?;
+    }
+    match fs::create_dir(folder) {
+        Ok(()) => sync(parent),
+        Err(_) if folder.is_dir() => match sync(parent) {
+            // Somebody made it for us who may read where it lies, and has seen to it.
+            Err(error) if error.said().kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        },
+        Err(error) => Err(Failed::to("create", folder)(error)),
+    }
+}
+
 /// Makes the names in `folder` durable.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), Failed> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Failed::to("sync", folder))
@@ -90,4 +120,29 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
 #[cfg(test)]
 pub(crate) fn disk_full(path: &Path) -> Failed {
     Failed::to("write", path)(io::ErrorKind::StorageFull.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_folder_is_durable_and_so_is_that_of_each_it_lies_in() {
+        let place = tempfile::tempdir().unwrap();
+        let (outer, inner) = (place.path().join("outer"), place.path().join("outer/inner"));
+        let made = |folder: &Path| {
+            let mut synced = Vec::new();
+            make_folder_and(folder, &mut |parent| {
+                synced.push(parent.to_path_buf());
+                sync_folder(parent)
+            })
+            .unwrap();
+            assert!(folder.is_dir());
+            synced
+        };
+        assert_eq!(made(&inner), [place.path(), &*outer]);
+        assert_eq!(made(&inner), [&*outer], "whoever made it may not have come to this");
+        fs::write(inner.join("file"), b"").unwrap();
+        assert!(make_folder(&inner.join("file")).is_err());
+    }
 }

@@ -4,8 +4,10 @@ use super::{
     ArchiveError,
     segment::{self, Bodies, PLACE_BYTES, Segment},
 };
+use crate::whole;
 use contracts::id::Height;
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
     ops::Range,
@@ -19,7 +21,7 @@ pub(super) struct Folder {
     path: PathBuf,
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
+fn failed<E: fmt::Display>(path: &Path) -> impl Fn(E) -> ArchiveError {
     let path = path.display().to_string();
     move |error| ArchiveError::File { path: path.clone(), reason: error.to_string() }
 }
@@ -77,7 +79,7 @@ impl Folder {
     ) -> Result<(), E> {
         let path = self.file(segment);
         let work = path.with_extension("new");
-        fs::create_dir_all(&self.path).map_err(failed(&self.path))?;
+        whole::make_folder(&self.path).map_err(|error| failed(error.path())(error.said()))?;
         let mut file = BufWriter::new(File::create(&work).map_err(failed(&work))?);
         segment.encode(&bodies, |_, bytes| Ok(file.write_all(bytes).map_err(failed(&work))?))?;
         let file = file.into_inner().map_err(io::IntoInnerError::into_error);
