@@ -25,6 +25,7 @@ pub mod verified;
 pub mod highwater;
 pub mod ordering;
 pub mod peers;
+pub mod room;
 pub mod sides;
 pub mod store;
 pub mod voting;

@@ -218,6 +218,9 @@ pub const SNAPSHOT_OFFERED_FOR: Duration = Duration::from_secs(600);
 pub const SNAPSHOT_IDLE_AFTER: Duration = Duration::from_secs(60);
 /// Chunks that a node which joins fetches and checks at the same time.
 pub const SNAPSHOT_CHUNKS_AT_ONCE: usize = 4;
+/// Bytes that stay free on a disk beside a copy that is made there, of a snapshot, a segment or a whole directory: what
+/// a store under full load writes until the copy is done, and as many as its buffers hold.
+pub const COPY_SPARE_BYTES: u64 = 256 * 1024 * 1024;
 /// Headers in one answer, 300 bytes each.
 pub const BLOCK_HEADERS_MAX: usize = 2_048;
 /// Blocks of which the archive has the transactions in one file: tens of megabytes under full load.

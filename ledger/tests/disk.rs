@@ -1,5 +1,5 @@
 //! A full disk: the node stops cleanly, loses nothing that it acknowledged, and goes on where it was
-//! once there is room.
+//! once there is room. And it makes no copies that would fill it.
 //!
 //! `LONJA_SEEDS=A..B` says which fill levels (0..8 in the suite, two hundred in the campaign).
 
@@ -20,7 +20,10 @@ use ledger::{
         client::{Client, Committed},
         follow::{Cursor, Follower},
     },
+    archive::{Archive, Retention},
     audit,
+    limits::{COPY_SPARE_BYTES, STATION_EVERY},
+    node::{Config, Node},
     submission::Submission,
     testing::{
         self, Network,
@@ -31,7 +34,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Submissions in one request.
@@ -73,10 +76,8 @@ struct Told {
 
 #[test]
 fn a_full_disk_stops_the_node_cleanly_and_room_brings_it_back() {
-    match turn("a_full_disk_stops_the_node_cleanly_and_room_brings_it_back") {
-        Turn::Work => {}
-        Turn::Passed(said) => return println!("{said}"),
-        Turn::Skip(reason) => return skipped(&reason),
+    if !is_to_work("a_full_disk_stops_the_node_cleanly_and_room_brings_it_back") {
+        return;
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut reasons = BTreeSet::new();
@@ -95,6 +96,57 @@ fn a_full_disk_stops_the_node_cleanly_and_room_brings_it_back() {
         };
         assert!(expected.contains(&place.as_str()), "{case:?}: {place}");
     }
+}
+
+/// A copy that anybody may ask for, and one that the node makes by itself, would fill the disk that blocks need.
+#[test]
+fn copies_are_not_begun_where_they_would_leave_no_room() {
+    if is_to_work("copies_are_not_begun_where_they_would_leave_no_room") {
+        tokio::runtime::Runtime::new().unwrap().block_on(copies());
+    }
+}
+
+async fn copies() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("node");
+    let disk = SmallDisk::mount(&folder, ROOMY_MIB, FILES_MANY).unwrap();
+    let (archive, snapshots) = (folder.join("archive"), folder.join("snapshots"));
+    let retention = Retention { keep_blocks: 20, archive: Archive::with_segments(archive.clone(), 16) };
+    let config = Config { retention: Some(retention), ..testing::config(&folder) };
+    let network = Network::serving(Node::start(config).unwrap()).await;
+    network.grow(STATION_EVERY).await;
+    let refused = network.client.get(&format!("/v1/snapshots/{STATION_EVERY}")).await.unwrap_err().to_string();
+    assert!(refused.contains("no room"), "{refused}");
+    until("it says why nothing is archived", || network.handle().status().unarchived.is_some()).await;
+    let status = network.handle().status();
+    assert_eq!((status.unarchived.as_deref(), status.pruned), (Some("the archive's disk has no room"), 0));
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().count();
+    assert_eq!((entries(&archive), entries(&snapshots)), (0, 0));
+
+    disk.resize(ROOMY_MIB + (COPY_SPARE_BYTES >> 20), FILES_MANY).unwrap();
+    network.grow(2 * STATION_EVERY).await;
+    network.client.get(&format!("/v1/snapshots/{}", 2 * STATION_EVERY)).await.unwrap();
+    until("what is old is archived", || network.handle().status().pruned > STATION_EVERY).await;
+    assert_eq!(network.handle().status().unarchived, None);
+    network.stop().await;
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Is this process the one in which the test `name` may mount?
+fn is_to_work(name: &str) -> bool {
+    match turn(name) {
+        Turn::Work => return true,
+        Turn::Passed(said) => println!("{said}"),
+        Turn::Skip(reason) => skipped(name, &reason),
+    }
+    false
 }
 
 /// Which part of the node's folder a reason names.
@@ -269,9 +321,8 @@ fn audited(seed: u64, folder: &Path, sides: &BTreeMap<TransactionId, SideBody>) 
     assert!(left.is_empty(), "seed {seed}: {left:?}");
 }
 
-/// Tells the runner that this test could not do its work.
-fn skipped(reason: &str) {
-    let test = "a_full_disk_stops_the_node_cleanly_and_room_brings_it_back";
+/// Tells the runner that a test could not do its work.
+fn skipped(test: &str, reason: &str) {
     if let Some(log) = std::env::var_os("LONJA_SKIP_LOG") {
         let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
         std::io::Write::write_all(&mut log, format!("{test}: {reason}\n").as_bytes()).unwrap();

@@ -4,7 +4,7 @@ use super::{
     ArchiveError,
     segment::{self, Bodies, PLACE_BYTES, Segment},
 };
-use crate::whole;
+use crate::{room, whole};
 use contracts::id::Height;
 use std::{
     fmt,
@@ -71,7 +71,8 @@ impl Folder {
         Ok(place.map(|place| (file, place)))
     }
 
-    /// Writes a segment, and reads it back. Durable when this returns.
+    /// Writes a segment, and reads it back. Durable when this returns. Nothing is written where there is no room for all
+    /// of it, and of one that failed half-way nothing stays: on a full disk every byte counts.
     pub fn write<E: From<ArchiveError>>(
         &self,
         segment: Segment,
@@ -80,11 +81,14 @@ impl Folder {
         let path = self.file(segment);
         let work = path.with_extension("new");
         whole::make_folder(&self.path).map_err(|error| failed(error.path())(error.said()))?;
-        let mut file = BufWriter::new(File::create(&work).map_err(failed(&work))?);
-        segment.encode(&bodies, |_, bytes| Ok(file.write_all(bytes).map_err(failed(&work))?))?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-        file.and_then(|file| file.sync_all()).map_err(failed(&work))?;
-        fs::rename(&work, &path).map_err(failed(&path))?;
+        // What a crash left of an earlier attempt takes room as well.
+        let _removed = fs::remove_file(&work);
+        self.has_room(segment, &bodies)?;
+        let written = put(&work, segment, &bodies).and_then(|()| Ok(fs::rename(&work, &path).map_err(failed(&path))?));
+        if written.is_err() {
+            let _removed = fs::remove_file(&work);
+        }
+        written?;
         let synced = File::open(&self.path).and_then(|folder| folder.sync_all());
         synced.map_err(failed(&self.path))?;
         for height in segment.first..=segment.last() {
@@ -94,4 +98,33 @@ impl Folder {
         }
         Ok(())
     }
+
+    /// Refuses a segment for which there is no room.
+    fn has_room<E: From<ArchiveError>>(
+        &self,
+        segment: Segment,
+        bodies: impl Fn(Height) -> Result<Bodies, E>,
+    ) -> Result<(), E> {
+        let mut needed = 0;
+        segment.encode(bodies, |_, bytes| {
+            needed += bytes.len() as u64;
+            Ok::<_, E>(())
+        })?;
+        match room::missing(&self.path, needed).map_err(failed(&self.path))? {
+            None => Ok(()),
+            Some(missing) => Err(ArchiveError::Room { path: self.file(segment).display().to_string(), missing }.into()),
+        }
+    }
+}
+
+/// Writes the bytes of a segment into the file at `path`, and syncs them.
+fn put<E: From<ArchiveError>>(
+    path: &Path,
+    segment: Segment,
+    bodies: impl Fn(Height) -> Result<Bodies, E>,
+) -> Result<(), E> {
+    let mut file = BufWriter::new(File::create(path).map_err(failed(path))?);
+    segment.encode(bodies, |_, bytes| Ok(file.write_all(bytes).map_err(failed(path))?))?;
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+    Ok(file.and_then(|file| file.sync_all()).map_err(failed(path))?)
 }

@@ -28,7 +28,7 @@ mod segment;
 pub use bucket::Bucket;
 pub use prune::{Pruner, Retention, step};
 
-use crate::limits::ARCHIVE_SEGMENT_BLOCKS;
+use crate::{limits::ARCHIVE_SEGMENT_BLOCKS, room::NoRoom};
 use contracts::id::Height;
 use folder::Folder;
 use objects::Objects;
@@ -63,6 +63,14 @@ pub enum ArchiveError {
         path: String,
         /// What the system says.
         reason: String,
+    },
+    /// The disk of the folder has no room for a segment. Nothing of it was written.
+    #[error("the archive file {path} was not begun: {missing}")]
+    Room {
+        /// Which file.
+        path: String,
+        /// How much.
+        missing: NoRoom,
     },
     /// A file is not what it must be.
     #[error("the archive file {path} is damaged: {reason}")]

@@ -43,6 +43,7 @@ impl PruneError {
         match self {
             Self::Archive(error) | Self::Store(StoreError::Archive(error)) => match error {
                 ArchiveError::File { .. } => "the archive's folder cannot be read or written",
+                ArchiveError::Room { .. } => "the archive's disk has no room",
                 ArchiveError::Bucket { .. } | ArchiveError::Busy | ArchiveError::Stopped => {
                     "the archive's bucket cannot be reached, or refuses"
                 }

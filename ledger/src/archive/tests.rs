@@ -88,6 +88,26 @@ async fn pruned(place: &Path) -> (PathBuf, PathBuf) {
     (folder, copy)
 }
 
+/// On a full disk every byte counts, and the next attempt is five seconds away.
+#[test]
+fn of_a_segment_that_could_not_be_written_nothing_stays() {
+    let place = tempfile::tempdir().unwrap();
+    let archive = archive(place.path());
+    let (segment, folder) = (archive.segment(1), place.path().join("archive"));
+    let files = || fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect::<Vec<_>>();
+    let bodies = |height: Height| match files().is_empty() || height < 9 {
+        true => Ok(Some(vec![vec![height as u8; 100]])),
+        false => Err(ArchiveError::Busy),
+    };
+    let stop = CancellationToken::new();
+    assert_eq!(archive.write(segment, bodies, &stop), Err(ArchiveError::Busy));
+    assert_eq!(files(), [""; 0]);
+    // Nor does what a crash left.
+    fs::write(folder.join(segment.name()).with_extension("new"), "half").unwrap();
+    archive.write(segment, |height| Ok::<_, ArchiveError>(Some(vec![vec![height as u8; 100]])), &stop).unwrap();
+    assert_eq!(files(), [&*segment.name()]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_pruned_is_served_and_audited_from_the_archive_and_then_from_elsewhere() {
     let place = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ use super::{Base, Manifest, base_of, encode_record};
 use crate::{
     limits::SNAPSHOT_CHUNK_BYTES_MAX,
     log,
+    room::{self, NoRoom},
     store::{Reader, StoreError},
     tree::{Heads, SUBTREES, TreeError, subtree_of},
 };
@@ -36,6 +37,8 @@ pub(super) enum MakeError {
     NoBlock(Height),
     #[error("chunk {0} has more than {SNAPSHOT_CHUNK_BYTES_MAX} bytes: join by blocks instead")]
     TooLarge(usize),
+    #[error(transparent)]
+    Room(#[from] NoRoom),
     #[error("the state's root is another than the block's")]
     Root,
     #[error("the node stops")]
@@ -64,7 +67,8 @@ pub(super) fn make(
     // Whoever joins follows the blocks after it.
     let first = base.height + 1;
     reader.bodies(first)?.ok_or(MakeError::NoBlock(first))?;
-    let bytes = write(reader, folder, stopped)?;
+    let bytes = begin(reader, folder, stopped)?;
+    write(reader, folder, stopped)?;
     Ok(Manifest { height, base, heads, bytes })
 }
 
@@ -76,35 +80,55 @@ fn base(reader: &Reader, network: &NetworkId, height: Height) -> Result<Base, Ma
     Ok(Base { height, block: header.id(), log: log::frontier(reader, header.log_size)? })
 }
 
-fn write(reader: &Reader, folder: &Path, stopped: &dyn Fn() -> bool) -> Result<u64, MakeError> {
-    let file_error = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| MakeError::File { path, source }
-    };
+fn file_error(path: &Path) -> impl Fn(io::Error) -> MakeError + use<> {
+    let path = path.to_path_buf();
+    move |source| MakeError::File { path: path.clone(), source }
+}
+
+/// Makes `folder` anew, if there is room for the chunks, whose bytes it counts. It costs a pass more over the records;
+/// a disk that chunks filled would stop the node, and anybody may ask for them.
+fn begin(reader: &Reader, folder: &Path, stopped: &dyn Fn() -> bool) -> Result<u64, MakeError> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(file_error(folder))?;
     }
     fs::create_dir_all(folder).map_err(file_error(folder))?;
+    let mut chunks = [0; SUBTREES];
+    for row in reader.records() {
+        if stopped() {
+            return Err(MakeError::Stopped);
+        }
+        let (key, value) = row?;
+        let number = chunk_of(&key);
+        chunks[number] += encode_record(&key, &value).len();
+        if chunks[number] > SNAPSHOT_CHUNK_BYTES_MAX {
+            return Err(MakeError::TooLarge(number));
+        }
+    }
+    let bytes = chunks.iter().map(|bytes| *bytes as u64).sum();
+    match room::missing(folder, bytes).map_err(file_error(folder))? {
+        None => Ok(bytes),
+        Some(missing) => Err(missing.into()),
+    }
+}
+
+fn write(reader: &Reader, folder: &Path, stopped: &dyn Fn() -> bool) -> Result<(), MakeError> {
     let mut files = Vec::with_capacity(SUBTREES);
     for number in 0..=255 {
         let path = chunk_path(folder, number);
         let file = File::create(&path).map_err(file_error(&path))?;
-        files.push((BufWriter::with_capacity(BUFFER_BYTES, file), 0));
+        files.push(BufWriter::with_capacity(BUFFER_BYTES, file));
     }
     for row in reader.records() {
         if stopped() {
             return Err(MakeError::Stopped);
         }
         let (key, value) = row?;
-        let number = usize::from(subtree_of(&Key::from_bytes(key.to_vec())));
-        let (file, bytes) = &mut files[number];
-        let record = encode_record(&key, &value);
-        *bytes += record.len();
-        if *bytes > SNAPSHOT_CHUNK_BYTES_MAX {
-            return Err(MakeError::TooLarge(number));
-        }
-        file.write_all(&record).map_err(file_error(folder))?;
+        files[chunk_of(&key)].write_all(&encode_record(&key, &value)).map_err(file_error(folder))?;
     }
-    files.iter_mut().try_for_each(|(file, _)| file.flush()).map_err(file_error(folder))?;
-    Ok(files.iter().map(|(_, bytes)| *bytes as u64).sum())
+    files.iter_mut().try_for_each(BufWriter::flush).map_err(file_error(folder))
+}
+
+/// The number of the chunk that a record is in.
+fn chunk_of(key: &[u8]) -> usize {
+    usize::from(subtree_of(&Key::from_bytes(key.to_vec())))
 }

@@ -14,7 +14,8 @@
 //!
 //! # What it costs
 //! A station is a view of the store that RocksDB keeps, until the next one. When somebody asks for it, its records
-//! are written into 256 files, in one pass; blocks go on meanwhile. One snapshot is kept at a time.
+//! are counted, and written into 256 files if the disk has room for them; blocks go on meanwhile. One snapshot is kept
+//! at a time.
 
 mod fetch;
 mod join;
