@@ -134,8 +134,18 @@ pub const PEER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const PEER_BYTES_PER_SECOND_MAX: usize = 80 * 1024 * 1024;
 /// Bytes that each of its frames counts for besides its own: handling one costs too.
 pub const PEER_FRAME_OVERHEAD_BYTES: usize = 256;
-/// Connections of strangers in their handshake at once; a network has at most fifteen others.
+/// Connections at once that have not proven a validator's key; a network has at most fifteen others. Where one more
+/// comes, another has to go.
 pub const PEER_HANDSHAKES_MAX: usize = 32;
+/// Handshakes with strangers that go on at once, and as many with each address of a validator: all others of a network,
+/// also where they are on one machine.
+pub const PEER_HANDSHAKES_AT_ONCE: u32 = 16;
+/// How often another one is begun after these: each costs a signature of the consensus key. A token makes some tens in
+/// a second, and most are for votes.
+pub const PEER_HANDSHAKE_EVERY: Duration = Duration::from_millis(125);
+/// Handshakes that have not ended, since the key does not answer: those of connections that came, of ours with all
+/// others, and some that were given up meanwhile.
+pub const PEER_HANDSHAKES_UNENDED_MAX: usize = 2 * PEER_HANDSHAKES_MAX;
 /// How long a handshake may take.
 pub const PEER_HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long one frame may take, in or out: the largest at 2.5 megabits a

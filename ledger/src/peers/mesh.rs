@@ -2,21 +2,22 @@
 
 use super::{
     Config, Inbox, PeerStatus, PeersError, Times,
+    aside::Aside,
+    door::{Door, Guest},
     identity::{Identity, key_of},
     link,
     peer::PeerState,
 };
-use crate::limits::{PEER_HANDSHAKES_MAX, PEER_REDIAL_AFTER_MIN};
+use crate::limits::PEER_REDIAL_AFTER_MIN;
 use contracts::{id::NetworkId, key::PublicKey};
-use rustls::{ClientConfig, pki_types::ServerName};
+use rustls::{ClientConfig, ServerConfig, pki_types::ServerName, server::Acceptor};
 use std::{collections::BTreeMap, io, net::Ipv4Addr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::{LazyConfigAcceptor, TlsConnector};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// All peers of one validator.
@@ -27,7 +28,9 @@ pub struct Mesh {
     stop: CancellationToken,
     peers: BTreeMap<u16, Arc<PeerState>>,
     numbers: BTreeMap<[u8; 32], u16>,
-    acceptor: TlsAcceptor,
+    door: Arc<Door>,
+    aside: Aside,
+    accepting: Arc<ServerConfig>,
     connectors: BTreeMap<u16, Arc<ClientConfig>>,
 }
 
@@ -40,14 +43,16 @@ impl Mesh {
         let Config { network, signer, peers, times } = config;
         let (ours, identity) = (signer.public(), Identity::new(signer));
         let below = peers.iter().filter(|peer| peer.key < ours).map(|peer| peer.key).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(identity.accepting(below)?));
+        let accepting = Arc::new(identity.accepting(below)?);
         let above = peers.iter().filter(|peer| peer.key > ours);
         let connectors = above.map(|peer| Ok((peer.number, Arc::new(identity.dialling(peer.key)?))));
         let connectors = connectors.collect::<Result<_, PeersError>>()?;
         let numbers = peers.iter().map(|peer| (peer.key.0, peer.number)).collect();
+        let door = Arc::new(Door::new(peers.iter().filter_map(|peer| peer.address.as_deref())));
+        let aside = Aside::start(stop.clone()).map_err(PeersError::Thread)?;
         let peers =
             peers.into_iter().map(|peer| (peer.number, Arc::new(PeerState::new(peer.number, peer.address)))).collect();
-        Ok(Self { network, times, inbox, stop, peers, numbers, acceptor, connectors })
+        Ok(Self { network, times, inbox, stop, peers, numbers, door, aside, accepting, connectors })
     }
 
     /// The peer with this number.
@@ -75,9 +80,8 @@ impl Mesh {
         self.connectors.keys().copied().collect()
     }
 
-    /// Takes connections until all is over. A stranger costs a handshake and no more.
+    /// Takes connections until all is over. A stranger costs a place for a while, and a signature, and no more.
     pub async fn accept(self: Arc<Self>, listener: TcpListener, tasks: TaskTracker) {
-        let room = Arc::new(Semaphore::new(PEER_HANDSHAKES_MAX));
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -92,36 +96,40 @@ impl Mesh {
                     continue;
                 }
             };
-            let Ok(permit) = room.clone().try_acquire_owned() else {
-                tracing::debug!(%address, "too many strangers knock at once; this one is turned away");
-                continue;
-            };
-            let mesh = self.clone();
+            let (mesh, guest) = (self.clone(), self.door.enter(address.ip()));
             tasks.spawn(async move {
-                if let Err(error) = mesh.welcome(stream, permit).await {
+                if let Err(error) = mesh.welcome(stream, guest).await {
                     tracing::debug!(%address, %error, "a connection came to nothing");
                 }
             });
         }
     }
 
-    async fn welcome(&self, stream: TcpStream, permit: tokio::sync::OwnedSemaphorePermit) -> io::Result<()> {
+    async fn welcome(&self, stream: TcpStream, guest: Guest) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let greeted = self.in_time(async {
-            let mut stream = self.acceptor.accept(stream).await?;
+            // Nothing is signed for who says nothing.
+            let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            guest.turn().await;
+            let accepting = self.accepting.clone();
+            let mut stream = self.aside.run(async move { hello.into_stream(accepting).await }).await?;
             let (_, session) = stream.get_ref();
             let shown = session.peer_certificates().and_then(<[_]>::first).and_then(key_of);
             // TLS has proven that the key is one of theirs.
             let theirs = shown.and_then(|PublicKey(key)| self.numbers.get(&key).copied());
             let theirs = theirs.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it showed no known key"))?;
+            guest.is(theirs);
             let greeted = match self.peers[&theirs].admit() {
                 Ok(()) => link::greet(&mut stream, &self.network).await,
                 held_off => held_off,
             };
             Ok((stream, theirs, greeted))
         });
-        let (stream, theirs, greeted) = greeted.await?;
-        drop(permit);
+        let (stream, theirs, greeted) = tokio::select! {
+            () = guest.out.cancelled() => return Err(io::Error::other("too many strangers knock; another has its place")),
+            greeted = greeted => greeted?,
+        };
+        drop(guest);
         let peer = &self.peers[&theirs];
         match greeted {
             Ok(()) => self.keep(peer, stream).await,
@@ -162,7 +170,7 @@ impl Mesh {
         let connector = TlsConnector::from(self.connectors[&peer.number].clone());
         // A key is looked for, not a name; the address stands where TLS wants one.
         let name = ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into());
-        let mut stream = connector.connect(name, stream).await?;
+        let mut stream = self.aside.run(async move { connector.connect(name, stream).await }).await?;
         link::greet(&mut stream, &self.network).await?;
         Ok(stream)
     }

@@ -12,8 +12,11 @@
 //! knock at once and how long they may take.
 //!
 //! Read in this order: [`identity`] (TLS with our keys), [`frame`], [`peer`] (what waits for one), [`link`]
-//! (one link while it lasts), [`mesh`] (dialling and accepting), [`faults`] (who is held off, and why).
+//! (one link while it lasts), [`mesh`] (dialling and accepting), [`door`] (who has not proven a key yet), [`aside`]
+//! (where our key signs for links), [`faults`] (who is held off, and why).
 
+mod aside;
+mod door;
 mod faults;
 pub(crate) mod frame;
 mod identity;
@@ -123,6 +126,9 @@ pub enum PeersError {
     /// TLS does not take our keys.
     #[error("the consensus key cannot be used for links: {0}")]
     Key(#[from] rustls::Error),
+    /// There is no thread to be had.
+    #[error("the thread for handshakes with other validators cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
     /// The socket has no address.
     #[error("the socket for other validators cannot be used: {0}")]
     Socket(#[from] std::io::Error),

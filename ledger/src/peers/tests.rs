@@ -1,7 +1,9 @@
 //! Links over real sockets, and strangers who knock at them.
 
+mod strangers;
+
 use super::{frame, identity::Identity, link, *};
-use crate::limits::{PEER_FRAME_BYTES_MAX, PEER_QUEUE_FRAMES_MAX};
+use crate::limits::{PEER_FRAME_BYTES_MAX, PEER_HANDSHAKE_EVERY, PEER_HANDSHAKES_AT_ONCE, PEER_QUEUE_FRAMES_MAX};
 use contracts::key::TestSigner;
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
