@@ -13,6 +13,11 @@ pub const MEMPOOL_SHARE_PER_PARTY: usize = 8;
 pub const PROPOSAL_TRANSACTIONS_MAX: usize = 2_000;
 /// Submissions in one request. Bounds memory and the time that one request holds a thread.
 pub const SUBMISSIONS_PER_REQUEST_MAX: usize = 1_000;
+/// Of so many cores one checks submissions of requests with many, and one those of requests with few: the others are
+/// left to whoever verifies blocks.
+pub const CORES_PER_CHECK: usize = 2;
+/// Side bodies of requests that are written at once: what a disk syncs together costs little more than one.
+pub const SIDES_AT_ONCE: usize = 4;
 /// Bytes of a request body: as many transactions with side bodies as fit a block.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of request bodies that are held at once, by what their heads promise; more are told to come

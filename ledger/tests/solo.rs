@@ -7,14 +7,17 @@ use contracts::{
     agreement::{Agreement, Buy, Holding},
     dataset::{Dataset, Publish},
     delivery::Deliver,
-    id::{AgreementId, BankReference, Blake3, DatasetId, Digest, OfferId, VersionId},
+    id::{AgreementId, BankReference, Blake3, DatasetId, Digest, OfferId, PartyId, VersionId},
     jacket::{Access, Classification, Jacket},
+    key::{Signer, TestSigner},
     money::{Amount, Currency},
     offer::{MakeOffer, Price},
     outcome::Outcome,
+    party::{Apply, Country, PartyKind},
     settlement::{Account, Mint},
     side::{SideBody, SideField},
     terms::{Allowed, Onward, Terms},
+    transaction::Body,
     version::{AddVersion, Content},
     vocabulary::*,
 };
@@ -24,9 +27,13 @@ use ledger::{
         follow::{Cursor, Follower},
     },
     log::proof,
+    submission::Submission,
     testing::{self, Network},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Barrier},
+    time::Duration,
+};
 
 fn eur() -> Currency {
     "EUR".parse().unwrap()
@@ -304,4 +311,50 @@ async fn evidence_of_a_trade_convinces_both_verifiers() {
     }
     let run = command.output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&[run.stdout, run.stderr].concat()));
+}
+
+/// Whoever verifies a block in order to vote waits for the threads of the process's one pool.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_in_needs_no_thread_of_those_that_verify_blocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let height = network.client.status().await.unwrap().height;
+    let apply = |number: u16| {
+        let signer = TestSigner::of(7_000 + number);
+        let field = SideField { name: "contact".into(), value: format!("{number}@example.org") };
+        let side = SideBody::new([number as u8; 32], vec![field]).unwrap();
+        let apply = Apply {
+            name: format!("Applicant {number}"),
+            kind: PartyKind::City,
+            jurisdiction: Country(*b"ES"),
+            side: Some(side.id()),
+        };
+        let body = Body {
+            network: network.anchor.network,
+            sender: PartyId::of_first_key(&signer.public()),
+            key: signer.public(),
+            nonce: [1; 16],
+            last_valid: height + 100,
+            action: Action::Apply(apply),
+        };
+        Submission { transaction: body.sign(&signer).unwrap(), side: Some(side) }
+    };
+    let submissions: Vec<_> = (0..12).map(apply).collect();
+    let threads = rayon::current_num_threads() + 1;
+    let [taken, free] = [(); 2].map(|()| Arc::new(Barrier::new(threads)));
+    let holding = (taken.clone(), free.clone());
+    rayon::spawn_broadcast(move |_| {
+        holding.0.wait();
+        holding.1.wait();
+    });
+    tokio::task::spawn_blocking(move || taken.wait()).await.unwrap();
+    let answers = tokio::time::timeout(Duration::from_secs(20), network.client.submit_all(&submissions)).await;
+    tokio::task::spawn_blocking(move || free.wait()).await.unwrap();
+    let answers = answers.expect("they wait for threads that are taken").unwrap();
+    for (submission, answer) in submissions.iter().zip(answers) {
+        assert_eq!(answer.unwrap().outcome, Outcome::Applied);
+        let side = submission.side.as_ref().unwrap();
+        assert_eq!(network.handle().side(&side.id()).unwrap().as_ref(), Some(side));
+    }
+    network.stop().await;
 }

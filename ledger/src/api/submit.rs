@@ -6,15 +6,20 @@ use super::{
     types::CommittedAnswer,
 };
 use crate::{
-    limits::{SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
-    node::{Fate, Handle, Refused},
+    limits::{CORES_PER_CHECK, SIDES_AT_ONCE, SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
+    node::{Entrant, Fate, Handle, Refused},
     spans::number,
     submission::Submission,
 };
 use axum::{body::Bytes, extract::State, response::Response};
 use borsh::BorshDeserialize;
 use contracts::{id::TransactionId, outcome::Outcome};
-use std::time::Duration;
+use futures_util::future::try_join_all;
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{
     Span,
     field::{Empty, display},
@@ -23,11 +28,7 @@ use tracing::{
 
 /// `POST /v1/submissions`.
 pub(super) async fn submit(State(handle): State<Handle>, body: Bytes) -> Result<Response, Problem> {
-    let submissions = watched(decode_submissions(&body)?);
-    let taken = {
-        let handle = handle.clone();
-        aside(move || Ok(take_all(&handle, submissions))).await?
-    };
+    let taken = take_all(&handle, watched(decode_submissions(&body)?)).await?;
     let deadline = tokio::time::Instant::now() + Duration::from_millis(SUBMIT_WAIT_MS);
     let (taken, spans): (Vec<Taken>, Vec<Span>) = taken.into_iter().unzip();
     let mut fates = Vec::with_capacity(taken.len());
@@ -70,10 +71,30 @@ pub(crate) fn decode_submissions(body: &[u8]) -> Result<Vec<Submission>, Problem
     Ok(submissions)
 }
 
-/// Fewer submissions than this are not worth waking other threads for, and only so few have a span each.
+/// Fewer submissions than this wait behind no request of more, and only so few have a span each.
 const FEW: usize = 8;
 
-type Taken = Result<(TransactionId, Option<tokio::sync::oneshot::Receiver<Fate>>), Refused>;
+type Taken = Result<crate::node::Taken, Refused>;
+
+/// Whose turn it is to have its submissions checked, or their side bodies written. The process has one pool of threads
+/// for work on blocks, and whoever verifies one in order to vote waits for it: what anybody may hand in must never be
+/// in it, nor use all cores.
+struct Turns {
+    few: Arc<Semaphore>,
+    many: Arc<Semaphore>,
+    sides: Arc<Semaphore>,
+}
+
+static TURNS: LazyLock<Turns> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let of = |turns: usize| Arc::new(Semaphore::new(turns.max(1)));
+    Turns { few: of(cores / CORES_PER_CHECK), many: of(cores / CORES_PER_CHECK), sides: of(SIDES_AT_ONCE) }
+});
+
+/// Waits for a turn. It goes with the work, which goes on when whoever asked for it has left.
+async fn turn(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    turns.clone().acquire_owned().await.expect("turns are never closed")
+}
 
 /// Submissions with their spans, by which a trace leads from each to its block.
 fn watched(submissions: Vec<Submission>) -> Vec<(Submission, Span)> {
@@ -82,15 +103,55 @@ fn watched(submissions: Vec<Submission>) -> Vec<(Submission, Span)> {
     submissions.into_iter().map(|one| (one, if few { span() } else { Span::none() })).collect()
 }
 
-fn take_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> Vec<(Taken, Span)> {
-    use rayon::prelude::*;
-    let take = |(one, span): (Submission, Span)| (span.in_scope(|| handle.take(one)), span);
-    // Many are mostly signatures.
-    if submissions.len() < FEW {
-        submissions.into_iter().map(take).collect()
-    } else {
-        submissions.into_par_iter().map(take).collect()
+/// Takes submissions in. Each is checked first; those with side bodies are then let in by as many threads as a disk has
+/// use for.
+async fn take_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> Result<Vec<(Taken, Span)>, Problem> {
+    let turn_to_check = turn(if submissions.len() < FEW { &TURNS.few } else { &TURNS.many }).await;
+    let checker = handle.clone();
+    let checked = aside(move || {
+        let _turn = turn_to_check;
+        Ok(check_all(&checker, submissions))
+    });
+    let (mut taken, mut entrants) = checked.await?;
+    let (part, mut parts) = (entrants.len().div_ceil(SIDES_AT_ONCE), Vec::new());
+    while !entrants.is_empty() {
+        parts.push(admit_part(handle.clone(), entrants.split_off(entrants.len().saturating_sub(part))));
     }
+    for (place, one) in try_join_all(parts).await?.into_iter().flatten() {
+        taken[place].0 = Some(one);
+    }
+    let all = taken.into_iter().map(|(one, span)| (one.expect("what was not let in at once has been since"), span));
+    Ok(all.collect())
+}
+
+/// An entrant, and its place in the request.
+type Placed = (usize, Entrant);
+
+/// Checks submissions and takes those in that wait for no disk. The others come back.
+fn check_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> (Vec<(Option<Taken>, Span)>, Vec<Placed>) {
+    let mut entrants = Vec::new();
+    let taken = submissions.into_iter().enumerate().map(|(place, (submission, span))| {
+        let taken = span.in_scope(|| match handle.check(submission) {
+            Ok((_, Some(entrant))) if entrant.has_side() => {
+                entrants.push((place, entrant));
+                None
+            }
+            Ok((_, Some(entrant))) => Some(handle.admit(entrant)),
+            Ok((id, None)) => Some(Ok((id, None))),
+            Err(refused) => Some(Err(refused)),
+        });
+        (taken, span)
+    });
+    (taken.collect(), entrants)
+}
+
+async fn admit_part(handle: Handle, part: Vec<Placed>) -> Result<Vec<(usize, Taken)>, Problem> {
+    let turn = turn(&TURNS.sides).await;
+    let admit = move || {
+        let _turn = turn;
+        Ok(part.into_iter().map(|(place, entrant)| (place, handle.admit(entrant))).collect())
+    };
+    aside(admit).await
 }
 
 /// Tells a submission's span what became of it.

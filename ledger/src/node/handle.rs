@@ -1,6 +1,7 @@
-//! What others may ask of a running node: take this in, what became of it, read that.
+//! What others may ask of a running node: what became of this, read that. How submissions are taken in is in
+//! [`super::taking`].
 
-use super::{Evidence, Frame, Links, Shared, Waiter, fate::Fate, witnessed::Hashes};
+use super::{Evidence, Links, Shared, fate::Fate, witnessed::Hashes};
 use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
@@ -11,15 +12,15 @@ use crate::{
     sides::SidesError,
     snapshot::Stations,
     store::{Reader, Store, StoreError, Tip},
-    submission::{SideMismatch, Submission},
+    submission::SideMismatch,
 };
 use contracts::{
-    execute::{self, Context, Inadmissible},
+    execute::Inadmissible,
     id::{Height, NetworkId, SideId, TransactionId},
     key::PublicKey,
     side::SideBody,
     state::Fault,
-    transaction::{Checked, TransactionError},
+    transaction::TransactionError,
     validators::ValidatorSet,
 };
 use genesis::files::FileError;
@@ -115,7 +116,7 @@ impl Handle {
         drop(self.shared.closing.subscribe().wait_for(|closing| *closing).await);
     }
 
-    fn why_stopped(&self) -> String {
+    pub(super) fn why_stopped(&self) -> String {
         self.hindrance().unwrap_or_else(|| "it is stopping".into())
     }
 
@@ -236,99 +237,9 @@ impl Handle {
         self.shared.metrics.render(&Seen { status, accusations: caught.len(), wanted })
     }
 
-    /// Checks a submission as far as it can be checked before it is executed, and takes it in.
-    /// Returns where its fate will be told; `None` where it is in the ledger already.
-    ///
-    /// Blocks for a signature's verification and, with a side body, for an fsync.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub fn take(&self, submission: Submission) -> Result<(TransactionId, Option<oneshot::Receiver<Fate>>), Refused> {
-        if let Some(reason) = self.hindrance() {
-            return Err(Refused::Stopped(reason));
-        }
-        submission.check_side()?;
-        let era = self.shared.era();
-        if era.number().is_none() {
-            return Err(Refused::Observes);
-        }
-        let many = era.set.validators.len() > 1;
-        let forward = many.then(|| Frame::Submission(Box::new(submission.clone())));
-        let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
-        let id = checked.id();
-        let reader = self.shared.store.reader();
-        if reader.place(&id)?.is_some() {
-            return Ok((id, None));
-        }
-        self.check_admissible(&reader, &checked)?;
-        if let Some(side) = &submission.side {
-            self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
-        }
-        let (told, receiver) = oneshot::channel();
-        let waiter = Waiter { told, span: tracing::Span::current() };
-        let mut queue = self.shared.queue.lock();
-        if queue.ended {
-            return Err(Refused::Stopped(self.why_stopped()));
-        }
-        let fresh = match queue.mempool.insert(checked) {
-            Ok(()) => true,
-            // The same bytes again, while the first still wait: both learn the same fate.
-            Err(Busy::Waiting) => false,
-            Err(busy) => return Err(busy.into()),
-        };
-        queue.waiters.entry(id).or_default().push(waiter);
-        drop(queue);
-        self.shared.wake.notify_one();
-        if let (true, Some(frame)) = (fresh, forward) {
-            // Whoever's turn it is puts it into a block.
-            self.shared.send_others(&frame);
-        }
-        Ok((id, Some(receiver)))
-    }
-
-    /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
-    /// cannot be taken in: whoever handed it in learns its fate from that validator.
-    pub(super) fn take_forwarded(&self, from: u16, submission: Submission) {
-        let reader = self.shared.store.reader();
-        let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
-            // It may have come from several.
-            let id = submission.transaction.id();
-            if self.shared.queue.lock().mempool.holds(&id) || reader.place(&id)?.is_some() {
-                return Ok(());
-            }
-            let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
-            self.check_admissible(&reader, &checked)?;
-            if let Some(side) = &submission.side {
-                self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
-            }
-            Ok(self.shared.queue.lock().mempool.insert(checked)?)
-        });
-        match taken {
-            Ok(()) => {}
-            // Whoever forwards it checked that first, and it does not change with the height.
-            Err(refused @ (Refused::Transaction(_) | Refused::Side(_))) => {
-                self.shared.blame(from, &format!("a transaction: {refused}"));
-            }
-            Err(refused) => tracing::debug!(%refused, "a forwarded transaction was not taken in"),
-        }
-    }
-
     /// Where frames for the other validators go from now on, if anywhere.
     pub fn connect(&self, links: Option<Arc<dyn Links>>) {
         *self.shared.links.write() = links;
-    }
-
-    /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
-    /// Blocks for a signature's verification where that spares the node's thread one.
-    pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
-        if let Some(submission) = Frame::bare_submission(&frame) {
-            self.take_forwarded(from, submission);
-            self.shared.wake.notify_one();
-            return true;
-        }
-        let taken = self.shared.queue.lock().inbox.put(from, frame);
-        self.shared.wake.notify_one();
-        taken
     }
 
     /// Reads of the newest moment whose block is sealed: where several validators sign, that takes a
@@ -347,25 +258,6 @@ impl Handle {
             drop(reader);
             std::thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    /// A side body that finds no room stops the node: it would go on taking in what has none, and
-    /// refuse what has one, until the store finds no room either.
-    fn not_kept(&self, error: SidesError) -> Refused {
-        let said = error.to_string();
-        if !matches!(&error, SidesError::File(failed) if failed.is_full()) {
-            return Refused::Sides(said);
-        }
-        self.shared.queue.lock().halt.get_or_insert(error);
-        self.shared.wake.notify_all();
-        Refused::DiskFull(said)
-    }
-
-    fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<(), Refused> {
-        let tip = self.shared.tip.borrow().clone();
-        let context = Context { network: self.shared.network, height: tip.height + 1, time_ms: tip.time_ms + 1 };
-        execute::admissible(reader, &context, checked)??;
-        Ok(())
     }
 
     /// Waits until `deadline` for what becomes of a submission. Those of one request have one

@@ -23,6 +23,7 @@ mod observer;
 mod role;
 mod run;
 mod status;
+mod taking;
 mod waiting;
 mod witnessed;
 
@@ -33,6 +34,7 @@ pub use handle::{Handle, Refused};
 pub use member::{Frame, Links};
 pub use misconduct::Evidence;
 pub use status::{NextProtocol, Status};
+pub use taking::{Entrant, Taken};
 
 use crate::{
     api::BlockPage,

@@ -1,0 +1,160 @@
+//! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
+
+use super::{Frame, Handle, Refused, Waiter, fate::Fate};
+use crate::{mempool::Busy, sides::SidesError, store::Reader, submission::Submission};
+use contracts::{
+    execute::{self, Context},
+    id::TransactionId,
+    side::SideBody,
+    transaction::Checked,
+};
+use tokio::sync::oneshot;
+use tracing::Span;
+
+/// What was taken in, and where its fate will be told: nowhere for what is in the ledger already.
+pub type Taken = (TransactionId, Option<oneshot::Receiver<Fate>>);
+
+/// A submission that may be in the next block, as far as can be told before that is executed.
+pub struct Entrant {
+    checked: Checked,
+    side: Option<SideBody>,
+    /// What a trace shows of it.
+    span: Span,
+}
+
+impl Entrant {
+    /// Does taking it in wait for the disk?
+    pub fn has_side(&self) -> bool {
+        self.side.is_some()
+    }
+}
+
+impl Handle {
+    /// Checks a submission as far as it can be checked before it is executed, and takes it in.
+    ///
+    /// Blocks for a signature's verification and, with a side body, for an fsync.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn take(&self, submission: Submission) -> Result<Taken, Refused> {
+        match self.check(submission)? {
+            (id, None) => Ok((id, None)),
+            (_, Some(entrant)) => self.admit(entrant),
+        }
+    }
+
+    /// The first half of [`Handle::take`], which waits for no disk. Nothing is taken in yet; `None` where it is in the
+    /// ledger already.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn check(&self, submission: Submission) -> Result<(TransactionId, Option<Entrant>), Refused> {
+        if let Some(reason) = self.hindrance() {
+            return Err(Refused::Stopped(reason));
+        }
+        submission.check_side()?;
+        if self.seat().is_none() {
+            return Err(Refused::Observes);
+        }
+        let Submission { transaction, side } = submission;
+        let checked = self.shared.verified.check(transaction, &self.shared.network)?;
+        let (id, reader) = (checked.id(), self.shared.store.reader());
+        if reader.place(&id)?.is_some() {
+            return Ok((id, None));
+        }
+        self.check_admissible(&reader, &checked)?;
+        Ok((id, Some(Entrant { checked, side, span: Span::current() })))
+    }
+
+    /// The second half of [`Handle::take`]. Blocks for an fsync where there is a side body.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn admit(&self, entrant: Entrant) -> Result<Taken, Refused> {
+        let Entrant { checked, side, span } = entrant;
+        let id = checked.id();
+        if let Some(side) = &side {
+            self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
+        }
+        let many = self.shared.era().set.validators.len() > 1;
+        let forward = many.then(|| Submission { transaction: checked.transaction().clone(), side });
+        let (told, receiver) = oneshot::channel();
+        let mut queue = self.shared.queue.lock();
+        if queue.ended {
+            return Err(Refused::Stopped(self.why_stopped()));
+        }
+        let fresh = match queue.mempool.insert(checked) {
+            Ok(()) => true,
+            // The same bytes again, while the first still wait: both learn the same fate.
+            Err(Busy::Waiting) => false,
+            Err(busy) => return Err(busy.into()),
+        };
+        queue.waiters.entry(id).or_default().push(Waiter { told, span });
+        drop(queue);
+        self.shared.wake.notify_one();
+        if let (true, Some(submission)) = (fresh, forward) {
+            // Whoever's turn it is puts it into a block.
+            self.shared.send_others(&Frame::Submission(Box::new(submission)));
+        }
+        Ok((id, Some(receiver)))
+    }
+
+    /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
+    /// cannot be taken in: whoever handed it in learns its fate from that validator.
+    pub(super) fn take_forwarded(&self, from: u16, submission: Submission) {
+        let reader = self.shared.store.reader();
+        let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
+            // It may have come from several.
+            let id = submission.transaction.id();
+            if self.shared.queue.lock().mempool.holds(&id) || reader.place(&id)?.is_some() {
+                return Ok(());
+            }
+            let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
+            self.check_admissible(&reader, &checked)?;
+            if let Some(side) = &submission.side {
+                self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
+            }
+            Ok(self.shared.queue.lock().mempool.insert(checked)?)
+        });
+        match taken {
+            Ok(()) => {}
+            // Whoever forwards it checked that first, and it does not change with the height.
+            Err(refused @ (Refused::Transaction(_) | Refused::Side(_))) => {
+                self.shared.blame(from, &format!("a transaction: {refused}"));
+            }
+            Err(refused) => tracing::debug!(%refused, "a forwarded transaction was not taken in"),
+        }
+    }
+
+    /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
+    /// Blocks for a signature's verification where that spares the node's thread one.
+    pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
+        if let Some(submission) = Frame::bare_submission(&frame) {
+            self.take_forwarded(from, submission);
+            self.shared.wake.notify_one();
+            return true;
+        }
+        let taken = self.shared.queue.lock().inbox.put(from, frame);
+        self.shared.wake.notify_one();
+        taken
+    }
+
+    /// A side body that finds no room stops the node: it would go on taking in what has none, and
+    /// refuse what has one, until the store finds no room either.
+    fn not_kept(&self, error: SidesError) -> Refused {
+        let said = error.to_string();
+        if !matches!(&error, SidesError::File(failed) if failed.is_full()) {
+            return Refused::Sides(said);
+        }
+        self.shared.queue.lock().halt.get_or_insert(error);
+        self.shared.wake.notify_all();
+        Refused::DiskFull(said)
+    }
+
+    fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<(), Refused> {
+        let tip = self.shared.tip.borrow().clone();
+        let context = Context { network: self.shared.network, height: tip.height + 1, time_ms: tip.time_ms + 1 };
+        execute::admissible(reader, &context, checked)??;
+        Ok(())
+    }
+}
