@@ -16,7 +16,8 @@ pub const SUBMISSIONS_PER_REQUEST_MAX: usize = 1_000;
 /// Of so many cores one checks submissions of requests with many, and one those of requests with few: the others are
 /// left to whoever verifies blocks.
 pub const CORES_PER_CHECK: usize = 2;
-/// Side bodies of requests that are written at once: what a disk syncs together costs little more than one.
+/// Side bodies of requests that are written at once, and as many of those that other validators hand on: what a disk
+/// syncs together costs little more than one.
 pub const SIDES_AT_ONCE: usize = 4;
 /// Bytes of a request body: as many transactions with side bodies as fit a block.
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -132,8 +133,13 @@ pub const PEER_FRAME_BYTES_MAX: usize = contracts::limits::BLOCK_BYTES_MAX + 256
 pub const VERIFIED_MAX: usize = 64 * 1024;
 /// Frames that wait to be sent to one validator: what is written while it is slow for a moment.
 pub const PEER_QUEUE_FRAMES_MAX: usize = 4_096;
-/// Bytes of the same: a few blocks, and submissions.
+/// Bytes of the same: a few blocks.
 pub const PEER_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Submissions that wait besides, and go when nothing else waits: half as many, so that what anybody hands in takes no
+/// room of votes and blocks.
+pub const PEER_SPARE_FRAMES_MAX: usize = PEER_QUEUE_FRAMES_MAX / 2;
+/// Bytes of the same.
+pub const PEER_SPARE_BYTES_MAX: usize = PEER_QUEUE_BYTES_MAX / 2;
 /// Bytes that one validator may send in a second; more is read later. Ten of
 /// the largest blocks.
 pub const PEER_BYTES_PER_SECOND_MAX: usize = 80 * 1024 * 1024;
@@ -174,6 +180,17 @@ pub const PEER_HELD_OFF_FOR: Duration = Duration::from_secs(60);
 pub const INBOX_FRAMES_PER_PEER_MAX: usize = 4_096;
 /// Bytes of the same: a few blocks.
 pub const INBOX_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
+/// Submissions with side bodies of one validator that wait for the disk, besides: those of two whole requests, which
+/// take it some seconds.
+pub const INTAKE_SUBMISSIONS_PER_PEER_MAX: usize = INBOX_FRAMES_PER_PEER_MAX / 2;
+/// Bytes of the same: as many as the largest request has.
+pub const INTAKE_BYTES_PER_PEER_MAX: usize = INBOX_BYTES_PER_PEER_MAX / 2;
+/// Heights after its block in which a side body is taken that comes late, from a line that is slow or over a disk that
+/// is: minutes under load.
+pub const SIDE_LATE_HEIGHTS_MAX: u64 = 256;
+/// Side bodies whose deletion is remembered, 32 bytes each, so that none comes back late: blocks take down fewer in that
+/// time.
+pub const SIDES_DELETED_MAX: usize = 16 * 1024;
 /// Heights above our own of which signatures are kept that came early.
 pub const VOTES_AHEAD_HEIGHTS_MAX: u64 = 64;
 /// The newest signatures of each validator that the others remember, for one that comes back without them:
@@ -215,6 +232,8 @@ pub const SETTLED_WAIT: Duration = Duration::from_secs(1);
 const _: () = assert!(UNHEARD_AFTER.as_millis() >= 4 * STATUS_EVERY.as_millis());
 const _: () = assert!(INBOX_BYTES_PER_PEER_MAX >= 2 * PEER_FRAME_BYTES_MAX);
 const _: () = assert!(PEER_QUEUE_BYTES_MAX >= 2 * PEER_FRAME_BYTES_MAX);
+const _: () = assert!(INTAKE_SUBMISSIONS_PER_PEER_MAX >= 2 * SUBMISSIONS_PER_REQUEST_MAX);
+const _: () = assert!(INTAKE_BYTES_PER_PEER_MAX >= REQUEST_BYTES_MAX);
 const _: () = assert!(VOTING_BYTES_MAX - VOTING_RECORDS_BYTES >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
 const _: () = assert!(ORDERING_MESSAGE_BYTES_MAX >= 200 * contracts::limits::VALIDATORS_MAX + 64);
 const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);

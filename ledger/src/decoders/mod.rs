@@ -291,9 +291,11 @@ fn link(bytes: &[u8]) -> bool {
 }
 
 fn member_frame(bytes: &[u8]) -> bool {
-    let bare = Frame::bare_submission(bytes);
+    let submission = Frame::submission(bytes);
     let Ok(frame) = Frame::decode(bytes) else { return false };
-    assert!(bare.is_none_or(|bare| matches!(&frame, Frame::Submission(one) if **one == bare)));
+    assert_eq!(Frame::is_submission(bytes), matches!(frame, Frame::Submission(_)));
+    assert_eq!(Frame::is_submission(bytes), submission.is_some());
+    assert!(submission.is_none_or(|read| matches!(&frame, Frame::Submission(one) if **one == read)));
     same(&frame.encode(), bytes)
 }
 

@@ -1,6 +1,6 @@
 //! A node's two ends of its links to other validators.
 
-use super::{Handle, Shared, member::Links};
+use super::{Frame, Handle, Shared, member::Links};
 use crate::peers::{Inbox, PeerStatus, Peers};
 use std::sync::{Arc, Weak};
 
@@ -24,7 +24,11 @@ impl Handle {
 impl Links for Peers {
     fn send(&self, to: u16, frame: &Arc<[u8]>) {
         // Who is away, or has too much waiting, misses it, and asks for it again.
-        let _sent = Peers::send(self, to, frame.clone());
+        let _sent = if Frame::is_submission(frame) {
+            self.send_spare(to, frame.clone())
+        } else {
+            Peers::send(self, to, frame.clone())
+        };
     }
 
     fn status(&self) -> Vec<PeerStatus> {

@@ -16,6 +16,7 @@ mod fate;
 mod handle;
 mod heed;
 mod inbox;
+mod intake;
 mod linked;
 mod member;
 mod misconduct;
@@ -124,6 +125,7 @@ impl Config {
 pub struct Node {
     handle: Handle,
     pruner: Option<Pruner>,
+    keepers: Option<intake::Keepers>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -146,6 +148,8 @@ pub(crate) struct Shared {
     /// Owned by whoever holds the lock; `wake` tells the node's thread that something waits.
     pub queue: Mutex<Queue>,
     pub wake: Condvar,
+    /// What the other validators hand on and what waits for a disk.
+    pub intake: intake::Intake,
     pub tip: watch::Sender<Tip>,
     /// Why the node makes no blocks, if it makes none: for now, or for good.
     pub stopped: Mutex<Option<String>>,
@@ -300,6 +304,7 @@ impl Node {
             verified: chain.verified().clone(),
             queue: Mutex::default(),
             wake: Condvar::new(),
+            intake: intake::Intake::default(),
             tip,
             stopped: Mutex::new(None),
             unreached: Mutex::new(None),
@@ -322,10 +327,11 @@ impl Node {
             Pruner::start(handle.store().clone(), retention, handle.watch(), tell)
         };
         let pruner = config.retention.map(prune).transpose().map_err(NodeError::Thread)?;
+        let keepers = Some(intake::Keepers::start(&shared).map_err(NodeError::Thread)?);
         let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("lonja-node".into()).spawn(work);
         let (role, folder) = (Role::of(&shared, chain, replace(highwater), &config.folder)?, config.folder);
         let thread = spawn(Box::new(move || run::to_the_end(&shared, || role.run(&shared, &folder))));
-        Ok(Self { handle, pruner, thread: Some(thread.map_err(NodeError::Thread)?) })
+        Ok(Self { handle, pruner, keepers, thread: Some(thread.map_err(NodeError::Thread)?) })
     }
 
     /// What others may ask of it.
@@ -344,6 +350,7 @@ impl Node {
             // A panic of the thread was reported by its hook, and the handle says that it stopped.
             drop(thread.join());
         }
+        drop(self.keepers.take());
         self.handle.stations().stop();
         drop(self.pruner.take());
     }
@@ -396,6 +403,7 @@ impl Shared {
         queue.inbox = inbox::Inbox::default();
         queue.pages.clear();
         drop(queue);
+        self.intake.clear();
         self.eras.send_if_modified(|now| std::mem::replace(now, number) != number);
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
 
 use super::{Frame, Handle, Refused, Waiter, fate::Fate};
-use crate::{mempool::Busy, sides::SidesError, store::Reader, submission::Submission};
+use crate::{limits::SIDE_LATE_HEIGHTS_MAX, mempool::Busy, sides::SidesError, store::Reader, submission::Submission};
 use contracts::{
     execute::{self, Context},
-    id::TransactionId,
+    id::{Height, TransactionId},
     side::SideBody,
     transaction::Checked,
 };
@@ -74,7 +74,7 @@ impl Handle {
         let Entrant { checked, side, span } = entrant;
         let id = checked.id();
         if let Some(side) = &side {
-            self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
+            self.keep(side)?;
         }
         let many = self.shared.era().set.validators.len() > 1;
         let forward = many.then(|| Submission { transaction: checked.transaction().clone(), side });
@@ -99,25 +99,35 @@ impl Handle {
         Ok((id, Some(receiver)))
     }
 
+    /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
+    /// Blocks for a signature's verification where that spares the node's thread one.
+    pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
+        let bytes = frame.len();
+        if let Some(submission) = Frame::submission(&frame) {
+            return self.forwarded(from, submission, bytes);
+        }
+        let taken = self.shared.queue.lock().inbox.put(from, bytes, frame);
+        self.shared.wake.notify_one();
+        taken
+    }
+
+    /// Takes in what another validator was handed, at once or, where that waits for the disk, a while later. False where
+    /// too much of its sender waits for that already.
+    pub(super) fn forwarded(&self, from: u16, submission: Submission, bytes: usize) -> bool {
+        if submission.side.is_some() {
+            return self.shared.intake.put(from, bytes, submission);
+        }
+        self.take_forwarded(from, submission);
+        true
+    }
+
     /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
     /// cannot be taken in: whoever handed it in learns its fate from that validator.
     pub(super) fn take_forwarded(&self, from: u16, submission: Submission) {
-        let reader = self.shared.store.reader();
-        let taken = submission.check_side().map_err(Refused::from).and_then(|()| {
-            // It may have come from several.
-            let id = submission.transaction.id();
-            if self.shared.queue.lock().mempool.holds(&id) || reader.place(&id)?.is_some() {
-                return Ok(());
+        match self.try_forwarded(submission) {
+            Ok(()) => {
+                self.shared.wake.notify_one();
             }
-            let checked = self.shared.verified.check(submission.transaction, &self.shared.network)?;
-            self.check_admissible(&reader, &checked)?;
-            if let Some(side) = &submission.side {
-                self.shared.sides.keep(side).map_err(|error| self.not_kept(error))?;
-            }
-            Ok(self.shared.queue.lock().mempool.insert(checked)?)
-        });
-        match taken {
-            Ok(()) => {}
             // Whoever forwards it checked that first, and it does not change with the height.
             Err(refused @ (Refused::Transaction(_) | Refused::Side(_))) => {
                 self.shared.blame(from, &format!("a transaction: {refused}"));
@@ -126,21 +136,45 @@ impl Handle {
         }
     }
 
-    /// Takes a frame of validator `from` in. False where it has too much waiting: the frame is dropped.
-    /// Blocks for a signature's verification where that spares the node's thread one.
-    pub fn deliver(&self, from: u16, frame: Vec<u8>) -> bool {
-        if let Some(submission) = Frame::bare_submission(&frame) {
-            self.take_forwarded(from, submission);
-            self.shared.wake.notify_one();
-            return true;
+    fn try_forwarded(&self, submission: Submission) -> Result<(), Refused> {
+        submission.check_side()?;
+        let Submission { transaction, side } = submission;
+        let (id, reader) = (transaction.id(), self.shared.store.reader());
+        // It may have come from several, and first from one that has not its side body.
+        if self.shared.queue.lock().mempool.holds(&id) {
+            return side.map_or(Ok(()), |side| self.keep(&side));
         }
-        let taken = self.shared.queue.lock().inbox.put(from, frame);
-        self.shared.wake.notify_one();
-        taken
+        if let Some(place) = reader.place(&id)? {
+            return side.map_or(Ok(()), |side| self.keep_late(&side, place.height));
+        }
+        let checked = self.shared.verified.check(transaction, &self.shared.network)?;
+        self.check_admissible(&reader, &checked)?;
+        if let Some(side) = &side {
+            self.keep(side)?;
+        }
+        Ok(self.shared.queue.lock().mempool.insert(checked)?)
     }
 
+    /// Keeps the side body of a transaction whose block was faster. Not of one that is long committed: nobody hands that
+    /// on, and the body may have been taken down since.
+    fn keep_late(&self, side: &SideBody, height: Height) -> Result<(), Refused> {
+        let (id, sides, tip) = (side.id(), &self.shared.sides, self.shared.tip.borrow().height);
+        if tip.saturating_sub(height) > SIDE_LATE_HEIGHTS_MAX {
+            return Ok(());
+        }
+        self.keep(side)?;
+        // Asked when it is kept, so that it goes also where the two happen at once.
+        if sides.was_deleted(&id) { sides.delete(&id).map_err(|error| self.not_kept(error)) } else { Ok(()) }
+    }
+
+    /// Keeps a side body durably.
+    ///
     /// A side body that finds no room stops the node: it would go on taking in what has none, and
     /// refuse what has one, until the store finds no room either.
+    fn keep(&self, side: &SideBody) -> Result<(), Refused> {
+        self.shared.sides.keep(side).map_err(|error| self.not_kept(error))
+    }
+
     fn not_kept(&self, error: SidesError) -> Refused {
         let said = error.to_string();
         if !matches!(&error, SidesError::File(failed) if failed.is_full()) {

@@ -166,6 +166,12 @@ impl Peers {
         self.mesh.peer(to).is_some_and(|peer| peer.queue(frame))
     }
 
+    /// Queues a frame that is worth less than the others: it goes after them and takes no room of theirs. False where
+    /// it is lost.
+    pub fn send_spare(&self, to: u16, frame: Arc<[u8]>) -> bool {
+        self.mesh.peer(to).is_some_and(|peer| peer.queue_spare(frame))
+    }
+
     /// Validator `from` did what no honest validator does. Whoever does too much of it is held off: its link
     /// ends, and there is none for a while.
     pub fn blame(&self, from: u16, fault: &str) {

@@ -1,7 +1,7 @@
 //! One peer: what waits to be sent to it, and what is known of its link.
 
 use super::{PeerStatus, faults::Faults};
-use crate::limits::{PEER_QUEUE_BYTES_MAX, PEER_QUEUE_FRAMES_MAX};
+use crate::limits::{PEER_QUEUE_BYTES_MAX, PEER_QUEUE_FRAMES_MAX, PEER_SPARE_BYTES_MAX, PEER_SPARE_FRAMES_MAX};
 use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
@@ -24,12 +24,49 @@ struct Inner {
     /// Host and port where it listens, if that is known.
     address: Option<Arc<str>>,
     status: PeerStatus,
-    frames: VecDeque<Arc<[u8]>>,
-    bytes: usize,
+    line: Line,
+    /// What goes only when nothing else waits.
+    spare: Line,
     /// Ends the link that there is; the number tells it from later ones.
     link: Option<(u64, CancellationToken)>,
     links: u64,
     faults: Faults,
+}
+
+/// Frames that wait for their turn, in order.
+struct Line {
+    frames_max: usize,
+    bytes_max: usize,
+    frames: VecDeque<Arc<[u8]>>,
+    bytes: usize,
+}
+
+impl Line {
+    fn of(frames_max: usize, bytes_max: usize) -> Self {
+        Self { frames_max, bytes_max, frames: VecDeque::new(), bytes: 0 }
+    }
+
+    /// False where too much waits.
+    fn put(&mut self, frame: Arc<[u8]>) -> bool {
+        if self.frames.len() >= self.frames_max || self.bytes + frame.len() > self.bytes_max {
+            return false;
+        }
+        self.bytes += frame.len();
+        self.frames.push_back(frame);
+        true
+    }
+
+    fn take(&mut self) -> Option<Arc<[u8]>> {
+        let frame = self.frames.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Returns how many there were.
+    fn clear(&mut self) -> u64 {
+        self.bytes = 0;
+        self.frames.drain(..).count() as u64
+    }
 }
 
 /// A link's hold on its peer, as long as no newer one has taken it.
@@ -57,8 +94,8 @@ impl PeerState {
         let inner = Inner {
             address: address.map(Arc::from),
             status,
-            frames: VecDeque::new(),
-            bytes: 0,
+            line: Line::of(PEER_QUEUE_FRAMES_MAX, PEER_QUEUE_BYTES_MAX),
+            spare: Line::of(PEER_SPARE_FRAMES_MAX, PEER_SPARE_BYTES_MAX),
             link: None,
             links: 0,
             faults,
@@ -83,17 +120,24 @@ impl PeerState {
 
     /// Puts a frame into the queue. False where there is no link, or too much waits.
     pub fn queue(&self, frame: Arc<[u8]>) -> bool {
+        self.put(frame, |inner| &mut inner.line)
+    }
+
+    /// The same with a frame that goes when no other waits, and takes no room of the others.
+    pub fn queue_spare(&self, frame: Arc<[u8]>) -> bool {
+        self.put(frame, |inner| &mut inner.spare)
+    }
+
+    fn put(&self, frame: Arc<[u8]>, line: impl FnOnce(&mut Inner) -> &mut Line) -> bool {
         let mut inner = self.inner.lock();
-        let full = inner.frames.len() >= PEER_QUEUE_FRAMES_MAX || inner.bytes + frame.len() > PEER_QUEUE_BYTES_MAX;
-        if full || !inner.status.connected {
+        let taken = inner.status.connected && line(&mut inner).put(frame);
+        if taken {
+            drop(inner);
+            self.waits.notify_one();
+        } else {
             inner.status.lost += 1;
-            return false;
         }
-        inner.bytes += frame.len();
-        inner.frames.push_back(frame);
-        drop(inner);
-        self.waits.notify_one();
-        true
+        taken
     }
 
     /// Waits for the next frame and takes it out.
@@ -110,9 +154,7 @@ impl PeerState {
     /// Takes the next frame out, if one waits.
     pub fn try_next(&self) -> Option<Arc<[u8]>> {
         let mut inner = self.inner.lock();
-        let frame = inner.frames.pop_front()?;
-        inner.bytes -= frame.len();
-        Some(frame)
+        inner.line.take().or_else(|| inner.spare.take())
     }
 
     /// A new link takes the place of the one that there may be.
@@ -137,9 +179,7 @@ impl PeerState {
         }
         inner.link = None;
         inner.status.connected = false;
-        inner.status.lost += inner.frames.len() as u64;
-        inner.frames.clear();
-        inner.bytes = 0;
+        inner.status.lost += inner.line.clear() + inner.spare.clear();
         inner.status.reason = Some(reason);
     }
 

@@ -3,7 +3,10 @@
 mod strangers;
 
 use super::{frame, identity::Identity, link, *};
-use crate::limits::{PEER_FRAME_BYTES_MAX, PEER_HANDSHAKE_EVERY, PEER_HANDSHAKES_AT_ONCE, PEER_QUEUE_FRAMES_MAX};
+use crate::limits::{
+    PEER_FRAME_BYTES_MAX, PEER_HANDSHAKE_EVERY, PEER_HANDSHAKES_AT_ONCE, PEER_QUEUE_FRAMES_MAX, PEER_SPARE_BYTES_MAX,
+    PEER_SPARE_FRAMES_MAX,
+};
 use contracts::key::TestSigner;
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
@@ -265,6 +268,21 @@ async fn what_finds_no_room_is_dropped_and_counted() {
     ends[1].inbox.full.store(false, Ordering::Relaxed);
     assert!(ends[0].peers.send(1, b"room".to_vec().into()));
     until("there is room again", || ends[1].inbox.frames.lock().len() == 1).await;
+}
+
+#[test]
+fn submissions_take_no_room_of_votes_and_go_after_them() {
+    let peer = peer::PeerState::new(1, None);
+    let _held = peer.hold(&CancellationToken::new());
+    let many = 2 * PEER_QUEUE_FRAMES_MAX;
+    let frame = |byte: u8| -> Arc<[u8]> { vec![byte; 10].into() };
+    assert_eq!((0..many).filter(|_| peer.queue_spare(frame(1))).count(), PEER_SPARE_FRAMES_MAX);
+    assert_eq!((0..many).filter(|_| peer.queue(frame(2))).count(), PEER_QUEUE_FRAMES_MAX);
+    let gone: Vec<u8> = std::iter::from_fn(|| peer.try_next()).map(|frame| frame[0]).collect();
+    let expected = [vec![2; PEER_QUEUE_FRAMES_MAX], vec![1; PEER_SPARE_FRAMES_MAX]].concat();
+    assert!(gone == expected, "{} frames", gone.len());
+    assert!(!peer.queue_spare(vec![1; PEER_SPARE_BYTES_MAX + 1].into()));
+    assert!(peer.queue_spare(vec![1; PEER_SPARE_BYTES_MAX].into()), "what was taken gave its room back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,14 +74,18 @@ impl Frame {
 }
 
 impl Frame {
-    /// The submission that `bytes` are, if they are one without a side body: it can be taken in without
-    /// waiting for a disk.
-    pub fn bare_submission(bytes: &[u8]) -> Option<Submission> {
-        const TAG: u8 = 6;
-        match bytes.first().filter(|tag| **tag == TAG).map(|_| Self::decode(bytes)) {
-            Some(Ok(Self::Submission(submission))) if submission.side.is_none() => Some(*submission),
+    /// The submission that `bytes` are, if they are one that can be read.
+    pub fn submission(bytes: &[u8]) -> Option<Submission> {
+        match Self::is_submission(bytes).then(|| Self::decode(bytes)) {
+            Some(Ok(Self::Submission(submission))) => Some(*submission),
             _ => None,
         }
+    }
+
+    /// Is it a submission that `bytes` begin as? Much of the kind may be about, and none of it is worth a vote.
+    pub fn is_submission(bytes: &[u8]) -> bool {
+        const TAG: u8 = 6;
+        bytes.first() == Some(&TAG)
     }
 }
 

@@ -72,7 +72,8 @@ impl Member {
             Ok(Frame::SetChanged(change)) => return self.set_changed(from, *change),
             Ok(Frame::WantSet(number)) => return self.answer_want_set(from, number),
             Ok(Frame::Submission(submission)) => {
-                Handle::new(self.shared.clone()).take_forwarded(from, *submission);
+                // One that can be read was taken in where it arrived.
+                Handle::new(self.shared.clone()).forwarded(from, *submission, bytes.len());
                 return Ok(());
             }
         };

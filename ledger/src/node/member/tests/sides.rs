@@ -1,0 +1,73 @@
+//! Submissions with side bodies, on validators whose disks are slow.
+
+use super::*;
+use crate::limits::{INTAKE_SUBMISSIONS_PER_PEER_MAX, SIDES_AT_ONCE};
+use contracts::{
+    id::PartyId,
+    key::{Signer, TestSigner},
+    party::{Apply, Country, PartyKind},
+};
+
+impl Four {
+    /// Somebody who is not known yet applies, with a side body.
+    fn applies(&self, number: u16, height: Height) -> Submission {
+        let signer = TestSigner::of(7_000 + number);
+        let field = SideField { name: "contact".into(), value: "harbour.master@example.org".into() };
+        let side = SideBody::new([number as u8; 32], vec![field]).unwrap();
+        let (kind, jurisdiction) = (PartyKind::City, Country(*b"ES"));
+        let apply = Apply { name: format!("Applicant {number}"), kind, jurisdiction, side: Some(side.id()) };
+        let body = Body {
+            network: self.document.network,
+            sender: PartyId::of_first_key(&signer.public()),
+            key: signer.public(),
+            nonce: [number as u8; 16],
+            last_valid: height + 100,
+            action: Action::Apply(apply),
+        };
+        Submission { transaction: body.sign(&signer).unwrap(), side: Some(side) }
+    }
+}
+
+/// They are handed in at one, and the disks of all others stand still: these order it all the same, and what they miss
+/// they have as soon as their disks let them.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_others_hand_on_hold_up_no_vote_and_are_kept_also_after_their_block() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let others: Vec<Handle> = (1..COUNT).map(|number| four.handle(number)).collect();
+    let held_up: Vec<_> = others.iter().map(|handle| handle.shared.sides.held_up()).collect();
+    let (submission, handle) = (four.applies(1, height), four.handle(0));
+    let side = submission.side.clone().unwrap();
+    let (id, receiver) = handle.take(submission).unwrap();
+    assert_eq!(handle.side(&side.id()).unwrap().as_ref(), Some(&side), "it is kept before anybody can be told");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+    let Fate::Committed(decided, _) = fate else { panic!("it was not committed") };
+    four.all_at(decided.header.entry.height).await;
+    assert!(others.iter().all(|handle| handle.side(&side.id()).unwrap().is_none()));
+    drop(held_up);
+    let begun = Instant::now();
+    while !others.iter().all(|handle| handle.side(&side.id()).unwrap().as_ref() == Some(&side)) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "a validator has lost it");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop((handle, others));
+    four.audit();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_submissions_a_validator_hands_on_its_votes_find_room() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let handle = four.handle(1);
+    let held_up = handle.shared.sides.held_up();
+    let frame = Frame::Submission(Box::new(four.applies(1, height))).encode();
+    let taken = (0..2 * INTAKE_SUBMISSIONS_PER_PEER_MAX).filter(|_| handle.deliver(0, frame.clone())).count();
+    let most = INTAKE_SUBMISSIONS_PER_PEER_MAX + SIDES_AT_ONCE;
+    assert!((INTAKE_SUBMISSIONS_PER_PEER_MAX..=most).contains(&taken), "{taken}");
+    assert!(handle.deliver(0, Frame::Status(height).encode()));
+    four.all_at(four.commit(0, 2).await).await;
+    drop(held_up);
+}
