@@ -19,6 +19,9 @@ pub struct Mempool {
     turn: VecDeque<PartyId>,
     ids: HashSet<TransactionId>,
     bytes: usize,
+    /// Places for what is not here yet, with party and bytes of each: few, since each belongs to a thread that waits for
+    /// the disk.
+    held: HashMap<TransactionId, (PartyId, usize)>,
 }
 
 #[derive(Default)]
@@ -47,20 +50,56 @@ impl Mempool {
     /// # Errors
     /// [`Busy`]; nothing is kept then.
     pub fn insert(&mut self, transaction: Checked) -> Result<(), Busy> {
-        if self.ids.contains(&transaction.id()) {
+        self.room(&transaction)?;
+        self.push(transaction);
+        Ok(())
+    }
+
+    /// Holds a place for a transaction, until it is filled or given up. It is in no block before.
+    ///
+    /// # Errors
+    /// [`Busy`], as [`Mempool::insert`]; once there is a place, it is not taken back.
+    pub fn hold(&mut self, transaction: &Checked) -> Result<(), Busy> {
+        self.room(transaction)?;
+        self.held.insert(transaction.id(), (transaction.body().sender, transaction.bytes().len()));
+        Ok(())
+    }
+
+    /// Takes a transaction into the place that is held for it. False where that is gone: it came into a block, which
+    /// another made.
+    pub fn fill(&mut self, transaction: Checked) -> bool {
+        let has_place = self.give_up(&transaction.id());
+        if has_place {
+            self.push(transaction);
+        }
+        has_place
+    }
+
+    /// Gives up the place that is held for a transaction. False where there is none.
+    pub fn give_up(&mut self, id: &TransactionId) -> bool {
+        self.held.remove(id).is_some()
+    }
+
+    fn room(&self, transaction: &Checked) -> Result<(), Busy> {
+        if self.holds(&transaction.id()) {
             return Err(Busy::Waiting);
         }
-        let size = transaction.bytes().len();
-        if self.ids.len() >= MEMPOOL_TRANSACTIONS_MAX || self.bytes + size > MEMPOOL_BYTES_MAX {
+        let (party, size) = (transaction.body().sender, transaction.bytes().len());
+        let sum = |(count, bytes): (usize, usize), (_, more): &(PartyId, usize)| (count + 1, bytes + more);
+        let (count, bytes) = self.held.values().fold((self.ids.len(), self.bytes), sum);
+        if count >= MEMPOOL_TRANSACTIONS_MAX || bytes + size > MEMPOOL_BYTES_MAX {
             return Err(Busy::Full);
         }
-        let party = transaction.body().sender;
+        let waiting = self.queues.get(&party).map_or((0, 0), |queue| (queue.waiting.len(), queue.bytes));
+        let (count, bytes) = self.held.values().filter(|(one, _)| *one == party).fold(waiting, sum);
+        let share_full = count >= MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY
+            || bytes + size > MEMPOOL_BYTES_MAX / MEMPOOL_SHARE_PER_PARTY;
+        if share_full { Err(Busy::Share) } else { Ok(()) }
+    }
+
+    fn push(&mut self, transaction: Checked) {
+        let (party, size) = (transaction.body().sender, transaction.bytes().len());
         let queue = self.queues.entry(party).or_default();
-        let share_full = queue.waiting.len() >= MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY
-            || queue.bytes + size > MEMPOOL_BYTES_MAX / MEMPOOL_SHARE_PER_PARTY;
-        if share_full {
-            return Err(Busy::Share);
-        }
         if queue.waiting.is_empty() {
             self.turn.push_back(party);
         }
@@ -68,7 +107,6 @@ impl Mempool {
         self.bytes += size;
         queue.bytes += size;
         queue.waiting.push_back(transaction);
-        Ok(())
     }
 
     /// Takes out what the next block may hold: one of each party in turn.
@@ -115,8 +153,9 @@ impl Mempool {
         out
     }
 
-    /// Takes out those of `ids` that wait.
+    /// Takes out those of `ids` that wait, or have a place.
     pub fn remove(&mut self, ids: &HashSet<TransactionId>) {
+        self.held.retain(|id, _| !ids.contains(id));
         if ids.iter().all(|id| !self.ids.contains(id)) {
             return;
         }
@@ -146,9 +185,9 @@ impl Mempool {
         out
     }
 
-    /// Does it wait here?
+    /// Does it wait here, or will it in a moment?
     pub fn holds(&self, id: &TransactionId) -> bool {
-        self.ids.contains(id)
+        self.ids.contains(id) || self.held.contains_key(id)
     }
 
     /// How many wait.
@@ -201,6 +240,33 @@ mod tests {
         assert_eq!(pool.drain(5, 10).len(), 0, "what does not fit waits");
         assert_eq!(pool.drain(5, usize::MAX).len(), 1);
         assert!(pool.is_empty() && pool.bytes == 0 && pool.queues.is_empty());
+    }
+
+    #[test]
+    fn a_place_that_is_held_is_taken_and_nobody_sees_it() {
+        let mut pool = Mempool::default();
+        let one = transaction(1, 0);
+        pool.hold(&one).unwrap();
+        assert_eq!((pool.hold(&one), pool.insert(one.clone())), (Err(Busy::Waiting), Err(Busy::Waiting)));
+        assert!(pool.holds(&one.id()) && pool.is_empty() && pool.peek(9, usize::MAX).is_empty());
+        assert!(pool.fill(one.clone()) && !pool.fill(one.clone()));
+        assert_eq!(pool.drain(9, usize::MAX), [one.clone()]);
+        // It counts for all and for its party, and is free again when it is given up.
+        pool.hold(&one).unwrap();
+        let share = MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY;
+        let party = one.body().sender;
+        let fake = |number: usize| TransactionId([number.to_be_bytes(); 4].concat().try_into().unwrap());
+        pool.held.extend((1..share).map(|number| (fake(number), (party, 1))));
+        assert_eq!(pool.insert(transaction(1, 1)), Err(Busy::Share));
+        pool.held.extend((share..MEMPOOL_TRANSACTIONS_MAX).map(|number| (fake(number), (PartyId([9; 32]), 1))));
+        assert_eq!(pool.insert(transaction(2, 0)), Err(Busy::Full));
+        assert!(pool.give_up(&one.id()) && !pool.give_up(&one.id()));
+        pool.insert(transaction(1, 1)).unwrap();
+        // What is in a block by now needs none.
+        pool.remove(&[fake(1)].into());
+        pool.hold(&one).unwrap();
+        pool.remove(&[one.id()].into());
+        assert!(!pool.fill(one));
     }
 
     #[test]

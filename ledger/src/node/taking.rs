@@ -73,9 +73,7 @@ impl Handle {
     pub fn admit(&self, entrant: Entrant) -> Result<Taken, Refused> {
         let Entrant { checked, side, span } = entrant;
         let id = checked.id();
-        if let Some(side) = &side {
-            self.keep(side)?;
-        }
+        let held = side.as_ref().map_or(Ok(false), |side| self.hold(&checked, side))?;
         let many = self.shared.era().set.validators.len() > 1;
         let forward = many.then(|| Submission { transaction: checked.transaction().clone(), side });
         let (told, receiver) = oneshot::channel();
@@ -83,8 +81,11 @@ impl Handle {
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
         }
-        let fresh = match queue.mempool.insert(checked) {
-            Ok(()) => true,
+        let taken = if held { Ok(queue.mempool.fill(checked)) } else { queue.mempool.insert(checked).map(|()| true) };
+        let fresh = match taken {
+            Ok(true) => true,
+            // It came from another as well, and into a block while its side body was written.
+            Ok(false) => return Ok((id, None)),
             // The same bytes again, while the first still wait: both learn the same fate.
             Err(Busy::Waiting) => false,
             Err(busy) => return Err(busy.into()),
@@ -149,10 +150,34 @@ impl Handle {
         }
         let checked = self.shared.verified.check(transaction, &self.shared.network)?;
         self.check_admissible(&reader, &checked)?;
-        if let Some(side) = &side {
-            self.keep(side)?;
+        let held = side.map_or(Ok(false), |side| self.hold(&checked, &side))?;
+        let mut queue = self.shared.queue.lock();
+        if !held {
+            return Ok(queue.mempool.insert(checked)?);
         }
-        Ok(self.shared.queue.lock().mempool.insert(checked)?)
+        queue.mempool.fill(checked);
+        Ok(())
+    }
+
+    /// Has the mempool hold a place for a transaction, and keeps its side body then: never that of one that is turned
+    /// away, which nothing would name and nobody could take down. Of one that waits already the body is kept too, and no
+    /// place is held: returns false.
+    fn hold(&self, checked: &Checked, side: &SideBody) -> Result<bool, Refused> {
+        let mut queue = self.shared.queue.lock();
+        if queue.ended {
+            return Err(Refused::Stopped(self.why_stopped()));
+        }
+        let held = match queue.mempool.hold(checked) {
+            Ok(()) => true,
+            Err(Busy::Waiting) => false,
+            Err(busy) => return Err(busy.into()),
+        };
+        drop(queue);
+        let kept = self.keep(side);
+        if held && kept.is_err() {
+            self.shared.queue.lock().mempool.give_up(&checked.id());
+        }
+        kept.map(|()| held)
     }
 
     /// Keeps the side body of a transaction whose block was faster. Not of one that is long committed: nobody hands that

@@ -1,7 +1,10 @@
 //! Submissions with side bodies, on validators whose disks are slow.
 
 use super::*;
-use crate::limits::{INTAKE_SUBMISSIONS_PER_PEER_MAX, SIDES_AT_ONCE};
+use crate::{
+    limits::{INTAKE_SUBMISSIONS_PER_PEER_MAX, SIDES_AT_ONCE},
+    mempool::Busy,
+};
 use contracts::{
     id::PartyId,
     key::{Signer, TestSigner},
@@ -9,18 +12,18 @@ use contracts::{
 };
 
 impl Four {
-    /// Somebody who is not known yet applies, with a side body.
-    fn applies(&self, number: u16, height: Height) -> Submission {
+    /// Somebody who is not known yet applies once more, with a side body.
+    fn applies(&self, number: u16, nonce: u64, height: Height) -> Submission {
         let signer = TestSigner::of(7_000 + number);
         let field = SideField { name: "contact".into(), value: "harbour.master@example.org".into() };
-        let side = SideBody::new([number as u8; 32], vec![field]).unwrap();
+        let side = SideBody::new([nonce as u8; 32], vec![field]).unwrap();
         let (kind, jurisdiction) = (PartyKind::City, Country(*b"ES"));
         let apply = Apply { name: format!("Applicant {number}"), kind, jurisdiction, side: Some(side.id()) };
         let body = Body {
             network: self.document.network,
             sender: PartyId::of_first_key(&signer.public()),
             key: signer.public(),
-            nonce: [number as u8; 16],
+            nonce: [nonce.to_be_bytes(); 2].concat().try_into().unwrap(),
             last_valid: height + 100,
             action: Action::Apply(apply),
         };
@@ -37,7 +40,7 @@ async fn bodies_that_others_hand_on_hold_up_no_vote_and_are_kept_also_after_thei
     four.all_at(height).await;
     let others: Vec<Handle> = (1..COUNT).map(|number| four.handle(number)).collect();
     let held_up: Vec<_> = others.iter().map(|handle| handle.shared.sides.held_up()).collect();
-    let (submission, handle) = (four.applies(1, height), four.handle(0));
+    let (submission, handle) = (four.applies(1, 1, height), four.handle(0));
     let side = submission.side.clone().unwrap();
     let (id, receiver) = handle.take(submission).unwrap();
     assert_eq!(handle.side(&side.id()).unwrap().as_ref(), Some(&side), "it is kept before anybody can be told");
@@ -63,11 +66,39 @@ async fn however_many_submissions_a_validator_hands_on_its_votes_find_room() {
     four.all_at(height).await;
     let handle = four.handle(1);
     let held_up = handle.shared.sides.held_up();
-    let frame = Frame::Submission(Box::new(four.applies(1, height))).encode();
+    let frame = Frame::Submission(Box::new(four.applies(1, 1, height))).encode();
     let taken = (0..2 * INTAKE_SUBMISSIONS_PER_PEER_MAX).filter(|_| handle.deliver(0, frame.clone())).count();
     let most = INTAKE_SUBMISSIONS_PER_PEER_MAX + SIDES_AT_ONCE;
     assert!((INTAKE_SUBMISSIONS_PER_PEER_MAX..=most).contains(&taken), "{taken}");
     assert!(handle.deliver(0, Frame::Status(height).encode()));
     four.all_at(four.commit(0, 2).await).await;
     drop(held_up);
+}
+
+/// It would be in no quota, and nothing on the ledger would ever name it.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_is_turned_away_no_body_is_kept() {
+    let mut four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    // Alone it makes no blocks, so what it takes in stays where it is.
+    (1..COUNT).for_each(|number| four.down(number));
+    let handle = four.handle(0);
+    let bare = |nonce: u64| handle.take(Submission { side: None, ..four.applies(1, nonce, height) });
+    let (first, _) = bare(1).unwrap();
+    let refused = (2..).find_map(|nonce| bare(nonce).err()).unwrap();
+    assert!(matches!(refused, Refused::Busy(Busy::Share)), "{refused}");
+    let again = || four.applies(1, 0, height);
+    let refused = handle.take(again()).err().unwrap();
+    assert!(matches!(refused, Refused::Busy(Busy::Share)), "{refused}");
+    handle.take_forwarded(2, again());
+    assert_eq!(handle.shared.sides.list().unwrap(), []);
+    // Of one that waits without it, it is kept whoever brings it.
+    let side = |nonce: u64| four.applies(1, nonce, height).side.unwrap();
+    handle.take_forwarded(2, four.applies(1, 2, height));
+    assert!(handle.take(four.applies(1, 3, height)).unwrap().1.is_some());
+    assert!([2, 3].iter().all(|nonce| handle.side(&side(*nonce).id()).unwrap().is_some()));
+    handle.shared.queue.lock().mempool.remove(&[first].into());
+    handle.take(again()).unwrap();
+    assert_eq!(handle.shared.sides.list().unwrap().len(), 3);
 }
