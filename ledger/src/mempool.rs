@@ -1,7 +1,8 @@
 //! The mempool: checked transactions that wait for a block. Bounded, and fair between parties.
 //!
 //! Holds at most [`MEMPOOL_TRANSACTIONS_MAX`], an eighth of it for one party, and is drained
-//! round-robin by party, so a party that sends much waits behind itself.
+//! round-robin by party, so a party that sends much waits behind itself. Strangers are one party, whatever keys
+//! they make up.
 
 use crate::limits::{MEMPOOL_BYTES_MAX, MEMPOOL_SHARE_PER_PARTY, MEMPOOL_TRANSACTIONS_MAX};
 use contracts::{
@@ -30,6 +31,15 @@ struct Queue {
     bytes: usize,
 }
 
+/// On whose account a transaction waits, which is whose quota it draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The sender, or [`PartyId::STRANGERS`].
+    pub party: PartyId,
+    /// How many may wait, those that do included: more than that would be in no block.
+    pub most: usize,
+}
+
 /// The mempool cannot take it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
@@ -37,7 +47,10 @@ pub enum Busy {
     #[error("the node is busy: its queue is full; try again in a second")]
     Full,
     /// The party has its share of it.
-    #[error("this party has as many transactions waiting as one may have; try again in a second")]
+    #[error(
+        "this party has as many transactions waiting as one may have, or those who are no members yet have so together; \
+         try again in a second"
+    )]
     Share,
     /// It waits there already.
     #[error("the transaction is waiting already")]
@@ -49,9 +62,9 @@ impl Mempool {
     ///
     /// # Errors
     /// [`Busy`]; nothing is kept then.
-    pub fn insert(&mut self, transaction: Checked) -> Result<(), Busy> {
-        self.room(&transaction)?;
-        self.push(transaction);
+    pub fn insert(&mut self, transaction: Checked, account: Account) -> Result<(), Busy> {
+        self.room(&transaction, account)?;
+        self.push(transaction, account.party);
         Ok(())
     }
 
@@ -59,20 +72,17 @@ impl Mempool {
     ///
     /// # Errors
     /// [`Busy`], as [`Mempool::insert`]; once there is a place, it is not taken back.
-    pub fn hold(&mut self, transaction: &Checked) -> Result<(), Busy> {
-        self.room(transaction)?;
-        self.held.insert(transaction.id(), (transaction.body().sender, transaction.bytes().len()));
+    pub fn hold(&mut self, transaction: &Checked, account: Account) -> Result<(), Busy> {
+        self.room(transaction, account)?;
+        self.held.insert(transaction.id(), (account.party, transaction.bytes().len()));
         Ok(())
     }
 
     /// Takes a transaction into the place that is held for it. False where that is gone: it came into a block, which
     /// another made.
     pub fn fill(&mut self, transaction: Checked) -> bool {
-        let has_place = self.give_up(&transaction.id());
-        if has_place {
-            self.push(transaction);
-        }
-        has_place
+        let place = self.held.remove(&transaction.id());
+        place.map(|(party, _)| self.push(transaction, party)).is_some()
     }
 
     /// Gives up the place that is held for a transaction. False where there is none.
@@ -80,11 +90,11 @@ impl Mempool {
         self.held.remove(id).is_some()
     }
 
-    fn room(&self, transaction: &Checked) -> Result<(), Busy> {
+    fn room(&self, transaction: &Checked, account: Account) -> Result<(), Busy> {
         if self.holds(&transaction.id()) {
             return Err(Busy::Waiting);
         }
-        let (party, size) = (transaction.body().sender, transaction.bytes().len());
+        let (Account { party, most }, size) = (account, transaction.bytes().len());
         let sum = |(count, bytes): (usize, usize), (_, more): &(PartyId, usize)| (count + 1, bytes + more);
         let (count, bytes) = self.held.values().fold((self.ids.len(), self.bytes), sum);
         if count >= MEMPOOL_TRANSACTIONS_MAX || bytes + size > MEMPOOL_BYTES_MAX {
@@ -92,13 +102,13 @@ impl Mempool {
         }
         let waiting = self.queues.get(&party).map_or((0, 0), |queue| (queue.waiting.len(), queue.bytes));
         let (count, bytes) = self.held.values().filter(|(one, _)| *one == party).fold(waiting, sum);
-        let share_full = count >= MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY
+        let share_full = count >= most.min(MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY)
             || bytes + size > MEMPOOL_BYTES_MAX / MEMPOOL_SHARE_PER_PARTY;
         if share_full { Err(Busy::Share) } else { Ok(()) }
     }
 
-    fn push(&mut self, transaction: Checked) {
-        let (party, size) = (transaction.body().sender, transaction.bytes().len());
+    fn push(&mut self, transaction: Checked, party: PartyId) {
+        let size = transaction.bytes().len();
         let queue = self.queues.entry(party).or_default();
         if queue.waiting.is_empty() {
             self.turn.push_back(party);
@@ -225,13 +235,37 @@ mod tests {
         body.sign(&signer).unwrap().check(&NetworkId([1; 32])).unwrap()
     }
 
+    fn own(transaction: &Checked) -> Account {
+        Account { party: transaction.body().sender, most: usize::MAX }
+    }
+
+    fn insert(pool: &mut Mempool, transaction: Checked) -> Result<(), Busy> {
+        let account = own(&transaction);
+        pool.insert(transaction, account)
+    }
+
+    #[test]
+    fn strangers_have_one_share_and_one_turn_whatever_their_keys() {
+        let mut pool = Mempool::default();
+        let strangers = Account { party: PartyId::STRANGERS, most: 5 };
+        let taken = (20..40).filter(|key| pool.insert(transaction(*key, 0), strangers).is_ok()).count();
+        assert_eq!(taken, 5);
+        assert_eq!(pool.hold(&transaction(40, 0), strangers), Err(Busy::Share));
+        let member = transaction(1, 0);
+        insert(&mut pool, member.clone()).unwrap();
+        assert_eq!(pool.peek(2, usize::MAX)[1], member);
+        assert_eq!(pool.drain(2, usize::MAX)[1], member);
+        assert_eq!(pool.drain(9, usize::MAX).len(), 4);
+        assert!(pool.is_empty() && pool.queues.is_empty() && pool.turn.is_empty());
+    }
+
     #[test]
     fn parties_take_turns_and_their_own_order_stays() {
         let mut pool = Mempool::default();
         for (party, number) in [(1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)] {
-            pool.insert(transaction(party, number)).unwrap();
+            insert(&mut pool, transaction(party, number)).unwrap();
         }
-        assert_eq!(pool.insert(transaction(1, 0)), Err(Busy::Waiting));
+        assert_eq!(insert(&mut pool, transaction(1, 0)), Err(Busy::Waiting));
         let of = |number: u16| PartyId::of_first_key(&TestSigner::of(number).public());
         let drained: Vec<_> =
             pool.drain(5, usize::MAX).iter().map(|one| (one.body().sender, one.body().nonce[0])).collect();
@@ -246,25 +280,28 @@ mod tests {
     fn a_place_that_is_held_is_taken_and_nobody_sees_it() {
         let mut pool = Mempool::default();
         let one = transaction(1, 0);
-        pool.hold(&one).unwrap();
-        assert_eq!((pool.hold(&one), pool.insert(one.clone())), (Err(Busy::Waiting), Err(Busy::Waiting)));
+        pool.hold(&one, own(&one)).unwrap();
+        assert_eq!(
+            (pool.hold(&one, own(&one)), pool.insert(one.clone(), own(&one))),
+            (Err(Busy::Waiting), Err(Busy::Waiting))
+        );
         assert!(pool.holds(&one.id()) && pool.is_empty() && pool.peek(9, usize::MAX).is_empty());
         assert!(pool.fill(one.clone()) && !pool.fill(one.clone()));
         assert_eq!(pool.drain(9, usize::MAX), [one.clone()]);
         // It counts for all and for its party, and is free again when it is given up.
-        pool.hold(&one).unwrap();
+        pool.hold(&one, own(&one)).unwrap();
         let share = MEMPOOL_TRANSACTIONS_MAX / MEMPOOL_SHARE_PER_PARTY;
         let party = one.body().sender;
         let fake = |number: usize| TransactionId([number.to_be_bytes(); 4].concat().try_into().unwrap());
         pool.held.extend((1..share).map(|number| (fake(number), (party, 1))));
-        assert_eq!(pool.insert(transaction(1, 1)), Err(Busy::Share));
+        assert_eq!(insert(&mut pool, transaction(1, 1)), Err(Busy::Share));
         pool.held.extend((share..MEMPOOL_TRANSACTIONS_MAX).map(|number| (fake(number), (PartyId([9; 32]), 1))));
-        assert_eq!(pool.insert(transaction(2, 0)), Err(Busy::Full));
+        assert_eq!(insert(&mut pool, transaction(2, 0)), Err(Busy::Full));
         assert!(pool.give_up(&one.id()) && !pool.give_up(&one.id()));
-        pool.insert(transaction(1, 1)).unwrap();
+        insert(&mut pool, transaction(1, 1)).unwrap();
         // What is in a block by now needs none.
         pool.remove(&[fake(1)].into());
-        pool.hold(&one).unwrap();
+        pool.hold(&one, own(&one)).unwrap();
         pool.remove(&[one.id()].into());
         assert!(!pool.fill(one));
     }
@@ -273,13 +310,13 @@ mod tests {
     fn what_is_seen_is_what_would_be_drained_and_stays_until_it_is_removed() {
         let mut pool = Mempool::default();
         let all = [(1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)].map(|(party, number)| transaction(party, number));
-        all.iter().for_each(|one| pool.insert(one.clone()).unwrap());
+        all.iter().for_each(|one| pool.insert(one.clone(), own(one)).unwrap());
         let ids = |some: &[Checked]| some.iter().map(Checked::id).collect::<Vec<_>>();
         let size = all[0].bytes().len();
         for (most, bytes) in [(5, usize::MAX), (9, 3 * size), (0, usize::MAX), (9, size - 1)] {
             let seen = ids(&pool.peek(most, bytes));
             let mut twin = Mempool::default();
-            all.iter().for_each(|one| twin.insert(one.clone()).unwrap());
+            all.iter().for_each(|one| twin.insert(one.clone(), own(one)).unwrap());
             assert_eq!(seen, ids(&twin.drain(most, bytes)), "{most} of {bytes} bytes");
         }
         assert_eq!(pool.len(), 6);
@@ -291,7 +328,7 @@ mod tests {
         assert_eq!(pool.expire(9), [], "they are valid up to height 9");
         assert_eq!(pool.expire(10).len(), 4);
         assert!(pool.is_empty());
-        pool.insert(all[0].clone()).unwrap();
+        insert(&mut pool, all[0].clone()).unwrap();
         pool.remove(&all.iter().map(Checked::id).collect());
         assert!(pool.is_empty() && pool.bytes == 0 && pool.queues.is_empty() && pool.turn.is_empty());
     }

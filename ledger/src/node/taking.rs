@@ -1,10 +1,17 @@
 //! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
 
 use super::{Frame, Handle, Refused, Waiter, fate::Fate};
-use crate::{limits::SIDE_LATE_HEIGHTS_MAX, mempool::Busy, sides::SidesError, store::Reader, submission::Submission};
+use crate::{
+    limits::SIDE_LATE_HEIGHTS_MAX,
+    mempool::{Account, Busy},
+    sides::SidesError,
+    store::Reader,
+    submission::Submission,
+};
 use contracts::{
     execute::{self, Context},
-    id::{Height, TransactionId},
+    id::{Height, PartyId, TransactionId},
+    quota::{Quota, STRANGER_LIMITS},
     side::SideBody,
     transaction::Checked,
 };
@@ -17,6 +24,7 @@ pub type Taken = (TransactionId, Option<oneshot::Receiver<Fate>>);
 /// A submission that may be in the next block, as far as can be told before that is executed.
 pub struct Entrant {
     checked: Checked,
+    account: Account,
     side: Option<SideBody>,
     /// What a trace shows of it.
     span: Span,
@@ -62,8 +70,8 @@ impl Handle {
         if reader.place(&id)?.is_some() {
             return Ok((id, None));
         }
-        self.check_admissible(&reader, &checked)?;
-        Ok((id, Some(Entrant { checked, side, span: Span::current() })))
+        let account = self.check_admissible(&reader, &checked)?;
+        Ok((id, Some(Entrant { checked, account, side, span: Span::current() })))
     }
 
     /// The second half of [`Handle::take`]. Blocks for an fsync where there is a side body.
@@ -71,9 +79,9 @@ impl Handle {
     /// # Errors
     /// [`Refused`].
     pub fn admit(&self, entrant: Entrant) -> Result<Taken, Refused> {
-        let Entrant { checked, side, span } = entrant;
+        let Entrant { checked, account, side, span } = entrant;
         let id = checked.id();
-        let held = side.as_ref().map_or(Ok(false), |side| self.hold(&checked, side))?;
+        let held = side.as_ref().map_or(Ok(false), |side| self.hold(&checked, account, side))?;
         let many = self.shared.era().set.validators.len() > 1;
         let forward = many.then(|| Submission { transaction: checked.transaction().clone(), side });
         let (told, receiver) = oneshot::channel();
@@ -81,7 +89,8 @@ impl Handle {
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
         }
-        let taken = if held { Ok(queue.mempool.fill(checked)) } else { queue.mempool.insert(checked).map(|()| true) };
+        let taken =
+            if held { Ok(queue.mempool.fill(checked)) } else { queue.mempool.insert(checked, account).map(|()| true) };
         let fresh = match taken {
             Ok(true) => true,
             // It came from another as well, and into a block while its side body was written.
@@ -149,11 +158,11 @@ impl Handle {
             return side.map_or(Ok(()), |side| self.keep_late(&side, place.height));
         }
         let checked = self.shared.verified.check(transaction, &self.shared.network)?;
-        self.check_admissible(&reader, &checked)?;
-        let held = side.map_or(Ok(false), |side| self.hold(&checked, &side))?;
+        let account = self.check_admissible(&reader, &checked)?;
+        let held = side.map_or(Ok(false), |side| self.hold(&checked, account, &side))?;
         let mut queue = self.shared.queue.lock();
         if !held {
-            return Ok(queue.mempool.insert(checked)?);
+            return Ok(queue.mempool.insert(checked, account)?);
         }
         queue.mempool.fill(checked);
         Ok(())
@@ -162,12 +171,12 @@ impl Handle {
     /// Has the mempool hold a place for a transaction, and keeps its side body then: never that of one that is turned
     /// away, which nothing would name and nobody could take down. Of one that waits already the body is kept too, and no
     /// place is held: returns false.
-    fn hold(&self, checked: &Checked, side: &SideBody) -> Result<bool, Refused> {
+    fn hold(&self, checked: &Checked, account: Account, side: &SideBody) -> Result<bool, Refused> {
         let mut queue = self.shared.queue.lock();
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
         }
-        let held = match queue.mempool.hold(checked) {
+        let held = match queue.mempool.hold(checked, account) {
             Ok(()) => true,
             Err(Busy::Waiting) => false,
             Err(busy) => return Err(busy.into()),
@@ -210,10 +219,16 @@ impl Handle {
         Refused::DiskFull(said)
     }
 
-    fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<(), Refused> {
+    /// On whose account would it be in the next block?
+    fn check_admissible(&self, reader: &Reader, checked: &Checked) -> Result<Account, Refused> {
         let tip = self.shared.tip.borrow().clone();
         let context = Context { network: self.shared.network, height: tip.height + 1, time_ms: tip.time_ms + 1 };
-        execute::admissible(reader, &context, checked)??;
-        Ok(())
+        let (account, used) = execute::admissible(reader, &context, checked)??;
+        if account != Quota::key(&PartyId::STRANGERS) {
+            return Ok(Account { party: checked.body().sender, most: usize::MAX });
+        }
+        // What is in blocks so far leaves room for so many of them; this one is counted as used.
+        let left = (STRANGER_LIMITS.count_max + 1).saturating_sub(used.count);
+        Ok(Account { party: PartyId::STRANGERS, most: usize::try_from(left).unwrap_or(usize::MAX) })
     }
 }

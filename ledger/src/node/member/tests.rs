@@ -1,7 +1,7 @@
 //! Four nodes in one process, each on a thread of its own, with links that can be cut.
 
 mod away;
-mod sides;
+mod taking;
 
 use super::*;
 use crate::submission::Submission;

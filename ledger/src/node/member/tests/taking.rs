@@ -1,4 +1,4 @@
-//! Submissions with side bodies, on validators whose disks are slow.
+//! How submissions are taken in: with side bodies on validators whose disks are slow, and more than there is room for.
 
 use super::*;
 use crate::{
@@ -9,6 +9,7 @@ use contracts::{
     id::PartyId,
     key::{Signer, TestSigner},
     party::{Apply, Country, PartyKind},
+    quota::STRANGER_LIMITS,
 };
 
 impl Four {
@@ -101,4 +102,19 @@ async fn of_what_is_turned_away_no_body_is_kept() {
     handle.shared.queue.lock().mempool.remove(&[first].into());
     handle.take(again()).unwrap();
     assert_eq!(handle.shared.sides.list().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_with_ever_new_keys_keep_no_member_out() {
+    let mut four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    (1..COUNT).for_each(|number| four.down(number));
+    let (handle, most) = (four.handle(0), STRANGER_LIMITS.count_max as usize);
+    let bare = |number: u16| Submission { side: None, ..four.applies(number, 1, height) };
+    let taken = (0..).take_while(|number| handle.take(bare(*number)).is_ok()).take(most + 1).count();
+    assert_eq!(taken, most, "more of them would be in no block");
+    let (id, _) = handle.take(four.mint(2, height)).unwrap();
+    let queue = handle.shared.queue.lock();
+    assert!(queue.mempool.peek(2, usize::MAX).iter().any(|one| one.id() == id), "they have one turn together");
 }
