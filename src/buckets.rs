@@ -7,7 +7,7 @@ use genesis::{
     config::{self, Retention},
     files,
 };
-use ledger::archive::{self, Archive};
+use ledger::{archive::Archive, bucket::Bucket};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -18,19 +18,23 @@ const SECRET_KEY: &str = "LONJA_S3_SECRET_KEY";
 /// A file with two keys, in bytes.
 const CREDENTIALS_BYTES_MAX: u64 = 1_024;
 
-/// Access key and secret key of the bucket that `section` of the configuration names.
+/// The bucket that `section` of the configuration names, with its credentials.
 ///
 /// # Errors
 /// When there are no usable credentials.
-pub fn credentials(
-    layout: &Layout,
-    bucket: &config::Bucket,
-    section: &str,
-) -> Result<(String, Zeroizing<String>), Problem> {
-    match &bucket.credentials {
-        Some(path) => from_file(&layout.data_path(path)),
-        None => Ok((from_environment(ACCESS_KEY, section)?, from_environment(SECRET_KEY, section)?.into())),
-    }
+pub fn bucket(layout: &Layout, named: &config::Bucket, section: &str) -> Result<Bucket, Problem> {
+    let (access_key, secret_key) = match &named.credentials {
+        Some(path) => from_file(&layout.data_path(path))?,
+        None => (from_environment(ACCESS_KEY, section)?, from_environment(SECRET_KEY, section)?.into()),
+    };
+    Ok(Bucket {
+        endpoint: named.endpoint.clone(),
+        region: named.region.clone(),
+        bucket: named.bucket.clone(),
+        prefix: named.prefix.clone(),
+        access_key,
+        secret_key,
+    })
 }
 
 /// The archive that a node with `retention` has. Where that is a bucket, nothing is asked of it yet, and the runtime at
@@ -39,19 +43,11 @@ pub fn credentials(
 /// # Errors
 /// When there are no usable credentials.
 pub fn archive(layout: &Layout, retention: &Retention) -> Result<Archive, Problem> {
-    let bucket = match &retention.archive {
+    let named = match &retention.archive {
         config::Archive::Folder(folder) => return Ok(Archive::new(layout.data_path(folder))),
-        config::Archive::Bucket(bucket) => bucket,
+        config::Archive::Bucket(named) => named,
     };
-    let (access_key, secret_key) = credentials(layout, bucket, "[retention.archive]")?;
-    let bucket = archive::Bucket {
-        endpoint: bucket.endpoint.clone(),
-        region: bucket.region.clone(),
-        bucket: bucket.bucket.clone(),
-        prefix: bucket.prefix.clone(),
-        access_key,
-        secret_key,
-    };
+    let bucket = bucket(layout, named, "[retention.archive]")?;
     Archive::in_bucket(&bucket, tokio::runtime::Handle::current())
         .map_err(|error| Problem::new(error.to_string()).help("correct [retention.archive]").exits(Exit::File))
 }

@@ -1,11 +1,8 @@
 //! Where the marketplace keeps contents, from the configuration.
 
 use crate::{buckets, problem::Problem};
-use genesis::{
-    Layout,
-    config::{self, Contents},
-};
-use marketplace::objects::{Bucket, Place};
+use genesis::{Layout, config::Contents};
+use marketplace::objects::Place;
 
 /// The place, with its credentials; `None` where contents lie beside the market's other data.
 ///
@@ -16,25 +13,14 @@ pub fn place(layout: &Layout, contents: Option<&Contents>) -> Result<Option<Plac
         None => Ok(None),
         // The same shelves as beside the other data, so that an audit finds them.
         Some(Contents::Local { folder }) => Ok(Some(Place::Folder(layout.data_path(folder).join("whole")))),
-        Some(Contents::S3(bucket)) => Ok(Some(Place::Bucket(opened(layout, bucket)?))),
+        Some(Contents::S3(bucket)) => Ok(Some(Place::Bucket(buckets::bucket(layout, bucket, "[market.objects]")?))),
     }
-}
-
-fn opened(layout: &Layout, bucket: &config::Bucket) -> Result<Bucket, Problem> {
-    let (access_key, secret_key) = buckets::credentials(layout, bucket, "[market.objects]")?;
-    Ok(Bucket {
-        endpoint: bucket.endpoint.clone(),
-        region: bucket.region.clone(),
-        bucket: bucket.bucket.clone(),
-        prefix: bucket.prefix.clone(),
-        access_key,
-        secret_key: secret_key.as_str().into(),
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use genesis::config;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
@@ -58,8 +44,10 @@ mod tests {
         write("AKEXAMPLE\nhunter2\n", 0o600);
         let opened = place().unwrap().unwrap();
         let Place::Bucket(bucket) = &opened else { panic!("a bucket") };
-        assert_eq!(bucket.access_key, "AKEXAMPLE");
-        assert!(!format!("{opened:?}").contains("hunter2"));
+        assert_eq!((bucket.access_key.as_str(), bucket.secret_key.as_str()), ("AKEXAMPLE", "hunter2"));
+        let shown = format!("{opened:?}");
+        assert!(shown.contains("contents at https://s3.example"), "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("AKEXAMPLE"), "{shown}");
         for (text, mode) in
             [("AKEXAMPLE\nhunter2\n", 0o644), ("hunter2", 0o600), ("a\nhunter2\nc", 0o600), ("\n\n", 0o600)]
         {

@@ -36,6 +36,7 @@ pub mod api;
 pub mod archive;
 pub mod audit;
 pub mod bench;
+pub mod bucket;
 pub mod chain;
 #[doc(hidden)]
 pub mod decoders;

@@ -48,7 +48,7 @@ pub const OWNERS: &[(&str, &[&str], &[&str])] = &[
     (
         "object_store",
         &["ledger", "marketplace"],
-        &["ledger/src/archive", "marketplace/src/objects", "marketplace/src/api/problem"],
+        &["ledger/src/bucket", "ledger/src/archive", "marketplace/src/objects", "marketplace/src/api/problem"],
     ),
 ];
 

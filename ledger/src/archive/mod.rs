@@ -18,17 +18,15 @@
 //! deleted; or in a bucket that speaks S3 ([`Bucket`]), with the same names and bytes, where an object is written and
 //! read back before anything is deleted. Without the bucket a node makes its blocks as ever, and moves nothing.
 
-mod bucket;
 mod folder;
 mod objects;
 mod prune;
 mod recent;
 mod segment;
 
-pub use bucket::Bucket;
 pub use prune::{Pruner, Retention, step};
 
-use crate::{limits::ARCHIVE_SEGMENT_BLOCKS, room::NoRoom};
+use crate::{bucket::Bucket, limits::ARCHIVE_SEGMENT_BLOCKS, room::NoRoom};
 use contracts::id::Height;
 use folder::Folder;
 use objects::Objects;
@@ -138,7 +136,10 @@ impl Archive {
     /// # Errors
     /// When no request to it could be made, whatever it answers.
     pub fn in_bucket(bucket: &Bucket, runtime: Handle) -> Result<Self, ArchiveError> {
-        let objects = Objects::new(bucket.open()?, bucket.place(), runtime);
+        let store = bucket
+            .open()
+            .map_err(|error| ArchiveError::Bucket { object: bucket.place(), reason: objects::reason(&error) })?;
+        let objects = Objects::new(store, bucket.place(), runtime);
         Ok(Self { place: Place::Bucket(Arc::new(objects)), blocks: ARCHIVE_SEGMENT_BLOCKS })
     }
 

@@ -16,7 +16,7 @@ mod unanchored;
 mod upload;
 
 pub use audit::{Audited, audit};
-pub use place::{Bucket, Place};
+pub use place::Place;
 use slice::Window;
 pub use slice::{Slice, verify_slice};
 pub use unanchored::{Claim, Doomed};

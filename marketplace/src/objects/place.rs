@@ -5,24 +5,12 @@
 //! leads to: give the bucket a rule that removes unfinished uploads after a day.
 
 use super::ObjectsError;
-use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3Builder, AmazonS3ConfigKey},
-    local::LocalFileSystem,
-    path::Path as ObjectPath,
-    prefix::PrefixStore,
-};
-use secrecy::{ExposeSecret, SecretString};
+use ledger::bucket::Bucket;
+use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as ObjectPath};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
-
-/// A request to a bucket, with one part of an upload of at most 8 MiB.
-const BUCKET_TIME_MAX: Duration = Duration::from_secs(60);
-/// Attempts after the first one that failed, all together within [`BUCKET_TIME_MAX`].
-const BUCKET_RETRIES_MAX: usize = 3;
 
 /// Where contents are kept.
 #[derive(Clone, Debug)]
@@ -33,23 +21,6 @@ pub enum Place {
     Bucket(Bucket),
 }
 
-/// A bucket that speaks S3, and what opens it.
-#[derive(Clone, Debug)]
-pub struct Bucket {
-    /// `https://` and host.
-    pub endpoint: String,
-    /// As the provider calls it.
-    pub region: String,
-    /// Its name.
-    pub bucket: String,
-    /// Put before every name; may be empty.
-    pub prefix: String,
-    /// Who asks.
-    pub access_key: String,
-    /// What signs. Never shown: neither in a log nor in an error.
-    pub secret_key: SecretString,
-}
-
 impl Place {
     /// Opens it. Nothing is asked of a bucket yet.
     ///
@@ -58,7 +29,7 @@ impl Place {
     pub(super) fn open(&self) -> Result<Arc<dyn ObjectStore>, ObjectsError> {
         match self {
             Self::Folder(folder) => folder_store(folder),
-            Self::Bucket(bucket) => bucket.open(),
+            Self::Bucket(bucket) => Ok(bucket.open()?),
         }
     }
 
@@ -74,28 +45,6 @@ impl Place {
 fn folder_store(folder: &Path) -> Result<Arc<dyn ObjectStore>, ObjectsError> {
     std::fs::create_dir_all(folder)?;
     Ok(Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true)))
-}
-
-impl Bucket {
-    fn open(&self) -> Result<Arc<dyn ObjectStore>, ObjectsError> {
-        // Whoever installed a provider before is right too; there is one for the process.
-        let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        let retry =
-            RetryConfig { max_retries: BUCKET_RETRIES_MAX, retry_timeout: BUCKET_TIME_MAX, ..RetryConfig::default() };
-        let store = AmazonS3Builder::new()
-            .with_client_options(ClientOptions::new().with_timeout(BUCKET_TIME_MAX))
-            .with_allow_http(self.endpoint.starts_with("http://"))
-            .with_endpoint(self.endpoint.trim_end_matches('/'))
-            .with_region(&self.region)
-            .with_bucket_name(&self.bucket)
-            .with_access_key_id(&self.access_key)
-            .with_secret_access_key(self.secret_key.expose_secret())
-            // Not every provider deletes in bulk.
-            .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
-            .with_retry(retry)
-            .build()?;
-        Ok(Arc::new(PrefixStore::new(store, self.prefix.as_str())))
-    }
 }
 
 /// Asks for something that is not there: says whether the place can be reached and lets us in.

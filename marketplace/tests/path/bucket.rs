@@ -3,8 +3,11 @@
 use super::support::{World, jacket};
 use contracts::{party::Role, vocabulary::PersonalStatus};
 use futures_util::TryStreamExt;
-use ledger::testing::s3::{ACCESS_KEY, BUCKET, SECRET_KEY as SECRET, Server};
-use marketplace::objects::{Bucket, Limits, Objects, ObjectsError, Place, verify_slice};
+use ledger::{
+    bucket::Bucket,
+    testing::s3::{ACCESS_KEY, BUCKET, SECRET_KEY as SECRET, Server},
+};
+use marketplace::objects::{Limits, Objects, ObjectsError, Place, verify_slice};
 use serde_json::json;
 
 fn place(server: &Server, access_key: &str) -> Place {

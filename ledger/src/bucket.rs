@@ -1,9 +1,10 @@
-//! A bucket that speaks S3, and what opens it.
+//! A bucket that speaks S3, and what opens it: for the archive of a node, and for the contents of a market.
+//!
+//! Knows nothing of what lies in it, and asks it for nothing. Each side keeps its own errors.
 
-use super::ArchiveError;
 use crate::limits::{BUCKET_RETRIES_MAX, BUCKET_TIME_MAX};
 use object_store::{
-    ClientOptions, ObjectStore, RetryConfig,
+    ClientOptions, Error, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     prefix::PrefixStore,
 };
@@ -35,12 +36,15 @@ impl fmt::Debug for Bucket {
 
 impl Bucket {
     /// Where its objects are, for people.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         if self.prefix.is_empty() { self.bucket.clone() } else { format!("{}/{}", self.bucket, self.prefix) }
     }
 
     /// Opens it. Nothing is asked of it yet.
-    pub(super) fn open(&self) -> Result<Arc<dyn ObjectStore>, ArchiveError> {
+    ///
+    /// # Errors
+    /// When no request to it could be made, whatever it answers.
+    pub fn open(&self) -> Result<Arc<dyn ObjectStore>, Error> {
         // Whoever installed a provider before is right too; there is one for the process.
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let retry =
@@ -53,11 +57,32 @@ impl Bucket {
             .with_bucket_name(&self.bucket)
             .with_access_key_id(&self.access_key)
             .with_secret_access_key(self.secret_key.as_str())
-            // Nothing is deleted here, and not every provider knows how to do so in bulk.
+            // Not every provider deletes in bulk.
             .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
             .with_retry(retry)
-            .build()
-            .map_err(|error| ArchiveError::Bucket { object: self.place(), reason: super::objects::reason(&error) })?;
+            .build()?;
         Ok(Arc::new(PrefixStore::new(store, self.prefix.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_shown_by_its_place_and_never_by_its_keys() {
+        let bucket = Bucket {
+            endpoint: "https://s3.example/".into(),
+            region: "us-east-1".into(),
+            bucket: "old-blocks".into(),
+            prefix: String::new(),
+            access_key: "AKEXAMPLE".into(),
+            secret_key: "hunter2".to_owned().into(),
+        };
+        assert_eq!(format!("{bucket:?}"), "Bucket(old-blocks at https://s3.example/)");
+        let below = Bucket { prefix: "harbour/old".into(), ..bucket };
+        assert_eq!(format!("{below:?}"), "Bucket(old-blocks/harbour/old at https://s3.example/)");
+        let opened = format!("{:?}", below.open().unwrap());
+        assert!(!opened.contains("hunter2"), "{opened}");
     }
 }
