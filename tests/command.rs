@@ -9,6 +9,8 @@
 mod apart;
 #[path = "command/archives.rs"]
 mod archives;
+#[path = "command/away.rs"]
+mod away;
 #[path = "command/backup.rs"]
 mod backup;
 #[path = "command/collector.rs"]

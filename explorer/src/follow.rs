@@ -9,7 +9,10 @@ use crate::{
     limits::{FOLLOW_WAIT, RETRY_FIRST, RETRY_MAX, STATUS_EVERY},
 };
 use contracts::id::Height;
-use ledger::api::{client::Client, follow::Follower};
+use ledger::api::{
+    client::Client,
+    follow::{Follower, Said},
+};
 use parking_lot::RwLock;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -59,11 +62,14 @@ pub async fn follow(client: Client, index: Arc<Index>, shared: Shared, shutdown:
 
 async fn take_all(client: Client, index: Arc<Index>, shared: &Shared) -> Result<(), IndexError> {
     let mut follower = Follower::new(client, index.cursor()?);
-    let mut pause = RETRY_FIRST;
+    let (mut pause, mut said) = (RETRY_FIRST, Said::default());
     loop {
         match follower.next(FOLLOW_WAIT).await {
             Ok(blocks) => {
                 pause = RETRY_FIRST;
+                if said.is_over() {
+                    tracing::info!("the explorer follows the node again");
+                }
                 shared.write().node_error = None;
                 let index = index.clone();
                 // Writing waits for the disk, so it has a thread of its own.
@@ -71,7 +77,9 @@ async fn take_all(client: Client, index: Arc<Index>, shared: &Shared) -> Result<
                 taken.await.unwrap_or(Err(IndexError::Damaged("block (taking it up panicked)")))?;
             }
             Err(error) => {
-                tracing::warn!(%error, "the explorer cannot follow the node");
+                if said.is_news(&error) {
+                    tracing::warn!(%error, "the explorer cannot follow the node");
+                }
                 shared.write().node_error = Some(error.to_string());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY_MAX);

@@ -1,6 +1,7 @@
 //! A real solo network in a folder of its own, for tests of everything that stands on the ledger.
 
 pub mod disk;
+pub mod log;
 pub mod s3;
 
 use crate::{

@@ -23,7 +23,7 @@ fn traced(net: &Net, url: &str, more: &[(&str, &str)], arguments: &[&str]) -> Se
 }
 
 /// What a service answers to a GET with these headers.
-fn get(url: &str, path: &str, headers: &str) -> String {
+pub fn get(url: &str, path: &str, headers: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");

@@ -24,7 +24,10 @@ use contracts::{
     outcome::{BlockEntry, Outcome},
     transaction::{Checked, Transaction},
 };
-use std::time::Duration;
+use std::{
+    mem::{Discriminant, discriminant, take},
+    time::Duration,
+};
 
 /// Where a follower is. Before the first block it is `Cursor::default()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -121,6 +124,28 @@ impl Follower {
     }
 }
 
+/// What a service has said of a node that it cannot follow. It says each kind of reason once, and once that it is over:
+/// attempts come twice a second, and a log that repeats them is not read.
+#[derive(Debug, Default)]
+pub struct Said(Vec<Discriminant<ClientError>>);
+
+impl Said {
+    /// Following came to nothing. Is the kind of `error` new, since following went well?
+    pub fn is_news(&mut self, error: &ClientError) -> bool {
+        let kind = discriminant(error);
+        let is_news = !self.0.contains(&kind);
+        if is_news {
+            self.0.push(kind);
+        }
+        is_news
+    }
+
+    /// Following went well. Is that new?
+    pub fn is_over(&mut self) -> bool {
+        !take(&mut self.0).is_empty()
+    }
+}
+
 /// Verifies the block that follows `cursor`, or says what is wrong with it.
 pub(crate) fn verify(
     client: &Client,
@@ -166,4 +191,26 @@ fn verified(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<
         cursor: Cursor { height: after.height, block: Some(after.block), log: after.log },
         founding,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_away_is_told_once_and_so_is_its_return() {
+        let url = || "http://127.0.0.1:7100".to_owned();
+        let away = |reason: &str| ClientError::Unreachable { url: url(), reason: reason.into() };
+        let untrue = ClientError::Untrue { url: url(), reason: "block 7: another parent".into() };
+        let mut said = Said::default();
+        assert!(!said.is_over(), "nothing was wrong yet");
+        for _ in 0..2 {
+            assert!(said.is_news(&away("connection refused")));
+            assert!(!said.is_news(&away("connection refused")) && !said.is_news(&away("connection reset")));
+            // One that says what does not hold is another matter, and not to be lost among attempts.
+            assert!(said.is_news(&untrue) && !said.is_news(&untrue));
+            assert!(!said.is_news(&away("connection refused")), "both go on in turn");
+            assert!(said.is_over() && !said.is_over());
+        }
+    }
 }

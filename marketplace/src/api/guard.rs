@@ -1,7 +1,7 @@
-//! What every request goes through: its id, the rate limit, the time limit, and the headers that keep
-//! a browser from being used against its user.
+//! What every request goes through: its id, under which it is logged, the rate limit, the time limit, and the headers
+//! that keep a browser from being used against its user.
 
-use super::{metrics::Metrics, problem::Problem};
+use super::{logged, metrics::Metrics, problem::Problem};
 use crate::limits::{
     CALLERS_MAX, ENTRY_ATTEMPTS_PER_MINUTE, ERROR_TEXT_BYTES_MAX, REQUEST_TIME_MAX, REQUESTS_BURST, REQUESTS_PER_SECOND,
 };
@@ -23,6 +23,7 @@ use std::{
     sync::Arc,
     time::Instant,
 };
+use tracing::Instrument;
 
 type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
@@ -119,10 +120,10 @@ fn check(limiter: &Limiter, name: &str, quota: u32, address: IpAddr) -> Result<H
 pub async fn every(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let address = guard.address(&request);
-    let began = Instant::now();
+    let (began, span) = (Instant::now(), logged::span(&id, &request));
     let mut response = match check(&guard.0.all, "default", REQUESTS_BURST, address) {
         Ok(left) => {
-            let mut response = next.run(request).await;
+            let mut response = next.run(request).instrument(span.clone()).await;
             // An answer that was refused by a tighter limit says so itself.
             response.headers_mut().entry("ratelimit").or_insert(left);
             response
@@ -131,7 +132,9 @@ pub async fn every(State(guard): State<Guard>, request: Request, next: Next) -> 
     };
     response = as_problem(response).await;
     tag_encoding(response.headers_mut());
-    guard.0.metrics.answered(response.status(), began.elapsed());
+    let took = began.elapsed();
+    guard.0.metrics.answered(response.status(), took);
+    logged::answered(&span, response.status(), took);
     let headers = response.headers_mut();
     let policy = format!("\"default\";q={REQUESTS_BURST};w={}", REQUESTS_BURST / REQUESTS_PER_SECOND);
     headers.insert("ratelimit-policy", HeaderValue::from_str(&policy).expect("numbers are a header value"));
@@ -209,6 +212,7 @@ pub async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIME_MAX, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
+            tracing::warn!("a request took too long");
             let detail = "it took too long; what was stored goes on: ask for the order again, or repeat the request with the same `Idempotency-Key`";
             Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "It took too long", detail).into_response()
         }

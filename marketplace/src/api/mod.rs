@@ -13,6 +13,7 @@ pub mod contents;
 mod dcat;
 mod document;
 mod guard;
+mod logged;
 mod members;
 mod metrics;
 pub mod page;
@@ -38,7 +39,6 @@ use tower_http::{
         CompressionLayer,
         predicate::{DefaultPredicate, Predicate},
     },
-    trace::TraceLayer,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -69,11 +69,11 @@ fn guarded(routes: Router, guard: Guard) -> Router {
     let routes = routes
         .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(without_digest)))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            tracing::error!("a request panicked; where and why stands above");
             let detail = "the market failed in this request; others are not affected";
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail).into_response()
         }))
-        .layer(middleware::from_fn_with_state(guard, guard::every))
-        .layer(TraceLayer::new_for_http());
+        .layer(middleware::from_fn_with_state(guard, guard::every));
     ledger::api::trace::requests(routes, "marketplace")
 }
 
@@ -167,12 +167,14 @@ mod tests {
     use super::*;
     use axum::{body::Body, extract::Request, routing::get};
     use tower::ServiceExt;
+    use tracing::Level;
 
     async fn ask(request: Request) -> (u16, String, serde_json::Value) {
         let routes = Router::new()
             .route("/panic", get(|| async { [0][std::hint::black_box(1)].to_string() }))
             .route("/plain", get(|| async { (StatusCode::BAD_REQUEST, "what a library says") }))
-            .route("/empty", get(|| async { StatusCode::NOT_ACCEPTABLE }));
+            .route("/empty", get(|| async { StatusCode::NOT_ACCEPTABLE }))
+            .route("/away", get(|| async { StatusCode::SERVICE_UNAVAILABLE }));
         let answer = guarded(routes, Guard::new(false)).oneshot(request).await.unwrap();
         assert!(answer.headers().contains_key("x-request-id") && answer.headers().contains_key("ratelimit"));
         let (status, kind) = (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap().to_string());
@@ -195,5 +197,27 @@ mod tests {
         }
         let request = Request::builder().uri("/plain").body(Body::empty()).unwrap();
         assert_eq!(ask(request).await.2["detail"], "what a library says");
+    }
+
+    #[tokio::test]
+    async fn the_log_knows_a_request_by_its_id_and_route_and_not_by_its_query() {
+        let (log, _guard) = ledger::testing::log::Log::begin();
+        let asked = |path: &str| {
+            let request = Request::builder().uri(format!("{path}?link=hunter2&q=hunter3"));
+            request.header("x-request-id", "asked-by-me").body(Body::empty()).unwrap()
+        };
+        for path in ["/plain", "/empty", "/panic", "/away", "/hunter4"] {
+            ask(asked(path)).await;
+        }
+        let (lines, loud) = (log.lines(Level::TRACE), log.lines(Level::INFO));
+        assert!(lines.iter().all(|line| !line.contains("hunter")), "{lines:#?}");
+        for (route, status) in [("/plain", 400), ("/empty", 406), ("/panic", 500), ("/away", 503), ("none", 404)] {
+            let parts = ["id=\"asked-by-me\"".into(), format!("route=\"{route}\""), format!("status={status}")];
+            let line = lines.iter().find(|line| parts.iter().all(|part| line.contains(part)));
+            assert!(line.is_some_and(|line| line.starts_with("DEBUG")), "{route}: {lines:#?}");
+        }
+        // A poll that finds the ledger out of reach is no news; a cause is, and is found by the id of its answer.
+        assert_eq!(loud.len(), 1, "{loud:#?}");
+        assert!(loud[0].starts_with("ERROR") && loud[0].contains("asked-by-me") && loud[0].contains("panicked"));
     }
 }

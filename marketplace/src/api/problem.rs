@@ -348,7 +348,8 @@ fn node(error: &ClientError) -> Problem {
             }
         }
         ClientError::Unreachable { .. } => {
-            tracing::warn!(%error, "the node cannot be reached");
+            // Who follows the ledger tells the log that the node is away, and does so once.
+            tracing::debug!(%error, "the node cannot be reached");
             let detail = "the ledger's node cannot be reached at the moment: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "node-unreachable", "The ledger is out of reach", detail)
         }

@@ -14,7 +14,7 @@ use contracts::{
     vocabulary::{Purpose, Spectrum},
 };
 use futures_util::{StreamExt, stream};
-use ledger::api::follow::Follower;
+use ledger::api::follow::{Follower, Said};
 use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,7 @@ impl Market {
         self.reindex_if_behind().await?;
         self.0.shown.send_replace(self.tip().height);
         let mut follower = Follower::new(self.0.client.clone(), self.0.rows.cursor()?);
+        let mut said = Said::default();
         while !shutdown.is_cancelled() {
             let blocks = tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -41,11 +42,16 @@ impl Market {
             let blocks = match blocks {
                 Ok(blocks) => blocks,
                 Err(error) => {
-                    tracing::warn!(%error, "the market cannot follow the ledger for now");
+                    if said.is_news(&error) {
+                        tracing::warn!(%error, "the market cannot follow the ledger for now");
+                    }
                     tokio::time::sleep(FOLLOW_RETRY).await;
                     continue;
                 }
             };
+            if said.is_over() {
+                tracing::info!("the market follows the ledger again");
+            }
             let market = self.clone();
             let touched = tokio::task::spawn_blocking(move || {
                 let mut all = Touched::default();
