@@ -23,6 +23,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How often the log is told at most that spans do not arrive: a collector that comes and goes is one thing to mend.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
 /// What is known of the process besides its name.
 pub type Known = BTreeMap<&'static str, String>;
 
@@ -97,7 +100,7 @@ impl Delivery {
         exporter.set_resource(&resource);
         let (sender, spans) = channel(settings.queue_max);
         let dropped = Arc::new(AtomicU64::new(0));
-        let health = Health { to: settings.shown.clone(), since: None, seen: 0 };
+        let health = Health::new(settings.shown.clone());
         let queue = Queue { spans: sender, dropped: dropped.clone() };
         let (batch_max, pause, told) = (settings.batch_max, settings.pause, Known::new());
         Ok((queue, Self { spans, dropped, exporter, http, resource, known, told, batch_max, pause, health }))
@@ -117,7 +120,7 @@ impl Delivery {
             if reason.is_some() {
                 count(&self.dropped, spans);
             }
-            self.health.after(reason, self.dropped.load(Ordering::Relaxed));
+            self.health.after(reason, self.dropped.load(Ordering::Relaxed), Instant::now());
         }
     }
 
@@ -173,32 +176,112 @@ fn said(error: OTelSdkError) -> String {
     }
 }
 
-/// Whether traces arrive. The log hears of it when that changes, and not of each span.
+/// Whether traces arrive. The log hears of it when that changes and not of each span, and of a collector that comes and
+/// goes once in [`WARN_EVERY`]: with how many spans were lost meanwhile without a word.
 struct Health {
     to: String,
-    /// How many spans had been dropped when they began not to arrive.
-    since: Option<u64>,
+    /// Since when they do not arrive.
+    outage: Option<Outage>,
+    warned: Option<Instant>,
     /// How many had been dropped at the last look.
     seen: u64,
+    /// How many of them the log was told, or will be when the outage that it knows of is over.
+    told: u64,
+}
+
+/// A time in which spans do not arrive.
+#[derive(Clone, Copy)]
+struct Outage {
+    /// How many had been dropped before it.
+    before: u64,
+    is_told: bool,
 }
 
 impl Health {
-    fn after(&mut self, reason: Option<String>, dropped: u64) {
-        let (before, to) = (std::mem::replace(&mut self.seen, dropped), &self.to);
-        match (self.since, reason) {
-            (None, Some(reason)) => {
-                self.since = Some(before);
-                tracing::warn!(%to, reason, "traces are not delivered; spans are dropped until they are");
-            }
-            (None, None) if dropped > before => {
-                self.since = Some(before);
-                tracing::warn!(%to, "more spans come than the collector takes; some are dropped");
-            }
-            (Some(since), None) if dropped == before => {
-                self.since = None;
-                tracing::info!(%to, dropped = dropped - since, "traces are delivered again");
-            }
-            _ => {}
+    fn new(to: String) -> Self {
+        Self { to, outage: None, warned: None, seen: 0, told: 0 }
+    }
+
+    /// After a request at `now`, that failed for `reason`; `dropped` spans are lost until then, of the whole time.
+    fn after(&mut self, reason: Option<String>, dropped: u64, now: Instant) {
+        let before = std::mem::replace(&mut self.seen, dropped);
+        if reason.is_none() && dropped == before {
+            return self.is_over(dropped);
         }
+        let outage = self.outage.unwrap_or(Outage { before, is_told: false });
+        let is_early = self.warned.is_some_and(|warned| now.duration_since(warned) < WARN_EVERY);
+        self.outage = Some(Outage { is_told: outage.is_told || !is_early, ..outage });
+        if outage.is_told || is_early {
+            return;
+        }
+        self.warned = Some(now);
+        let untold = outage.before - std::mem::replace(&mut self.told, outage.before);
+        let (to, dropped_before) = (&self.to, (untold > 0).then_some(untold));
+        match reason {
+            Some(reason) => {
+                tracing::warn!(%to, reason, dropped_before, "traces are not delivered; spans are dropped until they are");
+            }
+            None => tracing::warn!(%to, dropped_before, "more spans come than the collector takes; some are dropped"),
+        }
+    }
+
+    /// They arrive.
+    fn is_over(&mut self, dropped: u64) {
+        if let Some(Outage { before, is_told: true }) = self.outage.take() {
+            self.told = dropped;
+            tracing::info!(to = %self.to, dropped = dropped - before, "traces are delivered again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::testing::log::Log;
+    use tracing::Level;
+
+    /// What the log is told of requests: after how many seconds, whether it failed, and how many spans are lost by then.
+    fn told(requests: &[(u64, bool, u64)]) -> Vec<String> {
+        let (log, _guard) = Log::begin();
+        let (begun, mut health) = (Instant::now(), Health::new("c".into()));
+        for (after_s, failed, dropped) in requests {
+            health.after(failed.then(|| "away".into()), *dropped, begun + Duration::from_secs(*after_s));
+        }
+        log.lines(Level::INFO)
+    }
+
+    fn check(requests: &[(u64, bool, u64)], expected: &[&str]) {
+        let told = told(requests);
+        let fits = |(line, parts): (&String, &&str)| parts.split(' ').all(|part| line.contains(part));
+        assert!(told.len() == expected.len() && told.iter().zip(expected).all(fits), "{requests:?}: {told:#?}");
+    }
+
+    #[test]
+    fn an_outage_is_told_when_it_begins_and_when_it_is_over() {
+        check(&[(0, false, 0), (5, false, 0)], &[]);
+        let one = [(0, false, 0), (5, true, 10), (10, true, 20), (500, true, 30), (505, false, 30), (510, false, 30)];
+        check(&one, &["WARN away not delivered", "INFO again dropped=30"]);
+        // The queue was full, and is not any longer.
+        check(&[(0, false, 7), (5, false, 9), (10, false, 9)], &["WARN more spans", "INFO again dropped=9"]);
+    }
+
+    #[test]
+    fn a_collector_that_comes_and_goes_is_told_once_a_minute_with_what_was_lost_meanwhile() {
+        // Each second time it is there: for two minutes.
+        let flaps: Vec<_> = (0..24).map(|number| (number * 5, number % 2 == 0, number / 2 + 1)).collect();
+        let expected = ["WARN", "INFO again dropped=1", "WARN dropped_before=5", "INFO again dropped=1"];
+        check(&flaps, &expected);
+        assert!(!told(&flaps)[0].contains("dropped_before"), "nothing was lost before the first");
+    }
+
+    #[test]
+    fn an_outage_that_began_within_the_minute_is_told_after_it_if_it_goes_on() {
+        let begun = [(0, true, 1), (5, false, 1), (10, true, 2), (59, true, 3)];
+        check(&begun, &["WARN", "INFO dropped=1"]);
+        let goes_on = [&begun[..], &[(61, true, 4), (65, true, 5), (70, false, 5)]].concat();
+        check(&goes_on, &["WARN", "INFO dropped=1", "WARN away", "INFO dropped=4"]);
+        let ends = [&begun[..], &[(61, false, 3), (300, false, 3)]].concat();
+        check(&ends, &["WARN", "INFO dropped=1"]);
+        check(&[&ends[..], &[(400, true, 4)]].concat(), &["WARN", "INFO", "WARN dropped_before=2"]);
     }
 }
