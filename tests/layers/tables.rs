@@ -99,10 +99,18 @@ pub const FENCES: &[Fence] = &[
         why: "the machine knows nothing of the services that read it",
     },
     Fence {
-        inside: &["ledger/src/block", "ledger/src/tree", "ledger/src/log", "ledger/src/proof", "ledger/src/ordering"],
-        never: "tokio:: axum:: reqwest:: rocksdb:: rand:: getrandom:: std::fs std::net std::thread SystemTime Instant",
+        inside: &["ledger/src/block", "ledger/src/tree", "ledger/src/log", "ledger/src/receipt", "ledger/src/ordering"],
+        never: "tokio:: axum:: reqwest:: rocksdb:: rand:: getrandom:: std::fs std::net std::thread SystemTime Instant \
+                crate::store crate::api crate::node",
         unless: "",
         why: "these take values and return values, so that a bug replays from a seed",
+    },
+    Fence {
+        inside: &["ledger/src/store"],
+        never: "crate::api crate::snapshot crate::node crate::chain crate::replica crate::voting crate::era \
+                crate::unexecuted crate::audit crate::bundle crate::bench crate::peers crate::witness crate::mempool",
+        unless: "",
+        why: "the store keeps what it is given; those who use it stand above it",
     },
     Fence {
         inside: &["marketplace/src"],

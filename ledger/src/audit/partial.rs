@@ -6,8 +6,7 @@
 
 use super::compare::{self, Lacks};
 use crate::{
-    snapshot::Base,
-    store::{FAMILIES, Reader, Store, StoreError},
+    store::{Base, FAMILIES, Reader, Store, StoreError},
     tree::{self, TreeError},
 };
 

@@ -157,7 +157,7 @@ impl Joining<'_> {
                 let results = page.results.iter().map(|result| &result.entry);
                 let leaves = entries(results, &page.block.header.entry).map(|entry| entry.leaf());
                 let (_, hashes) = log::append(&cursor.log, leaves);
-                self.store.restore_block(&page, hashes)?;
+                self.store.restore_block(&page.block, &page.results, &page.certificate, &page.seal, hashes)?;
                 newest = Some(page.block.header);
                 cursor = followed.cursor;
                 (self.progress)(Progress::Blocks(cursor.height - base.height, height - base.height));

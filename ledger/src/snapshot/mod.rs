@@ -25,25 +25,9 @@ mod stations;
 pub use join::{JoinError, Joined, Progress, join};
 pub use stations::{StationError, Stations};
 
-use crate::{limits::STATION_EVERY, tree::Heads};
+use crate::{limits::STATION_EVERY, store::Base, tree::Heads};
 use borsh::{BorshDeserialize, BorshSerialize};
-use contracts::{
-    id::{Digest, Height},
-    limits::VALIDITY_BLOCKS_MAX,
-    merkle::Frontier,
-    state::Key,
-};
-
-/// What comes before the oldest block that a node has.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub struct Base {
-    /// The height below it; 0 where it has all blocks.
-    pub height: Height,
-    /// The id of the block there; the network's id where there is none.
-    pub block: Digest,
-    /// The log after it.
-    pub log: Frontier,
-}
+use contracts::{id::Height, limits::VALIDITY_BLOCKS_MAX, state::Key};
 
 /// What a snapshot consists of. Everything in it is checked against blocks, but for `bytes`.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

@@ -7,7 +7,7 @@ use crate::{
     tree,
 };
 use axum::{Router, extract::State, http::Uri, response::IntoResponse};
-use contracts::{party::Party, settlement::Account};
+use contracts::{id::Digest, merkle::Frontier, party::Party, settlement::Account};
 use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `meta` | `tip` | [`Tip`] |
 //! | `meta` | `pruned` | the height up to which transactions are in the archive, where they are not here |
-//! | `meta` | `base` | [`Base`](crate::snapshot::Base), where it was begun by a snapshot |
+//! | `meta` | `base` | [`Base`], where it was begun by a snapshot |
 //! | `blocks` | height | [`Header`] |
 //! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
 //! | `results` | height | entries and events of the transactions, in order |
@@ -88,6 +88,17 @@ pub struct Tip {
     pub log: Frontier,
     /// Root of the state after it.
     pub state_root: Digest,
+}
+
+/// What comes before the oldest block that a node has.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Base {
+    /// The height below it; 0 where it has all blocks.
+    pub height: Height,
+    /// The id of the block there; the network's id where there is none.
+    pub block: Digest,
+    /// The log after it.
+    pub log: Frontier,
 }
 
 /// Why the ledger's store could not do something.

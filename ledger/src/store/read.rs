@@ -1,13 +1,12 @@
 //! Typed reads of one moment of the ledger.
 
-use super::{KvError, Row, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
+use super::{Base, KvError, Row, StoreError, StoredResult, Tip, hash_key, history_key, history_prefix, kv::Snapshot};
 use crate::{
     archive::Archive,
     block::{Header, entries},
     log::{HashReader, LogError},
     ordering::Certificate,
     receipt::SetChange,
-    snapshot::Base,
     tree::{NodeReader, TreeError},
 };
 use borsh::BorshDeserialize;

@@ -1,7 +1,13 @@
 //! Filling a store from a snapshot: everything but the tip, which comes last, in a store that nobody reads yet.
 
-use super::{Batch, HistoryPointer, Place, Store, StoreError, Tip, encode, hash_key, history_key};
-use crate::{api::BlockPage, block::Header, log::SubtreeHash, receipt::SetChange, snapshot::Base, tree::Nodes};
+use super::{Base, Batch, HistoryPointer, Place, Store, StoreError, StoredResult, Tip, encode, hash_key, history_key};
+use crate::{
+    block::{Block, Header},
+    log::SubtreeHash,
+    ordering::Certificate,
+    receipt::{Seal, SetChange},
+    tree::Nodes,
+};
 use contracts::{id::Height, state::Key};
 use std::{collections::HashMap, ops::RangeInclusive};
 
@@ -27,20 +33,27 @@ impl Store {
         Ok(self.kv.write(batch)?)
     }
 
-    /// Writes a block as it was served, with the hashes that it brought to the log.
+    /// Writes a block with what became of it, and the hashes that it brought to the log.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn restore_block(&self, page: &BlockPage, hashes: Vec<SubtreeHash>) -> Result<(), StoreError> {
-        let header = &page.block.header;
+    pub fn restore_block(
+        &self,
+        block: &Block,
+        results: &[StoredResult],
+        certificate: &Certificate,
+        seal: &Seal,
+        hashes: Vec<SubtreeHash>,
+    ) -> Result<(), StoreError> {
+        let header = &block.header;
         let (height, at) = (header.entry.height, header.entry.height.to_be_bytes());
         let mut batch = Batch::default();
         put_header(&mut batch, header);
-        batch.put("bodies", at, encode(&page.block.transactions));
-        batch.put("results", at, encode(&page.results));
-        batch.put("certificates", at, encode(&page.certificate));
-        batch.put("seals", at, encode(&page.seal));
-        for (place, result) in (0..).zip(&page.results) {
+        batch.put("bodies", at, encode(&block.transactions));
+        batch.put("results", at, encode(&results));
+        batch.put("certificates", at, encode(certificate));
+        batch.put("seals", at, encode(seal));
+        for (place, result) in (0..).zip(results) {
             batch.put("ids", result.entry.transaction.0, Place { height, place }.encode());
         }
         hashes.into_iter().for_each(|hash| batch.put("hashes", hash_key(hash.level, hash.index), hash.hash.0));
