@@ -231,19 +231,19 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         if height != self.ledger.height() + 1 || !self.takes_part() {
             return Ok(());
         }
-        let kept = self.memory.ours(round).and_then(|id| self.kept(&id));
-        let block = match kept {
-            Some(block) => block,
+        let kept = self.memory.ours(round).and_then(|id| Some((id, self.kept(&id)?)));
+        let (id, block) = match kept {
+            Some(kept) => kept,
             None => {
                 let block = make(&mut self.ledger)?;
-                if !self.keep(&block)? {
+                let id = block.id();
+                if !self.keep(id, &block)? {
                     return Ok(());
                 }
-                self.memory.propose(round, block.id())?;
-                block
+                self.memory.propose(round, id)?;
+                (id, block)
             }
         };
-        let id = block.id();
         acts.push(Act::Broadcast(Packet::Proposed { round, block }));
         self.tell(Input::Proposed { round, block: id }, acts)
     }
@@ -341,20 +341,19 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
 
     /// What ordering is to be told of a block for the height at work, once it is kept.
     fn judge(&mut self, proposal: &Proposal<L::Block>) -> Result<Option<Input>, ReplicaError> {
-        if !self.proposals.admit(proposal, &self.ledger.turns()) {
-            return Ok(None);
-        }
+        let Some(id) = self.proposals.admit(proposal, &self.ledger.turns()) else { return Ok(None) };
         let Proposal { from, round, block } = proposal;
-        let (id, verdict) = (block.id(), self.ledger.judge(block, *round)?);
-        if verdict == Verdict::Valid && !self.keep(block)? {
+        let verdict = self.ledger.judge(block, *round)?;
+        if verdict == Verdict::Valid && !self.keep(id, block)? {
             return Ok(None);
         }
         Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, verdict }))
     }
 
-    fn keep(&mut self, block: &L::Block) -> Result<bool, ReplicaError> {
+    /// Keeps `block`, whose id is `id`.
+    fn keep(&mut self, id: Digest, block: &L::Block) -> Result<bool, ReplicaError> {
         let bytes = borsh::to_vec(block).expect("writing to memory does not fail");
-        Ok(self.memory.keep(block.id(), bytes)?)
+        Ok(self.memory.keep(id, bytes)?)
     }
 
     fn kept(&self, id: &Digest) -> Option<L::Block> {

@@ -48,20 +48,20 @@ impl<B: Orderable> Proposals<B> {
         self.round = self.round.max(round);
     }
 
-    /// Is `proposal`, which is for the height at work, to be executed? `turns` are that height's. True at
-    /// most once for a block and round.
-    pub fn admit(&mut self, proposal: &Proposal<B>, turns: &[Turn]) -> bool {
+    /// The block's id, if `proposal`, which is for the height at work, is to be executed: at most once for a
+    /// block and round. `turns` are that height's.
+    pub fn admit(&mut self, proposal: &Proposal<B>, turns: &[Turn]) -> Option<Digest> {
         let Proposal { from, round, block } = proposal;
         let whose = turns.get(*round as usize % turns.len().max(1)).map(|turn| turn.number);
         if whose != Some(*from) || *round > self.round.saturating_add(REPLICA_ROUNDS_AHEAD_MAX) {
-            return false;
+            return None;
         }
         let (id, judged) = (block.id(), self.judged.entry(*round).or_default());
-        let new = judged.len() < REPLICA_PROPOSALS_PER_ROUND_MAX && !judged.contains(&id);
-        if new {
-            judged.push(id);
+        if judged.len() >= REPLICA_PROPOSALS_PER_ROUND_MAX || judged.contains(&id) {
+            return None;
         }
-        new
+        judged.push(id);
+        Some(id)
     }
 
     /// Holds a proposal for a height above `next`, the one at work, if there is room.
@@ -121,33 +121,33 @@ mod tests {
     #[test]
     fn a_block_is_taken_from_whose_turn_it_is() {
         for round in 0..=REPLICA_ROUNDS_AHEAD_MAX {
-            let admitted = |from: &u16| Proposals::new().admit(&proposal(*from, round, 1), &TURNS);
+            let admitted = |from: &u16| Proposals::new().admit(&proposal(*from, round, 1), &TURNS).is_some();
             assert_eq!((0..9).filter(admitted).collect::<Vec<_>>(), [TURNS[round as usize % 4].number], "{round}");
         }
-        assert!(!Proposals::new().admit(&proposal(0, 0, 1), &[]));
+        assert_eq!(Proposals::new().admit(&proposal(0, 0, 1), &[]), None);
     }
 
     #[test]
     fn each_is_executed_once_and_so_many_for_a_round() {
         let mut proposals = Proposals::new();
-        assert!(proposals.admit(&proposal(2, 0, 1), &TURNS));
-        assert!(!proposals.admit(&proposal(2, 0, 1), &TURNS), "again");
-        let admitted = (2..=255).filter(|content| proposals.admit(&proposal(2, 0, *content), &TURNS)).count();
+        assert_eq!(proposals.admit(&proposal(2, 0, 1), &TURNS), Some(Digest([1; 32])));
+        assert_eq!(proposals.admit(&proposal(2, 0, 1), &TURNS), None, "again");
+        let admitted = (2..=255).filter(|content| proposals.admit(&proposal(2, 0, *content), &TURNS).is_some()).count();
         assert_eq!(admitted + 1, REPLICA_PROPOSALS_PER_ROUND_MAX);
-        assert!(proposals.admit(&proposal(3, 1, 1), &TURNS), "in a later round somebody else may");
+        assert!(proposals.admit(&proposal(3, 1, 1), &TURNS).is_some(), "in a later round somebody else may");
         proposals.advance(8);
-        assert!(proposals.admit(&proposal(2, 0, 1), &TURNS), "at another height all begins anew");
+        assert!(proposals.admit(&proposal(2, 0, 1), &TURNS).is_some(), "at another height all begins anew");
     }
 
     #[test]
     fn rounds_far_ahead_wait_until_we_are_near() {
         let mut proposals = Proposals::new();
         let far = proposal(TURNS[(REPLICA_ROUNDS_AHEAD_MAX as usize + 1) % 4].number, REPLICA_ROUNDS_AHEAD_MAX + 1, 1);
-        assert!(!proposals.admit(&far, &TURNS));
+        assert_eq!(proposals.admit(&far, &TURNS), None);
         proposals.reached(1);
-        assert!(proposals.admit(&far, &TURNS));
+        assert!(proposals.admit(&far, &TURNS).is_some());
         proposals.reached(u32::MAX);
-        assert!(proposals.admit(&proposal(TURNS[(u32::MAX % 4) as usize].number, u32::MAX, 1), &TURNS));
+        assert!(proposals.admit(&proposal(TURNS[(u32::MAX % 4) as usize].number, u32::MAX, 1), &TURNS).is_some());
     }
 
     #[test]
