@@ -51,6 +51,8 @@ mod market_kills;
 mod minting;
 #[path = "command/namespaces.rs"]
 mod namespaces;
+#[path = "command/node_backups.rs"]
+mod node_backups;
 #[path = "command/operations.rs"]
 mod operations;
 #[path = "command/outside.rs"]

@@ -2,6 +2,7 @@
 
 use super::{
     copying::{Part, Work},
+    lacking::Lacking,
     manifest::{self, Manifest, Stand},
     mark::{self, Said, Standing},
     places::{self, Places},
@@ -32,6 +33,8 @@ pub struct Laid {
     pub manifest: Manifest,
     /// What its node is; nothing where the backup has no ledger.
     pub standing: Option<Standing>,
+    /// Blocks whose transactions the backup has not.
+    pub lacking: Lacking,
     /// Settings of `lonja.toml` that named places outside of the directory, and now name such within.
     pub moved: Vec<&'static str>,
     /// Files that `lonja.toml` names and no backup has.
@@ -55,7 +58,7 @@ pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Prob
             .help("nothing was restored: restore a backup as it was made")
             .exits(Exit::Untrue));
     }
-    let ledger = manifest.ledger.as_ref().map(|stand| ledger(backup, stand, &document, said)).transpose()?;
+    let ledger = ledger(backup, &manifest, &document, said)?;
     let moved = places::bring_home(&mut config);
 
     let part = Part::new(layout.root())?;
@@ -84,12 +87,14 @@ pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Prob
         fs::remove_file(laid.config_path()).map_err(super::copying::failed("replace", &laid.config_path()))?;
         config.write(&laid.config_path())?;
     }
-    make_folders(&manifest, &places)?;
-    if let Some((mark, _)) = &ledger {
-        mark::write(&places.node.join("highwater"), *mark)?;
+    make_folders(&manifest, &laid, &places)?;
+    if let Some(ledger) = &ledger {
+        mark::write(&places.node.join("highwater"), ledger.mark)?;
     }
     part.place()?;
-    Ok(Laid { manifest, standing: ledger.map(|(_, standing)| standing), moved, missing: missing(&config) })
+    let standing = ledger.as_ref().map(|ledger| ledger.standing);
+    let lacking = ledger.map(|ledger| ledger.lacking).unwrap_or_default();
+    Ok(Laid { manifest, standing, lacking, moved, missing: missing(&config) })
 }
 
 /// A directory that has anything in it is not touched.
@@ -110,8 +115,22 @@ fn check_files(manifest: &Manifest, backup: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Checks the ledger of the backup, and decides what its node is to take for signed.
-fn ledger(backup: &Path, stand: &Stand, document: &SignedDocument, said: &Said) -> Result<(Mark, Standing), Problem> {
+/// The ledger of a backup.
+struct Checked {
+    /// What its node is to take for signed.
+    mark: Mark,
+    standing: Standing,
+    lacking: Lacking,
+}
+
+/// Checks the ledger of the backup, where there is one, and decides what its node is to take for signed.
+fn ledger(
+    backup: &Path,
+    manifest: &Manifest,
+    document: &SignedDocument,
+    said: &Said,
+) -> Result<Option<Checked>, Problem> {
+    let Some(stand) = &manifest.ledger else { return Ok(None) };
     let (store, tip) = check_copy(&backup.join("node").join("db"), document.network).map_err(|error| {
         service::chain("the ledger of the backup does not hold", &error)
             .help("nothing was restored: take another backup")
@@ -125,18 +144,25 @@ fn ledger(backup: &Path, stand: &Stand, document: &SignedDocument, said: &Said) 
             .exits(Exit::Untrue));
     }
     let standing = mark::standing(&store, &tip, document, &backup.join("keys"))?;
-    Ok((mark::decide(&store, &tip, standing, said)?, standing))
+    let mark = mark::decide(&store, &tip, standing, said)?;
+    let lacking = match manifest.archive_in_bucket {
+        Some(_) => Lacking::default(),
+        None => Lacking::of(&store, backup)?,
+    };
+    Ok(Some(Checked { mark, standing, lacking }))
 }
 
 /// Folders that are looked for also where nothing is in them.
-fn make_folders(manifest: &Manifest, places: &Places) -> Result<(), Problem> {
+fn make_folders(manifest: &Manifest, layout: &Layout, places: &Places) -> Result<(), Problem> {
     let make = |path: &Path| fs::create_dir_all(path).map_err(super::copying::failed("create", path));
+    // A node that only observes may have no key.
+    make(&layout.keys_path())?;
     make(&places.market)?;
     make(&places.explorer)?;
     if manifest.ledger.is_some() {
         make(&places.node.join("sides"))?;
     }
-    if manifest.files.iter().any(|entry| entry.name.starts_with("market/")) {
+    if manifest.has("market") {
         make(&places.market.join("subjects"))?;
         places.contents.as_deref().map_or(Ok(()), make)?;
     }

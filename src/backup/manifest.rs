@@ -112,6 +112,11 @@ impl Manifest {
         self.files.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add)
     }
 
+    /// Is any file of it in the part `part`, such as `keys`?
+    pub fn has(&self, part: &str) -> bool {
+        self.files.iter().any(|entry| entry.name.split_once('/').is_some_and(|(first, _)| first == part))
+    }
+
     fn digest(&self) -> Digest {
         Digest::of(&[&serde_json::to_vec(self).expect("plain data has a JSON form")])
     }
@@ -233,6 +238,7 @@ mod tests {
         assert_eq!(Manifest::read(folder.path()).unwrap_err().exit(), Exit::File);
         written.write(folder.path()).unwrap();
         assert_eq!(Manifest::read(folder.path()).unwrap(), written);
+        assert!(written.has("node") && !written.has("a") && !written.has("keys"));
         let text = fs::read(folder.path().join(FILE)).unwrap();
         // As the list was before there were archives in buckets.
         assert!(!String::from_utf8_lossy(&text).contains("archive_in_bucket"));

@@ -17,6 +17,7 @@
 //! A backup holds what was erased after it was made. Whoever restores it is told to repeat those erasures.
 
 mod copying;
+mod lacking;
 mod lay;
 mod manifest;
 pub mod mark;
@@ -24,9 +25,10 @@ mod places;
 mod room;
 mod take;
 
+pub use lacking::Lacking;
 pub use lay::{Laid, lay_out};
 pub use manifest::{Manifest, Stand};
-pub use take::take;
+pub use take::{Taken, take};
 
 use crate::problem::Problem;
 use ledger::store::{Store, StoreError};

@@ -2,6 +2,7 @@
 
 use super::{
     copying::{Part, Work},
+    lacking::Lacking,
     manifest::{Entry, FILE, InBuckets, Manifest, Stand},
     places::{Places, Wanted, bytes_in},
     room,
@@ -25,11 +26,19 @@ use std::{
 /// How long the running node may take to show a block that it has just made.
 const SHOWN_WAIT_MS: u64 = 5_000;
 
+/// A backup that was made.
+pub struct Taken {
+    /// What is in it.
+    pub manifest: Manifest,
+    /// Blocks whose transactions are in it nowhere, nor in a bucket that it names.
+    pub lacking: Lacking,
+}
+
 /// Makes a backup of the directory `layout` in the new folder `to`.
 ///
 /// # Errors
 /// When there is something at `to`, no room, or something that does not fit together; nothing is at `to` then.
-pub async fn take(layout: &Layout, to: &Path) -> Result<Manifest, Problem> {
+pub async fn take(layout: &Layout, to: &Path) -> Result<Taken, Problem> {
     let (document, anchor) = (layout.document()?, layout.anchor()?);
     if to.exists() {
         return Err(Problem::new(format!("{} exists already", to.display()))
@@ -42,7 +51,7 @@ pub async fn take(layout: &Layout, to: &Path) -> Result<Manifest, Problem> {
     let copied =
         tokio::task::spawn_blocking(move || copy(&of, &places, &document, &within).map(|copied| (copied, places)));
     let copied = copied.await.map_err(|error| Problem::new("the backup broke down").because(error.to_string()))?;
-    let ((files, stand), places) = copied?;
+    let (Copied { files, stand, lacking }, places) = copied?;
     if let (Some(stand), Some(url)) = (&stand, running::find(layout, "node")) {
         compare(&url, anchor.clone(), stand).await?;
     }
@@ -50,11 +59,16 @@ pub async fn take(layout: &Layout, to: &Path) -> Result<Manifest, Problem> {
     let manifest = Manifest::new(anchor.network, stand, in_buckets, files);
     manifest.write(part.path())?;
     part.place()?;
-    Ok(manifest)
+    Ok(Taken { manifest, lacking })
 }
 
-/// Files that were copied, and where the ledger among them stands.
-type Copied = (Vec<Entry>, Option<Stand>);
+/// What was copied.
+struct Copied {
+    files: Vec<Entry>,
+    /// Where the ledger among them stands.
+    stand: Option<Stand>,
+    lacking: Lacking,
+}
 
 fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) -> Result<Copied, Problem> {
     let wanted = places.files()?;
@@ -87,8 +101,16 @@ fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) 
         })?;
     }
     let copy = to.join("node").join("db");
-    let stand = copy.exists().then(|| stand(&copy, document)).transpose()?;
-    Ok((files, stand))
+    let mut copied = Copied { files, stand: None, lacking: Lacking::default() };
+    if copy.exists() {
+        let (store, stand) = stand(&copy, document)?;
+        copied.stand = Some(stand);
+        // What is in a bucket is nobody's to copy, and is told of as a whole.
+        if places.archive_bucket.is_none() {
+            copied.lacking = Lacking::of(&store, to)?;
+        }
+    }
+    Ok(copied)
 }
 
 fn on_one_disk(folder: &Path, to: &Path) -> bool {
@@ -156,20 +178,21 @@ fn keep(work: &mut Work, files: &mut Vec<Entry>, folder: &Path, name: &str) -> R
     Ok(())
 }
 
-/// Where the ledger in `copy` stands, its roots computed again.
-fn stand(copy: &Path, document: &SignedDocument) -> Result<Stand, Problem> {
-    let (_, tip) = check_copy(copy, document.network).map_err(|error| {
+/// The ledger in `copy`, and where it stands, its roots computed again.
+fn stand(copy: &Path, document: &SignedDocument) -> Result<(Store, Stand), Problem> {
+    let (store, tip) = check_copy(copy, document.network).map_err(|error| {
         service::chain("the copy of the ledger does not hold", &error)
             .help("`lonja audit` of the stopped directory says what is wrong; keep older backups")
             .exits(Exit::Untrue)
     })?;
-    Ok(Stand {
+    let stand = Stand {
         height: tip.height,
         time_ms: tip.time_ms,
         log_size: tip.log.count(),
         log_root: tip.log.root(),
         state_root: tip.state_root,
-    })
+    };
+    Ok((store, stand))
 }
 
 /// Does the running node say the same of the height at which its copy stands?

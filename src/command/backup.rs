@@ -1,7 +1,7 @@
 //! `lonja backup`: a copy of the whole directory, while its services run.
 
 use crate::{
-    backup::{self, Manifest},
+    backup::{self, Lacking, Taken},
     context::Context,
     output,
     problem::Problem,
@@ -29,6 +29,9 @@ struct Shown<'a> {
     contents_in_bucket: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     archive_in_bucket: Option<&'a str>,
+    /// First and last of blocks whose transactions are in no part of it.
+    #[serde(skip_serializing_if = "Lacking::is_empty")]
+    transactions_lacking: &'a Lacking,
     files: usize,
     bytes: u64,
 }
@@ -38,19 +41,20 @@ impl Backup {
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
         // The services make their copies there, and have another working directory.
         let to = backup::absolute(&self.to)?;
-        let manifest = backup::take(&context.layout(), &to).await?;
-        show(context, &to, &manifest);
+        let taken = backup::take(&context.layout(), &to).await?;
+        show(context, &to, &taken);
         Ok(())
     }
 }
 
-fn show(context: &Context, to: &Path, manifest: &Manifest) {
+fn show(context: &Context, to: &Path, Taken { manifest, lacking }: &Taken) {
     let shown = Shown {
         backup: to,
         network: manifest.network,
         ledger: manifest.ledger.as_ref(),
         contents_in_bucket: manifest.contents_in_bucket.as_deref(),
         archive_in_bucket: manifest.archive_in_bucket.as_deref(),
+        transactions_lacking: lacking,
         files: manifest.files.len(),
         bytes: manifest.bytes(),
     };
@@ -67,7 +71,13 @@ fn show(context: &Context, to: &Path, manifest: &Manifest) {
             lines.push(("archive", format!("not copied: old transactions are in the bucket {bucket}")));
         }
         lines.push(("files", format!("{}, {}", shown.files, output::size(shown.bytes))));
-        lines.push(("not in it", "the passphrase: keep it elsewhere".into()));
+        if !lacking.is_empty() {
+            let why = "they were archived, and are not where lonja.toml names an archive, if it names one";
+            lines.push(("not in it", format!("transactions of blocks {lacking}: {why}")));
+        }
+        if manifest.has("keys") {
+            lines.push(("not in it", "the passphrase: keep it elsewhere".into()));
+        }
         output::lines(&lines)
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     backup::{
-        self, Laid, Stand,
+        self, Lacking, Laid, Stand,
         mark::{Said, Standing},
     },
     context::Context,
@@ -33,6 +33,8 @@ struct Shown<'a> {
     network: contracts::id::NetworkId,
     ledger: Option<&'a Stand>,
     standing: Option<Standing>,
+    #[serde(skip_serializing_if = "Lacking::is_empty")]
+    transactions_lacking: &'a Lacking,
     files: usize,
     bytes: u64,
     notes: Vec<String>,
@@ -52,6 +54,7 @@ impl Restore {
             network: manifest.network,
             ledger: manifest.ledger.as_ref(),
             standing: laid.standing,
+            transactions_lacking: &laid.lacking,
             files: manifest.files.len(),
             bytes: manifest.bytes(),
             notes: notes(&laid),
@@ -60,7 +63,7 @@ impl Restore {
             let mut lines = vec![("directory", root.display().to_string()), ("network", shown.network.to_string())];
             lines.extend(shown.ledger.map(Stand::lines).into_iter().flatten());
             lines.push(("files", format!("{}, {}", shown.files, output::size(shown.bytes))));
-            format!("{}\n{}", output::lines(&lines), shown.notes.join("\n"))
+            [&[output::lines(&lines)], &shown.notes[..]].concat().join("\n")
         });
         Ok(())
     }
@@ -68,11 +71,15 @@ impl Restore {
 
 /// What is left to do, in plain words.
 fn notes(laid: &Laid) -> Vec<String> {
-    let since = laid.manifest.ledger.as_ref().map_or_else(|| "the backup".into(), |stand| output::time(stand.time_ms));
-    let mut notes = vec![format!(
-        "The backup holds what was erased after it was made: repeat every erasure that was asked for since {since} \
-         with `lonja consent erase`, before anybody reads."
-    )];
+    let mut notes = Vec::new();
+    if laid.manifest.has("market") {
+        let stand = laid.manifest.ledger.as_ref();
+        let since = stand.map_or_else(|| "the backup".into(), |stand| output::time(stand.time_ms));
+        notes.push(format!(
+            "The backup holds what was erased after it was made: repeat every erasure that was asked for since {since} \
+             with `lonja consent erase`, before anybody reads."
+        ));
+    }
     match laid.standing {
         Some(Standing::OneOfSeveral) => notes.push(
             "This validator observes until the others have given it what it signed since; never start it while the \
@@ -88,6 +95,14 @@ fn notes(laid: &Laid) -> Vec<String> {
     if let Some(bucket) = &laid.manifest.archive_in_bucket {
         notes.push(format!("Transactions of old blocks are in the bucket {bucket}, as before."));
     }
+    if !laid.lacking.is_empty() {
+        notes.push(format!(
+            "Transactions of blocks {} are not in the backup: they were archived, and the archive was not there. Put \
+             its files back where [retention] of lonja.toml says, or has to say; `lonja audit` takes them from a node \
+             that --blocks names.",
+            laid.lacking
+        ));
+    }
     if !laid.moved.is_empty() {
         notes.push(format!(
             "lonja.toml was written anew, since these lay outside of the directory: {}.",
@@ -97,6 +112,8 @@ fn notes(laid: &Laid) -> Vec<String> {
     if !laid.missing.is_empty() {
         notes.push(format!("lonja.toml names files that are in no backup: put back {}.", laid.missing.join(", ")));
     }
-    notes.push("The passphrase is in no backup: put it back, or type it.".into());
+    if laid.manifest.has("keys") {
+        notes.push("The passphrase is in no backup: put it back, or type it.".into());
+    }
     notes
 }

@@ -9,9 +9,9 @@ use std::{
 };
 
 /// The fewest that `lonja.toml` may name.
-const KEEP_BLOCKS: u64 = 2_048;
+pub const KEEP_BLOCKS: u64 = 2_048;
 /// Blocks of one object.
-const SEGMENT: u64 = 1_024;
+pub const SEGMENT: u64 = 1_024;
 
 /// Keeps its old blocks in the bucket of `server`.
 fn configure(net: &Net, server: &Server) {
@@ -29,7 +29,7 @@ fn configure(net: &Net, server: &Server) {
 }
 
 /// Puts transactions into blocks of their own until there are `height`.
-async fn grow(net: &Net, height: u64) {
+pub async fn grow(net: &Net, height: u64) {
     let (client, settlement) = (net.client(), net.identity("settlement"));
     let mut now = client.status().await.unwrap().height;
     while now < height {

@@ -1,7 +1,7 @@
 //! Backups of markets that run, and the directories that are made from them again.
 
 use super::{
-    harness::{Net, Service, command, says, start},
+    harness::{Net, Service, fails_on, ok_on, says, start, word},
     laid::{Web, give, managed_custodian, publish, text, up},
 };
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
@@ -10,33 +10,9 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Output,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
-
-/// Runs a command on another directory than the network's own.
-fn on(dir: &Path, arguments: &[&str]) -> Output {
-    command().arg("--dir").arg(dir).arg("--json").args(arguments).output().unwrap()
-}
-
-fn ok_on(dir: &Path, arguments: &[&str]) -> Value {
-    let output = on(dir, arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "lonja {arguments:?}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-fn fails_on(dir: &Path, code: i32, arguments: &[&str]) -> String {
-    let output = on(dir, arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "lonja {arguments:?}: {said}");
-    said
-}
-
-fn word(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 /// Writes to the ledger until told to stop. `made` counts blocks, at least.
 fn write(net: &Net, stop: &AtomicBool, made: &AtomicU64) {
@@ -120,13 +96,14 @@ impl Before {
 }
 
 /// The directory made from `backup`, with the passphrase put back.
-fn restored(net: &Net, backup: &Path, dir: &Path, more: &[&str]) -> Value {
+pub fn restored(net: &Net, backup: &Path, dir: &Path, more: &[&str]) -> Value {
     let shown = ok_on(dir, &[&["restore", word(backup)], more].concat());
     fs::copy(net.dir().join("passphrase"), dir.join("passphrase")).unwrap();
     shown
 }
 
-fn notes(shown: &Value) -> String {
+/// What is left to do, as `lonja restore` said.
+pub fn notes(shown: &Value) -> String {
     shown["notes"].as_array().unwrap().iter().map(text).collect()
 }
 

@@ -181,6 +181,32 @@ impl Net {
     }
 }
 
+/// Runs a command on another directory than the network's own.
+pub fn on(dir: &Path, arguments: &[&str]) -> Output {
+    command().arg("--dir").arg(dir).arg("--json").args(arguments).output().unwrap()
+}
+
+/// As [`Net::ok`], on the directory `dir`.
+pub fn ok_on(dir: &Path, arguments: &[&str]) -> Value {
+    let output = on(dir, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "lonja {arguments:?}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// As [`Net::fails`], on the directory `dir`.
+pub fn fails_on(dir: &Path, code: i32, arguments: &[&str]) -> String {
+    let output = on(dir, arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "lonja {arguments:?}: {said}");
+    said
+}
+
+/// A path as an argument.
+pub fn word(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
 /// Starts a service on the directory `dir`; what it logs is added to the file `log`.
 pub fn start(dir: &Path, log: &Path, arguments: &[&str]) -> Service {
     let mut command = command();

@@ -1,6 +1,6 @@
 //! A directory joins by a snapshot, with the commands that people type.
 
-use super::harness::{Net, command, free_ports, says, start_as};
+use super::harness::{Net, command, free_ports, ok_on, says, start_as, word};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
 use std::time::{Duration, Instant};
 
@@ -72,4 +72,10 @@ fn a_directory_joins_by_a_snapshot_and_is_audited() {
     assert_eq!((code, audited["findings"].as_array().map(Vec::len)), (Some(0), Some(0)), "{said}");
     node.stop();
     assert_eq!(net.audit()["state_root"], audited["state_root"]);
+    // So it is as it was made from a backup.
+    let (backup, again) = (place.join("backup"), place.join("again"));
+    ok_on(&dir, &["backup", "--to", word(&backup)]);
+    let shown = ok_on(&again, &["restore", word(&backup)]);
+    assert_eq!((&shown["standing"], &shown["transactions_lacking"]), (&"observer".into(), &().into()), "{shown}");
+    assert_eq!(ok_on(&again, &["audit"])["directory_digest"], audited["directory_digest"]);
 }

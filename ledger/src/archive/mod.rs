@@ -26,12 +26,17 @@ mod segment;
 
 pub use prune::{Pruner, Retention, step};
 
-use crate::{bucket::Bucket, limits::ARCHIVE_SEGMENT_BLOCKS, room::NoRoom};
+use crate::{
+    bucket::Bucket,
+    limits::ARCHIVE_SEGMENT_BLOCKS,
+    room::NoRoom,
+    store::{Reader, StoreError},
+};
 use contracts::id::Height;
 use folder::Folder;
 use objects::Objects;
 use segment::{Bodies, Segment};
-use std::{path::PathBuf, sync::Arc};
+use std::{ops::RangeInclusive, path::PathBuf, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -200,6 +205,30 @@ impl Archive {
             Place::Folder(folder) => folder.bodies(segment, height),
             Place::Bucket(objects) => objects.bodies(segment, height),
         }
+    }
+
+    /// Blocks of which neither the store that `reader` reads nor this archive has the transactions, though the node once
+    /// had them, in runs. One block of each segment is looked for. What is damaged is there: whoever reads it names it.
+    ///
+    /// # Errors
+    /// [`StoreError`], also where a bucket cannot be asked.
+    pub fn lacking(&self, reader: &Reader) -> Result<Vec<RangeInclusive<Height>>, StoreError> {
+        let (mut first, pruned) = (reader.base()? + 1, reader.pruned()?);
+        let mut runs: Vec<RangeInclusive<Height>> = Vec::new();
+        while first <= pruned {
+            let last = self.segment(first).last().min(pruned);
+            let is_here = match self.has(last) {
+                Err(error) if error.is_away() => return Err(error.into()),
+                found => found.unwrap_or(true) || reader.kept_bodies(last)?.is_some(),
+            };
+            match runs.last_mut() {
+                _ if is_here => {}
+                Some(run) if *run.end() + 1 == first => *run = *run.start()..=last,
+                _ => runs.push(first..=last),
+            }
+            first = last + 1;
+        }
+        Ok(runs)
     }
 
     /// Writes a segment, and reads it back. `bodies` gives the transactions of each height, more than once. Durable

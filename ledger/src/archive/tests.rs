@@ -220,6 +220,29 @@ async fn what_was_cut_short_is_begun_anew() {
     assert!(audited(&folder, with_archive(&folder)).await.is_clean());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_neither_store_nor_archive_has_are_told_in_runs() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, _) = pruned(place.path()).await;
+    let store = crate::store::Store::open_read_only(&folder.join("db")).unwrap();
+    let check = |gone: &[Height], expected: &[RangeInclusive<Height>]| {
+        let aside = |height: &Height| file(&folder, *height).with_extension("aside");
+        gone.iter().for_each(|height| fs::rename(file(&folder, *height), aside(height)).unwrap());
+        assert_eq!(archive(&folder).lacking(&store.reader()).unwrap(), expected, "without those of {gone:?}");
+        gone.iter().for_each(|height| fs::rename(aside(height), file(&folder, *height)).unwrap());
+    };
+    check(&[], &[]);
+    check(&[17], &[17..=32]);
+    check(&[1, 17, 65], &[1..=32, 65..=PRUNED]);
+    check(&[1, 17, 33, 49, 65], &[1..=PRUNED]);
+    // A damaged file is there.
+    fs::write(file(&folder, 33), b"lonja/bodies/v1").unwrap();
+    check(&[], &[]);
+    // Where the archive was never named, all of it.
+    let nowhere = Archive::with_segments(place.path().join("nowhere"), SEGMENT);
+    assert_eq!(nowhere.lacking(&store.reader()).unwrap(), [1..=PRUNED]);
+}
+
 /// A view of the store, as a node keeps one for whoever joins, keeps pruned rows on the disk until it ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_room_that_a_view_kept_is_given_back_after_it() {
