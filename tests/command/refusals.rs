@@ -1,7 +1,7 @@
 //! Bad input gets a precise error and changes nothing.
 
-use super::harness::{Net, says};
-use std::net::TcpListener;
+use super::harness::{Net, command, says};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _};
 
 #[test]
 fn errors_say_what_and_what_to_try() {
@@ -44,11 +44,48 @@ fn errors_say_what_and_what_to_try() {
 
 #[test]
 fn a_key_file_that_others_may_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt as _;
     let net = Net::created();
     let key = net.dir().join("keys/operator.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(net.fails(6, &["key", "show", "operator"]).contains("chmod 600"));
+}
+
+/// What was named for an audit says nothing about the directory.
+#[test]
+fn an_audit_whose_passphrase_file_cannot_be_used_says_so_and_calls_no_directory_false() {
+    let net = Net::created();
+    net.node().stop();
+    let file = net.path("passphrase-of-mine");
+    let audit = || {
+        let mut audit = command();
+        audit.arg("--dir").arg(net.dir()).args(["--json", "audit"]).env("LONJA_PASSPHRASE_FILE", &file);
+        audit.output().unwrap()
+    };
+    let check = |what: &str| {
+        let output = audit();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(6), "{what}: {said}");
+        assert!(says(&said, what) && !says(&said, "does not hold"), "{what}: {said}");
+        assert!(output.stdout.is_empty(), "{what}: {}", String::from_utf8_lossy(&output.stdout));
+    };
+    let write = |text: &str, mode| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    check(&format!("{} does not exist", file.display()));
+    write("of mine\n", 0o644);
+    check("can be read by others than its owner");
+    write("\n", 0o600);
+    check("the passphrase in");
+    write("of another network\n", 0o600);
+    check("the passphrase does not open");
+    fs::copy(net.dir().join("passphrase"), &file).unwrap();
+    let output = audit();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["opened"], &report["findings"][0]), (Some(0), &true.into(), &().into()));
+    // One that lies in the directory is a part of it.
+    fs::write(net.dir().join("passphrase"), "of another network\n").unwrap();
+    assert!(says(&net.fails(4, &["audit"]), "does not hold: 1 findings"));
 }
 
 #[test]

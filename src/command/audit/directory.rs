@@ -8,7 +8,10 @@ use crate::{
     progress,
 };
 use contracts::id::Digest;
-use genesis::{KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured};
+use genesis::{
+    KeyName, Keyring, Layout, Passphrase, TrustAnchor, config::Contents as Configured, keyfile::KeyFileError,
+    keyring::KeyringError,
+};
 use ledger::{
     api::client::Client,
     audit::{self, Findings, Replayed, Report},
@@ -68,11 +71,14 @@ pub async fn audit(
     let mut findings = Findings::default();
     let (ring, keys_path) = (layout.keyring(), layout.keys_path());
     let (keys, keys_digest) = key_files(&ring, &keys_path, &mut findings);
+    // A passphrase that was named for this audit says nothing about the directory, as one that lies in it does.
+    let named = std::env::var_os("LONJA_PASSPHRASE_FILE").is_some();
     let master = match context.passphrase_at_hand() {
-        Ok(_) if runs_no_marketplace(&ring, &places.market) => None,
-        Ok(passphrase) => passphrase.and_then(|passphrase| master(&ring, &passphrase, &mut findings)),
-        // One that was named for this audit says nothing about the directory.
-        Err(problem) if std::env::var_os("LONJA_PASSPHRASE_FILE").is_some() => return Err(problem),
+        Ok(Some(passphrase)) if !runs_no_marketplace(&ring, &places.market) => {
+            master(&ring, &passphrase, named, &mut findings)?
+        }
+        Ok(_) => None,
+        Err(problem) if named => return Err(problem),
         Err(problem) => {
             findings.find("passphrase", problem.to_string());
             None
@@ -192,14 +198,21 @@ fn runs_no_marketplace(ring: &Keyring, folder: &Path) -> bool {
     empty && !ring.path(&vault_key()).exists()
 }
 
-/// The key that opens what the marketplace keeps sealed.
-fn master(ring: &Keyring, passphrase: &Passphrase, findings: &mut Findings) -> Option<MasterKey> {
+/// The key that opens what the marketplace keeps sealed. Where it does not open it is a finding, unless the passphrase
+/// was `named` for this audit and is another.
+fn master(
+    ring: &Keyring,
+    passphrase: &Passphrase,
+    named: bool,
+    findings: &mut Findings,
+) -> Result<Option<MasterKey>, Problem> {
     let name = vault_key();
     match ring.open(&name, passphrase) {
-        Ok(key) => Some(MasterKey::new(*key.derive("marketplace"))),
+        Ok(key) => Ok(Some(MasterKey::new(*key.derive("marketplace")))),
+        Err(error @ KeyringError::Key(KeyFileError::Passphrase { .. })) if named => Err(error.into()),
         Err(error) => {
             findings.find(ring.path(&name).display().to_string(), format!("{error}; {}", error.remedy()));
-            None
+            Ok(None)
         }
     }
 }
