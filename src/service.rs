@@ -63,7 +63,8 @@ pub struct Running {
 }
 
 impl Running {
-    fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
+    /// Of the service that `task` runs and that is reached at `url`.
+    pub fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
         let announced = running::announce(&context.layout(), name, &url);
         Self { name, url, task, over: false, reason: None, door: None, announced }
     }
