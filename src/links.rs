@@ -2,6 +2,7 @@
 //! blocks. Both change with the validator set, while the node runs.
 
 use crate::problem::{Exit, Problem};
+use contracts::validators::ValidatorSet;
 use genesis::{Layout, TrustAnchor, config};
 use ledger::{
     api::client::Client,
@@ -61,7 +62,7 @@ impl Linker {
             let meant = genesis::nearest(stranger, known.iter().copied());
             tracing::warn!(stranger, ?meant, "lonja.toml has the address of somebody who is no validator");
         }
-        let peers = peers_of(&set, number, &settings)?;
+        let peers = peers_of(&set, number, &settings, self.follows)?;
         for peer in peers.iter().filter(|peer| peer.address.is_none()) {
             let validator = &set.validators[usize::from(peer.number)].name;
             tracing::error!(validator, "lonja.toml has no address of this validator: add it under [peers.addresses]");
@@ -134,12 +135,8 @@ impl Linker {
 }
 
 /// The other validators. Addresses may be missing, since a node that begins anew passes sets of validators who are
-/// gone by now; but not all of them.
-fn peers_of(
-    set: &contracts::validators::ValidatorSet,
-    number: u16,
-    settings: &config::Peers,
-) -> Result<Vec<Peer>, Problem> {
+/// gone by now; but not all of them, unless the node `follows`, so that others bring it past such a set.
+fn peers_of(set: &ValidatorSet, number: u16, settings: &config::Peers, follows: bool) -> Result<Vec<Peer>, Problem> {
     let others = (0..).zip(&set.validators).filter(|(other, _)| *other != number);
     let peers: Vec<_> = others
         .map(|(number, validator)| {
@@ -147,12 +144,15 @@ fn peers_of(
             Peer { number, key: validator.consensus, address }
         })
         .collect();
-    if peers.iter().any(|peer| peer.address.is_some()) {
+    if follows || peers.iter().any(|peer| peer.address.is_some()) {
         return Ok(peers);
     }
     let names: Vec<_> = peers.iter().map(|peer| set.validators[usize::from(peer.number)].name.as_str()).collect();
     Err(Problem::new(format!("lonja.toml has the address of no other validator: {}", names.join(", ")))
-        .help("add host and port of each under [peers.addresses]")
+        .help(
+            "add host and port of each under [peers.addresses]; where they are gone, name nodes that serve blocks as \
+             `from` of [observe]",
+        )
         .exits(Exit::File))
 }
 
@@ -213,4 +213,29 @@ pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationTok
 pub fn sources(observe: Option<&config::Observe>, anchor: &TrustAnchor) -> Result<Vec<Client>, Problem> {
     let from = observe.map(|observe| observe.from.as_slice()).unwrap_or_default();
     from.iter().map(|url| Ok(Client::new(url, anchor.clone())?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::testing;
+
+    /// Numbers and addresses of the peers of validator 1 of four, whose lonja.toml has the addresses of `known`.
+    fn check(known: &[u16], follows: bool) -> Result<Vec<(u16, bool)>, Problem> {
+        let others = known.iter().map(|number| (format!("validator-{number}"), 7_400 + number));
+        let peers = peers_of(&testing::validators(4), 1, &config::Peers::local(7_401, others), follows)?;
+        Ok(peers.into_iter().map(|peer| (peer.number, peer.address.is_some())).collect())
+    }
+
+    #[test]
+    fn validators_without_an_address_are_peers_all_the_same() {
+        assert_eq!(check(&[0, 2, 3], false).unwrap(), [(0, true), (2, true), (3, true)]);
+        assert_eq!(check(&[2], false).unwrap(), [(0, false), (2, true), (3, false)]);
+        // Its own, and that of somebody who is none, help nobody.
+        let problem = check(&[1, 9], false).unwrap_err();
+        assert_eq!(problem.exit(), Exit::File);
+        assert!(problem.to_string().contains("validator-0, validator-2, validator-3"), "{problem}");
+        // Who gets blocks in another way passes also a set of whom nobody is left.
+        assert_eq!(check(&[], true).unwrap(), [(0, false), (2, false), (3, false)]);
+    }
 }

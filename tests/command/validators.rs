@@ -1,7 +1,8 @@
 //! Four validators of one network, each in a process of its own.
 
 use super::{
-    harness::{Net, Service, four_times, says, seeds, start},
+    growing::{status, until},
+    harness::{Net, Service, four_times, ok_on, on, says, seeds, start},
     kills::moment,
     minting::{Minting, audited},
     readme::words,
@@ -9,6 +10,7 @@ use super::{
 use genesis::Layout;
 use ledger::{api::client::Client, receipt::Receipt};
 use std::{
+    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -123,4 +125,71 @@ fn validators_that_are_killed_lose_nothing_and_apply_nothing_twice() {
     minting.check(&runtime, &net);
     running.into_iter().flatten().for_each(Service::stop);
     audited(&net);
+}
+
+/// Takes validator 3 out of the set by a decision of the others, which run.
+fn leaves(net: &Net) {
+    let dirs = [0, 1, 2].map(|number| directory(net, number));
+    // A ballot is handed in by a party, which can be anybody's.
+    for dir in &dirs[1..] {
+        fs::copy(net.dir().join("keys/operator.key"), dir.join("keys/operator.key")).unwrap();
+    }
+    let remove = ["governance", "set", "--remove", "validator-3", "--as", "operator"];
+    let proposal = net.ok(&remove)["proposal"].as_str().unwrap().to_owned();
+    let show = ["governance", "show", &proposal];
+    for dir in &dirs[1..] {
+        until("its node knows the proposal", || on(dir, &show).status.success());
+        ok_on(dir, &["governance", "approve", &proposal, "--as", "operator"]);
+    }
+    for dir in &dirs {
+        until("its node knows that it has passed", || ok_on(dir, &show)["state"] == "passed");
+        ok_on(dir, &["governance", "ready", &proposal, "--as", "operator"]);
+    }
+}
+
+/// A node that begins at the founding passes a set of validators, is one of them there, and cannot know where the others
+/// were: those that lonja.toml does not name are told of, and it runs on what others bring it.
+#[test]
+fn a_node_that_begins_anew_needs_no_address_of_validators_that_are_gone() {
+    let net = Net::among(COUNT);
+    let nodes: Vec<Service> = (0..3).map(|number| validator(&net, number)).collect();
+    leaves(&net);
+    let layout = Layout::at(directory(&net, 3));
+    let url = Layout::at(net.dir()).config().unwrap().node.url();
+    // With the address of one, and with none at all.
+    for (known, gone) in [(vec!["validator-1"], vec![0, 2]), (vec![], vec![0, 1, 2])] {
+        let mut config = layout.config().unwrap();
+        config.peers.as_mut().unwrap().addresses.retain(|name, _| known.contains(&name.as_str()));
+        config.observe = Some(genesis::config::Observe { from: vec![url.clone()], snapshot: false });
+        fs::remove_file(layout.config_path()).unwrap();
+        config.write(&layout.config_path()).unwrap();
+        let node = validator(&net, 3);
+        let address = config.node.listen.to_string();
+        until("it is past that set, and observes", || {
+            let status = status(&address);
+            status["era"] == 1 && status["observes"] == true && status["healthy"] == true
+        });
+        node.stop();
+        let log = net.path("log-3");
+        let said = fs::read_to_string(&log).unwrap();
+        let told = |number: u16| {
+            let of = format!("validator=\"validator-{number}\"");
+            said.lines().any(|line| line.contains("lonja.toml has no address of this validator") && line.contains(&of))
+        };
+        for number in 0..3 {
+            assert_eq!(told(number), gone.contains(&number), "validator {number}: {said}");
+        }
+        assert_eq!(ok_on(layout.root(), &["audit"])["findings"], serde_json::json!([]));
+        // Anew.
+        fs::remove_dir_all(layout.root().join("node")).unwrap();
+        fs::remove_file(log).unwrap();
+    }
+    // Who follows nobody must know at least one of them.
+    let mut config = layout.config().unwrap();
+    config.observe = None;
+    fs::remove_file(layout.config_path()).unwrap();
+    config.write(&layout.config_path()).unwrap();
+    let said = String::from_utf8_lossy(&on(layout.root(), &["node", "run"]).stderr).into_owned();
+    assert!(says(&said, "has the address of no other validator: validator-0, validator-1, validator-2"), "{said}");
+    nodes.into_iter().for_each(Service::stop);
 }
