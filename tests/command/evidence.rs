@@ -110,3 +110,28 @@ fn the_word_of_two_of_four_nodes_is_put_on_the_ledger_by_each() {
     assert!(told.iter().all(|text| says(&people, text)), "{people}");
     up.stop();
 }
+
+/// What they would prove is nobody's reason to make no blocks.
+#[test]
+fn evidence_and_a_checkpoint_that_cannot_be_read_are_told_of_and_stop_no_node() {
+    let net = Net::created();
+    net.node().stop();
+    let (evidence, witnessed) = (net.dir().join("node/evidence"), net.dir().join("node/witnessed"));
+    // A folder cannot be read as a file, whoever asks.
+    let unreadable = evidence.join(format!("{}.accusation", "ab".repeat(32)));
+    std::fs::create_dir_all(&unreadable).unwrap();
+    std::fs::create_dir(&witnessed).unwrap();
+    std::fs::write(evidence.join("other.protest"), "no protest").unwrap();
+    net.said();
+    let node = net.node();
+    assert_eq!(net.ok(&["governance", "accuse", "--as", "operator"]), serde_json::json!([]));
+    net.ok(&["party", "apply", "Somebody", "--as", "somebody"]);
+    node.stop();
+    let said = net.said();
+    let told = |line: &str, file: &str| said.lines().any(|said| said.contains(line) && said.contains(file));
+    for file in [unreadable.to_str().unwrap(), "other.protest"] {
+        assert!(told("the file holds no evidence", file), "{file}: {said}");
+    }
+    assert!(told("the file holds no checkpoint", witnessed.to_str().unwrap()), "{said}");
+    net.audit();
+}

@@ -238,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn files_that_cannot_be_read_are_passed_over_and_the_rest_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, network) = (place.path().join("evidence"), testing::document().network);
+        let evidence = Evidence::Accusation(testing::accusation(1, 7));
+        Kept::open(folder.clone(), &network).unwrap().keep(evidence.clone()).unwrap();
+        fs::create_dir(folder.join("a-folder.accusation")).unwrap();
+        std::os::unix::fs::symlink("a-loop.protest", folder.join("a-loop.protest")).unwrap();
+        fs::write(folder.join("too-long.protest"), vec![0; EVIDENCE_BYTES_MAX as usize + 1]).unwrap();
+        fs::write(folder.join("empty.accusation"), "").unwrap();
+        fs::write(folder.join("of-no-kind"), "").unwrap();
+        assert_eq!(Kept::open(folder, &network).unwrap().all(), [evidence]);
+    }
+
+    #[test]
     fn an_accusation_is_in_json_what_it_was_before_there_were_protests() {
         let accusation = testing::accusation(1, 7);
         let all = [Evidence::Accusation(accusation.clone()), Evidence::Protest(testing::protest(1, 7, 0))];

@@ -57,3 +57,32 @@ impl HashReader for Hashes {
         self.0.reader().hash(level, index)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::NoteSignature;
+    use std::fs;
+
+    #[test]
+    fn a_file_that_holds_no_checkpoint_is_passed_over_and_the_next_takes_its_place() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("witnessed");
+        let signature = NoteSignature { name: "log.example".into(), id: [1; 4], bytes: vec![2; 64] };
+        let note = Note::new("log.example\n1\nAAAA\n", vec![signature]).unwrap();
+        assert_eq!(Witnessed::open(path.clone()).newest(), None, "there is none yet");
+        for bytes in [&b""[..], b"no note", &[0xff; 100], &[b'a'; NOTE_BYTES_MAX + 1]] {
+            fs::write(&path, bytes).unwrap();
+            let witnessed = Witnessed::open(path.clone());
+            assert_eq!(witnessed.newest(), None, "{} bytes", bytes.len());
+            witnessed.keep(note.clone()).unwrap();
+            assert_eq!(witnessed.newest().as_ref(), Some(&note));
+            assert_eq!(Witnessed::open(path.clone()).newest().as_ref(), Some(&note));
+        }
+        // A folder is no file that could be read or replaced.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let witnessed = Witnessed::open(path);
+        assert!(witnessed.newest().is_none() && witnessed.keep(note).is_err());
+    }
+}
