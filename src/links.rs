@@ -17,10 +17,6 @@ use tokio_util::sync::CancellationToken;
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How often it is looked whether lonja.toml has other addresses.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How long a node that serves blocks may keep a question for the next one.
-const NEXT_BLOCK_WAIT: Duration = Duration::from_secs(10);
-/// How long a node that observes waits until it looks again whether it has room for blocks.
-const ROOM_AFTER: Duration = Duration::from_millis(50);
 
 /// What links need to be made anew whenever the set changes.
 pub struct Linker {
@@ -164,46 +160,6 @@ async fn listen(peers: &config::Peers) -> Result<TcpListener, Problem> {
             .help("choose another address as `listen` of [peers] in lonja.toml, and tell the other validators")
             .exits(Exit::Unreachable)
     })
-}
-
-/// Brings a node that observes the blocks that others decided, until `stop`. A node that is a validator is
-/// left alone.
-pub async fn observe(handle: Handle, clients: Vec<Client>, stop: CancellationToken) {
-    let mut turn = 0;
-    loop {
-        let waited = match handle.wants_blocks() {
-            None => ROOM_AFTER,
-            Some(after) => {
-                let client = &clients[turn % clients.len()];
-                let asked = tokio::select! {
-                    () = stop.cancelled() => return,
-                    asked = client.blocks(after, NEXT_BLOCK_WAIT) => asked,
-                };
-                match asked {
-                    Ok(pages) => {
-                        let refused = handle.hindrance();
-                        handle.observe(pages);
-                        if refused.is_some() {
-                            turn += 1;
-                        }
-                        // A validator needs this rarely, and may ask for the same blocks again.
-                        // And what was refused would be refused again at once.
-                        if handle.seat().is_some() || refused.is_some() { AGAIN_AFTER } else { Duration::ZERO }
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, url = client.url(), "no blocks");
-                        handle.unreached(format!("it observes and gets no blocks: {error}"));
-                        turn += 1;
-                        AGAIN_AFTER
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(waited) => {}
-        }
-    }
 }
 
 /// Clients of the nodes that `[observe]` names.

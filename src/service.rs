@@ -21,7 +21,7 @@ use genesis::{
     config::{self, Config, Service},
 };
 use ledger::{
-    api::client::Client,
+    api::{client::Client, observe},
     archive::Retention,
     limits::DRAIN,
     node::{self, Keys, Node, NodeError},
@@ -236,7 +236,7 @@ pub async fn node(
     let mut linked = JoinSet::new();
     linked.spawn(linker.keep(links, ending.clone()));
     if !sources.is_empty() {
-        linked.spawn(links::observe(node.handle(), sources, ending.clone()));
+        linked.spawn(observe::observe(node.handle(), sources, ending.clone()));
     }
     if let Some(witnesses) = witnesses {
         linked.spawn(witnesses.keep(node.handle(), ending.clone()));

@@ -1,6 +1,10 @@
 //! A real solo network in a folder of its own, for tests of everything that stands on the ledger.
 
+#[cfg(test)]
+pub mod between;
 pub mod disk;
+#[cfg(test)]
+mod heirs;
 pub mod log;
 pub mod s3;
 

@@ -29,6 +29,7 @@ pub mod client;
 pub mod connections;
 mod evidence;
 pub mod follow;
+pub mod observe;
 mod problem;
 mod room;
 pub mod server;

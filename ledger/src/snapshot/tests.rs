@@ -3,35 +3,11 @@
 use super::*;
 use crate::{
     api::client::{Client, ClientError},
-    testing::{self, Network},
+    testing::{self, Network, between::between},
     tree,
 };
-use axum::{Router, extract::State, http::Uri, response::IntoResponse};
-use contracts::{id::Digest, merkle::Frontier, party::Party, settlement::Account};
-use std::{sync::Arc, time::Duration};
-use tokio::net::TcpListener;
-
-/// A client of somebody between us and `network`, who changes what `change` changes.
-async fn between(network: &Network, change: impl Fn(&str, &mut Vec<u8>) + Send + Sync + 'static) -> Client {
-    type Between = (Client, Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>);
-    async fn pass(State((client, change)): State<Between>, uri: Uri) -> axum::response::Response {
-        let path = uri.path_and_query().unwrap().as_str();
-        match client.get(path).await {
-            Ok(mut bytes) => {
-                change(path, &mut bytes);
-                bytes.into_response()
-            }
-            Err(ClientError::Problem(problem)) => problem.into_response(),
-            Err(error) => panic!("{error}"),
-        }
-    }
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let between: Between = (network.client.clone(), Arc::new(change));
-    let router = Router::new().fallback(pass).with_state(between);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Client::new(&url, network.anchor.clone()).unwrap()
-}
+use contracts::{party::Party, settlement::Account};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {

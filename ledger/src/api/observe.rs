@@ -1,0 +1,86 @@
+//! What brings a node that observes the blocks that others decided.
+//!
+//! Owns whom to ask next, and how long to wait. It verifies nothing: the node does, and says when what came last does
+//! not hold.
+
+use super::client::Client;
+use crate::node::Handle;
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How long is waited before something that failed is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// How long a node that serves blocks may keep a question for the next one.
+const NEXT_BLOCK_WAIT: Duration = Duration::from_secs(10);
+/// How long is waited after an answer that has nothing new and came sooner.
+const NOTHING_AFTER: Duration = Duration::from_millis(250);
+/// How long a node that observes waits until it looks again whether it has room for blocks.
+const ROOM_AFTER: Duration = Duration::from_millis(50);
+
+/// Nodes that serve blocks, and whose turn it is.
+struct Sources {
+    clients: Vec<Client>,
+    /// Which of them did not answer when they were asked last.
+    away: Vec<bool>,
+    turn: usize,
+}
+
+/// Brings the node blocks from `sources` until `stop`. A node that is a validator is left alone while it gets on.
+///
+/// It stays with one source as long as that brings what holds. The next is asked where one is away, serves what does
+/// not hold, or has nothing new: nobody can leave the node behind alone.
+pub async fn observe(handle: Handle, sources: Vec<Client>, stop: CancellationToken) {
+    let away = vec![false; sources.len()];
+    let mut sources = Sources { clients: sources, away, turn: 0 };
+    if sources.clients.is_empty() {
+        return;
+    }
+    loop {
+        let waited = tokio::select! {
+            () = stop.cancelled() => return,
+            waited = sources.bring(&handle) => waited,
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(waited) => {}
+        }
+    }
+}
+
+impl Sources {
+    /// Brings the node what the next source has, if it wants blocks. Returns how long to wait then.
+    async fn bring(&mut self, handle: &Handle) -> Duration {
+        let Some(after) = handle.wants_blocks() else { return ROOM_AFTER };
+        // What came last does not hold, and would not the next time: somebody else may know better.
+        let refused = handle.hindrance().is_some();
+        self.turn = (self.turn + usize::from(refused)) % self.clients.len();
+        let (client, begun) = (&self.clients[self.turn], Instant::now());
+        match client.blocks(after, NEXT_BLOCK_WAIT).await {
+            Ok(pages) => {
+                self.away[self.turn] = false;
+                let is_new = pages.iter().any(|page| page.block.header.entry.height > after);
+                self.turn += usize::from(!is_new);
+                handle.observe(pages);
+                // A validator needs this rarely, and may ask for the same blocks again.
+                match is_new {
+                    _ if handle.seat().is_some() || refused => AGAIN_AFTER,
+                    true => Duration::ZERO,
+                    false => NOTHING_AFTER.saturating_sub(begun.elapsed()),
+                }
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.away[self.turn], true) {
+                    tracing::warn!(%error, url = client.url(), "no blocks");
+                }
+                if self.away.iter().all(|away| *away) {
+                    handle.unreached(format!("it observes and gets no blocks: {error}"));
+                }
+                self.turn += 1;
+                AGAIN_AFTER
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

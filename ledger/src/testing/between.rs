@@ -1,0 +1,34 @@
+//! Somebody between a client and a node, who changes what the node says.
+
+use super::Network;
+use crate::api::client::{Client, ClientError};
+use axum::{Router, extract::State, http::Uri, response::IntoResponse};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+type Between = (Client, Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>);
+
+/// A client of somebody between us and `network`, who changes what `change` changes of the answer to a path.
+///
+/// # Panics
+/// When it cannot listen, or the node cannot be reached: a test goes no further then.
+pub async fn between(network: &Network, change: impl Fn(&str, &mut Vec<u8>) + Send + Sync + 'static) -> Client {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port of the loopback is free");
+    let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+    let between: Between = (network.client.clone(), Arc::new(change));
+    let router = Router::new().fallback(pass).with_state(between);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Client::new(&url, network.anchor.clone()).expect("the anchor and the link are valid")
+}
+
+async fn pass(State((client, change)): State<Between>, uri: Uri) -> axum::response::Response {
+    let path = uri.path_and_query().expect("a request has a path").as_str();
+    match client.get(path).await {
+        Ok(mut bytes) => {
+            change(path, &mut bytes);
+            bytes.into_response()
+        }
+        Err(ClientError::Problem(problem)) => problem.into_response(),
+        Err(error) => panic!("{error}"),
+    }
+}
