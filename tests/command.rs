@@ -43,6 +43,8 @@ mod harness;
 mod kills;
 #[path = "command/laid.rs"]
 mod laid;
+#[path = "command/lost_keys.rs"]
+mod lost_keys;
 #[path = "command/machines.rs"]
 mod machines;
 #[path = "command/market_kills.rs"]

@@ -1,5 +1,7 @@
-//! `lonja verify`: a receipt or an evidence bundle, offline, from the trust anchor alone.
+//! `lonja verify`: a receipt or an evidence bundle, offline, from the trust anchor alone. A node is asked only for what
+//! came later: what witnesses cosigned, and a checkpoint where a key was lost.
 
+mod later;
 mod witnessed;
 
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
 };
 use clap::Args;
 use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
+use later::Laters;
 use ledger::{
     bundle::Bundle,
     receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified},
@@ -36,6 +39,8 @@ pub struct Verify {
     /// a later checkpoint that witnesses cosigned, which the node serves and proves
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    later: later::Sources,
 }
 
 #[derive(Serialize)]
@@ -47,6 +52,8 @@ enum Shown {
         entry: Box<Entry>,
         checkpoint_size: u64,
         checkpoint_root: Digest,
+        /// Entries of the log under the later checkpoint that vouches for it, where its own seal counts no more.
+        later_checkpoint_size: Option<u64>,
         signers: Vec<String>,
         sealed: String,
         witnessed_by: Vec<String>,
@@ -73,21 +80,29 @@ impl Verify {
         let mut trust = Trust::new(anchor.network, anchor.set)
             .map_err(|error| Problem::new("the trust anchor names no usable validator set").because(error))?;
         trusting::follow(context, self.trust.as_deref(), &mut trust)?;
+        let mut laters = Laters::new(&self.later, &mut trust)?;
         let policy = self.policy.as_deref().map(witnessing::policy).transpose()?;
         let mut shown = Vec::new();
         for path in &self.files {
-            let (mut one, proofs) = self.one(path, &trust)?;
+            let (mut one, proofs) = self.one(context, path, &trust, &mut laters).await?;
             if let Some(policy) = &policy {
                 let (Shown::Receipt { witnessed_by, .. } | Shown::Bundle { witnessed_by, .. }) = &mut one;
                 *witnessed_by = witnessed::by(context, policy, path, &proofs).await?;
             }
             shown.push(one);
         }
+        laters.keep().await?;
         context.print(&shown, || shown.iter().map(people).collect());
         Ok(())
     }
 
-    fn one(&self, path: &PathBuf, trust: &Trust) -> Result<(Shown, Proofs), Problem> {
+    async fn one(
+        &self,
+        context: &Context,
+        path: &PathBuf,
+        trust: &Trust,
+        laters: &mut Laters<'_>,
+    ) -> Result<(Shown, Proofs), Problem> {
         let bytes = std::fs::read(path).map_err(file("read", path))?;
         // A bundle is JSON; a receipt begins with a zero byte.
         if bytes.first() == Some(&b'{') {
@@ -97,7 +112,7 @@ impl Verify {
             return Err(untrue(path, "it is longer than any receipt, and no bundle"));
         }
         let receipt = Receipt::decode(&bytes).map_err(|error| untrue(path, error))?;
-        let verified = receipt.verify(trust).map_err(|error| untrue(path, error))?;
+        let (verified, later_checkpoint_size) = laters.verify(context, path, &receipt, trust).await?;
         if let Some(body) = &self.body {
             check_body(body, path, &verified)?;
         }
@@ -107,6 +122,7 @@ impl Verify {
             entry: Box::new(verified.entry),
             checkpoint_size: verified.checkpoint.size,
             checkpoint_root: verified.checkpoint.root,
+            later_checkpoint_size,
             signers: verified.signers,
             sealed: output::time(verified.sealed_s.saturating_mul(1_000)),
             witnessed_by: Vec::new(),
@@ -155,17 +171,31 @@ fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<(Shown,
 
 fn people(shown: &Shown) -> String {
     match shown {
-        Shown::Receipt { file, index, entry, checkpoint_size, signers, sealed, witnessed_by, .. } => {
+        Shown::Receipt {
+            file,
+            index,
+            entry,
+            checkpoint_size,
+            later_checkpoint_size: later,
+            signers,
+            sealed,
+            witnessed_by,
+            ..
+        } => {
             let entry = match &**entry {
                 Entry::Transaction(entry) => format!("transaction {} {:?}", entry.transaction, entry.outcome),
                 Entry::Block(block) => format!("block {}", block.height),
             };
-            let lines = vec![
+            let mut lines = vec![
                 ("holds", file.display().to_string()),
                 ("entry", format!("{index} in a log of {checkpoint_size}: {entry}")),
                 ("signed by", signers.join(", ")),
                 ("sealed", sealed.clone()),
             ];
+            if let Some(size) = later {
+                let why = "since a key under its own may be in other hands";
+                lines.insert(2, ("holds by", format!("the later checkpoint of {size} entries, {why}")));
+            }
             with_witnesses(lines, witnessed_by)
         }
         Shown::Bundle {

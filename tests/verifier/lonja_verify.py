@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Checks lonja receipts and evidence bundles from a trust anchor, with no lonja code.
 
-    python3 lonja_verify.py --anchor anchor.json FILE [FILE ...]
+    python3 lonja_verify.py --anchor anchor.json [--later later.json] FILE [FILE ...]
+
+A receipt alone does not say how the set of validators has changed since, or whose keys may be in other
+hands: a file that `lonja verify --keep-later` wrote does, and has the later checkpoint that such a
+receipt needs. It asks no node for one.
 
 Needs Python 3.9 or later and the package `cryptography` (pip install cryptography). Exits 0 only if
 every file holds; 1 if one does not, naming what failed; 2 if it was called wrongly.
@@ -32,6 +36,8 @@ BUNDLE_BYTES_MAX = 64 * 1024 * 1024
 RECORDS_MAX = 10_000
 TIME_MAX = 2**63 - 1
 BUNDLE_FORMAT = "lonja-bundle/v1"
+LATER_FORMAT = "lonja-later/v1"
+LATER_FILE_BYTES_MAX = 16 * 1024 * 1024
 
 
 class Refused(Exception):
@@ -507,6 +513,27 @@ def root_of_inclusion(leaf, index, size, path):
     return value
 
 
+def verify_consistency(old_size, old_root, new_size, new_root, proof):
+    """RFC 9162, 2.1.4.2: the log of the old root is the beginning of the log of the new one."""
+    require(0 < old_size < new_size, "a later log is longer")
+    proof = ([old_root] if old_size & (old_size - 1) == 0 else []) + proof
+    require(proof, "a consistency proof is not empty")
+    at, last, old, new = old_size - 1, new_size - 1, proof[0], proof[0]
+    while at & 1:
+        at, last = at >> 1, last >> 1
+    for sibling in proof[1:]:
+        require(last > 0, "the consistency proof is longer than the sizes call for")
+        if at & 1 or at == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            new = node_hash(new, sibling)
+        at, last = at >> 1, last >> 1
+    require(last == 0, "the consistency proof is shorter than the sizes call for")
+    require(old == old_root and new == new_root, "the later checkpoint does not continue the receipt's")
+
+
 def frontier_append(peaks, count, leaf):
     while count & 1:
         leaf, count = node_hash(peaks.pop(), leaf), count >> 1
@@ -579,8 +606,17 @@ class Trust:
         check_set(validators)
         self.network, self.eras, self.compromised = network, [(0, validators)], set()
 
+    def number_at(self, size):
+        return max(sum(after < size for after, _ in self.eras), 1) - 1
+
     def set_at(self, size):
-        return next((validators for after, validators in reversed(self.eras) if after < size), self.eras[0][1])
+        return self.eras[self.number_at(size)][1]
+
+    def lost(self, size, seal):
+        """The first validator under the seal whose key may be in other hands, or None."""
+        validators = self.set_at(size)
+        signers = [validators[number] for number, _, _ in seal.cosignatures if number < len(validators)]
+        return next((one for one in signers if {one["log"], one["cosigner"]} & self.compromised), None)
 
     def extend(self, data):
         reader = Reader(data)
@@ -610,6 +646,49 @@ class Trust:
 # -------------------------------------------------------------------------------------- receipts
 
 
+class Seal:
+    def __init__(self, reader):
+        self.log_signature = reader.take(64)
+        most = VALIDATORS_MAX * 2 // 3 + 1
+        self.cosignatures = [(u8(reader), u64(reader), reader.take(64)) for _ in range(reader.length(most))]
+
+    def verify(self, trust, size, root):
+        validators = trust.set_at(size)
+        numbers = [number for number, _, _ in self.cosignatures]
+        require(len(numbers) == quorum(validators), f"a seal of this set has {quorum(validators)} signatures")
+        require(all(a < b for a, b in zip(numbers, numbers[1:])), "cosigners are out of order")
+        require(all(number < len(validators) for number in numbers), "a cosigner is not in the set")
+        lost = trust.lost(size, self)
+        require(lost is None, f"a key of {lost and lost['name']} may be in other hands; a later checkpoint is needed")
+        body = f"lonja.{trust.network.hex()}\n{size}\n{base64.b64encode(root).decode()}\n"
+        for number, time, signature in self.cosignatures:
+            one = validators[number]
+            require(time <= TIME_MAX, f"validator {number} signed at no time")
+            message = f"cosignature/v1\ntime {time}\n{body}".encode()
+            key = bytes.fromhex(one["cosigner"])
+            verify_signature(key, message, signature, f"the cosignature of validator {number} ({one['name']})")
+        first = validators[numbers[0]]
+        key = bytes.fromhex(first["log"])
+        verify_signature(key, body.encode(), self.log_signature, f"the log signature of {first['name']}")
+
+
+class Later:
+    """A checkpoint of a later set, and that its log continues the one of a receipt."""
+
+    def __init__(self, data):
+        reader = Reader(data)
+        self.size, self.root = u64(reader), reader.take(32)
+        self.proof = [reader.take(32) for _ in range(reader.length(2 * PATH_MAX))]
+        self.seal = Seal(reader)
+        reader.end()
+
+    def verify(self, trust, receipt):
+        is_later = trust.number_at(self.size) > trust.number_at(receipt.size)
+        require(is_later, "the later checkpoint is under the same set of validators as the receipt's")
+        verify_consistency(receipt.size, receipt.root, self.size, self.root, self.proof)
+        self.seal.verify(trust, self.size, self.root)
+
+
 class Receipt:
     def __init__(self, data):
         require(len(data) <= RECEIPT_BYTES_MAX, "longer than any receipt")
@@ -622,45 +701,30 @@ class Receipt:
         self.entry_bytes = data[begin : reader.at]
         self.path = [reader.take(32) for _ in range(reader.length(PATH_MAX))]
         self.size, self.root = u64(reader), reader.take(32)
-        self.log_signature = reader.take(64)
-        most = VALIDATORS_MAX * 2 // 3 + 1
-        self.cosignatures = [(u8(reader), u64(reader), reader.take(64)) for _ in range(reader.length(most))]
+        self.seal = Seal(reader)
         reader.end()
         self.raw = data
 
-    def verify(self, trust):
+    def verify(self, trust, laters=()):
+        """By its own seal or, where a key under that was lost, through one of the later checkpoints."""
         require(self.network == trust.network, "the receipt is of another network")
         leaf = leaf_hash(self.entry_bytes)
         root = root_of_inclusion(leaf, self.index, self.size, self.path)
         require(root == self.root, "the entry is not in the tree of the checkpoint")
         is_block = self.entry["entry"] == "block"
         require(is_block == (self.index == self.size - 1), "the entry cannot stand at this place of the log")
-        validators = trust.set_at(self.size)
         if is_block:
             named = self.entry["validators"]
-            require(named == set_digest(validators).hex(), "the block names another validator set")
-        self.verify_seal(trust, validators)
-
-    def verify_seal(self, trust, validators):
-        numbers = [number for number, _, _ in self.cosignatures]
-        require(len(numbers) == quorum(validators), f"a seal of this set has {quorum(validators)} signatures")
-        require(all(a < b for a, b in zip(numbers, numbers[1:])), "cosigners are out of order")
-        require(all(number < len(validators) for number in numbers), "a cosigner is not in the set")
-        root = base64.b64encode(self.root).decode()
-        body = f"lonja.{self.network.hex()}\n{self.size}\n{root}\n"
-        for number, time, signature in self.cosignatures:
-            one = validators[number]
-            require(time <= TIME_MAX, f"validator {number} signed at no time")
-            require(
-                one["log"] not in trust.compromised and one["cosigner"] not in trust.compromised,
-                f"a key of validator {number} may be in other hands",
-            )
-            message = f"cosignature/v1\ntime {time}\n{body}".encode()
-            key = bytes.fromhex(one["cosigner"])
-            verify_signature(key, message, signature, f"the cosignature of validator {number} ({one['name']})")
-        first = validators[numbers[0]]
-        key = bytes.fromhex(first["log"])
-        verify_signature(key, body.encode(), self.log_signature, f"the log signature of {first['name']}")
+            require(named == set_digest(trust.set_at(self.size)).hex(), "the block names another validator set")
+        if not laters or trust.lost(self.size, self.seal) is None:
+            return self.seal.verify(trust, self.size, self.root)
+        refused = None
+        for later in laters:
+            try:
+                return later.verify(trust, self)
+            except Refused as error:
+                refused = error
+        raise refused
 
     def show(self):
         return {
@@ -864,9 +928,22 @@ def read_anchor(data):
     return network, validators
 
 
-def verify_receipt(data, trust):
+def read_later(data):
+    """The changes of the set, and the later checkpoints, that `lonja verify --keep-later` wrote."""
+    require(len(data) <= LATER_FILE_BYTES_MAX, "longer than any file of later checkpoints")
+    file = parse_json(data)
+    require(isinstance(file, dict) and set(file) == {"format", "trust", "later"}, "it is `format`, `trust` and `later`")
+    require(file["format"] == LATER_FORMAT, f"not of format {LATER_FORMAT}")
+    changes = [unhex(change) for change in member(file, "trust", list)]
+    return changes, [Later(unhex(later)) for later in member(file, "later", list)]
+
+
+def verify_receipt(data, trust, later):
+    changes, laters = later
+    for change in changes:
+        trust.extend(change)
     receipt = Receipt(data)
-    receipt.verify(trust)
+    receipt.verify(trust, laters)
     if receipt.entry["entry"] == "block":
         return f"block {receipt.entry['height']} is entry {receipt.index} of the log, under a quorum's seal"
     said = receipt.entry["outcome"]
@@ -874,15 +951,16 @@ def verify_receipt(data, trust):
     return f"transaction {receipt.entry['transaction']} is entry {receipt.index} of the log: {words_}"
 
 
-def verify_file(data, anchor):
-    """Checks one receipt or bundle; returns what it proves, or raises Refused."""
+def verify_file(data, anchor, later=((), ())):
+    """Checks one receipt or bundle; returns what it proves, or raises Refused. A bundle has the changes of the set."""
     trust = Trust(*anchor)
-    return verify_bundle(data, trust) if data[:1] == b"{" else verify_receipt(data, trust)
+    return verify_bundle(data, trust) if data[:1] == b"{" else verify_receipt(data, trust, later)
 
 
 def main():
     parser = argparse.ArgumentParser(description="Checks lonja receipts and evidence bundles from a trust anchor.")
     parser.add_argument("--anchor", required=True, help="the trust anchor (JSON)")
+    parser.add_argument("--later", help="later checkpoints that `lonja verify --keep-later` kept; no node is asked for one")
     parser.add_argument("files", nargs="+", help="receipts (binary) and bundles (JSON)")
     arguments = parser.parse_args()
     try:
@@ -892,12 +970,20 @@ def main():
     except (OSError, Refused) as error:
         print(f"{arguments.anchor}: {error}", file=sys.stderr)
         return 2
+    later = (), ()
+    if arguments.later:
+        try:
+            with open(arguments.later, "rb") as file:
+                later = read_later(file.read(LATER_FILE_BYTES_MAX + 1))
+        except (OSError, Refused) as error:
+            print(f"{arguments.later}: REFUSED: {error}", file=sys.stderr)
+            return 1
     failed = False
     for name in arguments.files:
         try:
             with open(name, "rb") as file:
                 data = file.read(BUNDLE_BYTES_MAX + 1)
-            print(f"{name}: holds: {verify_file(data, anchor)}")
+            print(f"{name}: holds: {verify_file(data, anchor, later)}")
         except (OSError, Refused) as error:
             print(f"{name}: REFUSED: {error}", file=sys.stderr)
             failed = True

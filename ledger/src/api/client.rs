@@ -1,6 +1,7 @@
 //! The client: asks a node, and believes nothing that does not verify from the trust anchor down.
 
 mod asking;
+mod later;
 mod trusting;
 mod witnessed;
 
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     limits::{HEAD_TIME_MAX, REQUEST_BYTES_MAX, SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
     node::Status,
-    receipt::{HeightProof, HistoryEvidence, HistoryLeaf, Receipt, Trust, Verified},
+    receipt::{HistoryEvidence, HistoryLeaf, Receipt, Trust},
     submission::Submission,
 };
 use borsh::BorshDeserialize;
@@ -391,7 +392,7 @@ impl Client {
 
     async fn check_committed(&self, answer: CommittedAnswer, id: &TransactionId) -> Result<Committed, ClientError> {
         let receipt = Receipt::decode(&answer.receipt).map_err(|error| self.untrue(error))?;
-        let verified = self.verified(|trust| receipt.verify(trust)).await?;
+        let (verified, _) = self.check_receipt(&receipt).await?;
         let Entry::Transaction(entry) = verified.entry else {
             return Err(self.untrue("the receipt is of a block, not of a transaction"));
         };
@@ -410,12 +411,6 @@ impl Client {
             events: answer.events,
             receipt: answer.receipt,
         })
-    }
-
-    async fn check_height(&self, bytes: &[u8]) -> Result<(BlockEntry, Verified), ClientError> {
-        let receipt = Receipt::decode(bytes).map_err(|error| self.untrue(error))?;
-        let height = HeightProof { receipt };
-        self.verified(|trust| height.verify(trust)).await
     }
 
     async fn json<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

@@ -9,9 +9,10 @@ use super::{
 use crate::{
     bundle::{Bundle, RecordEvidence, Report, kind_of, related},
     limits::{BUNDLE_RECEIPTS_MAX, BUNDLE_RELATED_MAX, HISTORY_ITEMS_MAX},
+    log::proof,
     node::Handle,
-    receipt::{CHANGES_MAX, HistoryLeaf, Receipt, StateEvidence},
-    store::Reader,
+    receipt::{CHANGES_MAX, HistoryLeaf, Receipt, StateEvidence, Statement},
+    store::{Place, Reader},
     tree,
 };
 use axum::http::StatusCode;
@@ -64,9 +65,22 @@ fn gather(reader: &Reader, handle: &Handle, key: &Key) -> Result<Bundle, Problem
     for id in &transactions[transactions.len().saturating_sub(BUNDLE_RECEIPTS_MAX)..] {
         let place =
             reader.place(id)?.ok_or_else(|| Problem::internal("a history names a transaction that is missing"))?;
-        bundle.receipts.push(server::receipt_at(reader, handle, place)?.0);
+        bundle.receipts.push(receipt_of(reader, handle, place, &bundle.height.receipt)?);
     }
     Ok(bundle)
+}
+
+/// The receipt of a transaction. Where a key under its seal may be in other hands by now, it is under the checkpoint of
+/// the bundle's height instead: a bundle holds by itself.
+fn receipt_of(reader: &Reader, handle: &Handle, place: Place, height: &Receipt) -> Result<Receipt, Problem> {
+    let (receipt, _) = server::receipt_at(reader, handle, place)?;
+    if receipt.seal.lost(&handle.trust(), &receipt.statement.checkpoint).is_none() {
+        return Ok(receipt);
+    }
+    let checkpoint = height.statement.checkpoint;
+    let path = proof::inclusion(reader, receipt.statement.index, checkpoint.size)
+        .map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Receipt { statement: Statement { path, checkpoint, ..receipt.statement }, seal: height.seal.clone() })
 }
 
 fn evidence(reader: &Reader, key: Key) -> Result<StateEvidence, Problem> {

@@ -23,7 +23,7 @@ use crate::{
     note::{Note, VerifierKey, checkpoint, export::TlogProof},
     ordering::{Certificate, bft},
     peers::frame,
-    receipt::{Later, Receipt, Seal, SetChange, Trust},
+    receipt::{Later, LaterFile, Receipt, Seal, SetChange, Trust},
     snapshot::{self, Manifest},
     tree::{self, StateProof},
     voting,
@@ -71,6 +71,7 @@ pub const DECODERS: &[Decoder] = &[
     decoder("receipt", receipt, samples::receipts),
     decoder("seal", seal, samples::seals),
     decoder("later", canonical::<Later>, samples::laters),
+    decoder("later-file", later_file, samples::later_files),
     decoder("change", change, samples::changes),
     decoder("certificate", certificate, samples::certificates),
     decoder("state-proof", state_proof, samples::state_proofs),
@@ -193,6 +194,13 @@ fn seal(bytes: &[u8]) -> bool {
     drop(seal.verify(&world.trust, &world.head));
     drop(seal.note(&samples::NETWORK, &world.set, &world.head));
     true
+}
+
+fn later_file(bytes: &[u8]) -> bool {
+    let Ok(file) = LaterFile::decode(bytes) else { return false };
+    drop(file.trust(trust()));
+    drop(file.verify(&samples::world().receipt(0), trust()));
+    same(&file.encode(), bytes)
 }
 
 fn change(bytes: &[u8]) -> bool {

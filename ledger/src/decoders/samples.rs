@@ -18,7 +18,9 @@ use crate::{
         Certificate, Input, Ordering, Output, Timer, TimerKind, Turns, Verdict,
         bft::{Bft, Patience},
     },
-    receipt::{HeightProof, HistoryLeaf, Later, Receipt, Seal, SetChange, StateEvidence, Statement, Trust, Vote},
+    receipt::{
+        HeightProof, HistoryLeaf, Later, LaterFile, Receipt, Seal, SetChange, StateEvidence, Statement, Trust, Vote,
+    },
     snapshot::{self, Manifest},
     store::{Base, StoredResult},
     submission::Submission,
@@ -176,7 +178,7 @@ impl World {
         keys.collect::<Result<_, _>>().expect("the names have no spaces")
     }
 
-    fn receipt(&self, index: u64) -> Receipt {
+    pub fn receipt(&self, index: u64) -> Receipt {
         let path = proof::inclusion(&self.log, index, self.head.size).expect("an entry of the log");
         let entry = self.entries[index as usize];
         Receipt {
@@ -303,9 +305,18 @@ pub fn seals() -> Vec<Vec<u8>> {
     vec![bytes(&world().seal)]
 }
 
-pub fn laters() -> Vec<Vec<u8>> {
+fn a_later() -> Later {
     let World { head, seal, .. } = world();
-    vec![bytes(&Later { checkpoint: *head, proof: vec![Digest([1; 32]); 3], seal: seal.clone() })]
+    Later { checkpoint: *head, proof: vec![Digest([1; 32]); 3], seal: seal.clone() }
+}
+
+pub fn laters() -> Vec<Vec<u8>> {
+    vec![bytes(&a_later())]
+}
+
+pub fn later_files() -> Vec<Vec<u8>> {
+    let full = LaterFile { changes: vec![a_change()], later: vec![a_later(); 2] };
+    [LaterFile::default(), full].map(|file| file.encode()).into()
 }
 
 fn a_change() -> SetChange {

@@ -3,8 +3,9 @@
 //! A receipt is a *statement*, the same on every node (which entry, where, under which checkpoint),
 //! and a *seal*, the signatures of a quorum over that checkpoint, as this node first stored them.
 //! Owns their bytes, their verification and what is built on them: heights, state evidence and
-//! histories ([`evidence`]), the trust chain ([`trust`]). It never reads a store, a clock or a key
-//! file: verifying is a pure function of the receipt and of whom one trusts.
+//! histories ([`evidence`]), the trust chain ([`trust`]), and what helps where a key was lost
+//! ([`later`]). It never reads a store, a clock or a key file: verifying is a pure function of the
+//! receipt and of whom one trusts.
 //!
 //! # Bytes
 //! borsh (integers little-endian, lists after their length in 32 bits), closed: whoever reads them
@@ -38,14 +39,16 @@ use contracts::{
     limits::VALIDATORS_MAX,
     outcome::Entry,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::io;
 
 pub mod evidence;
+pub mod later;
 pub mod seal;
 pub mod trust;
 
 pub use evidence::{EvidenceError, HeightProof, HistoryEvidence, HistoryLeaf, StateEvidence};
+pub use later::{LATER_FILE_BYTES_MAX, Later, LaterError, LaterFile};
 pub use seal::{Cosignature, Seal, SealError, Vote};
 pub use trust::{CHANGES_MAX, SetChange, Trust, TrustError};
 
@@ -85,7 +88,7 @@ pub struct Statement {
     pub entry: Entry,
     /// Its inclusion path in the tree of the checkpoint, from the leaf's sibling up.
     pub path: Vec<Digest>,
-    /// The checkpoint of the block that the entry is in.
+    /// The checkpoint of the block that the entry is in; in a bundle it may be that of a later one.
     pub checkpoint: TreeHead,
 }
 
@@ -176,9 +179,19 @@ pub enum ReceiptError {
     /// A later checkpoint was given that is not later.
     #[error("the later checkpoint is under the same validator set as the receipt's")]
     NotLater,
+    /// None was given.
+    #[error("there is no later checkpoint for it")]
+    NoLater,
     /// It cannot be written as a C2SP text.
     #[error("the receipt cannot be exported")]
     Export(#[from] NoteError),
+}
+
+impl ReceiptError {
+    /// Is a later checkpoint needed, since a key under the seal may be in other hands?
+    pub fn wants_later(&self) -> bool {
+        matches!(self, Self::Seal(SealError::Compromised(_)))
+    }
 }
 
 impl Receipt {
@@ -275,18 +288,6 @@ impl Receipt {
         let note = checkpoint::note(network, checkpoint, lines)?;
         Ok(TlogProof { index: *index, path: path.clone(), checkpoint: note })
     }
-}
-
-/// A checkpoint of a later set, and that it continues an earlier one.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Later {
-    /// The later checkpoint.
-    pub checkpoint: TreeHead,
-    /// Consistency proof from the earlier to the later one.
-    pub proof: Vec<Digest>,
-    /// The later set's signatures.
-    pub seal: Seal,
 }
 
 #[cfg(test)]

@@ -177,13 +177,18 @@ impl Seal {
     pub fn verify(&self, trust: &Trust, head: &TreeHead) -> Result<(), SealError> {
         let set = trust.era(head.size);
         self.check(set)?;
-        for cosignature in &self.cosignatures {
-            let validator = &set.validators[usize::from(cosignature.validator)];
-            if let Some(key) = [validator.cosigner, validator.log].into_iter().find(|key| trust.is_compromised(key)) {
-                return Err(SealError::Compromised(key));
-            }
+        if let Some(key) = self.lost(trust, head) {
+            return Err(SealError::Compromised(key));
         }
         self.verify_by(&trust.network(), set, head)
+    }
+
+    /// A key of a signer that `trust` calls compromised, if there is one: the seal then counts no more.
+    pub fn lost(&self, trust: &Trust, head: &TreeHead) -> Option<PublicKey> {
+        let set = trust.era(head.size);
+        let signer = |cosignature: &Cosignature| set.validators.get(usize::from(cosignature.validator));
+        let keys = self.cosignatures.iter().filter_map(signer).flat_map(|signer| [signer.cosigner, signer.log]);
+        keys.into_iter().find(|key| trust.is_compromised(key))
     }
 
     /// Checks the seal over `head` against `set` alone, as validators of the set do.

@@ -349,6 +349,15 @@ fn after_a_compromise_old_receipts_verify_through_a_later_checkpoint() {
     let later = Later { checkpoint: head, proof, seal: signed(&world.network, &next, 4, &head) };
     assert_eq!(receipt.verify_through(&trust, &later).unwrap().entry, world.entries[4]);
     assert_eq!(receipt.verify_through(&world.trust, &later), Err(ReceiptError::NotLater));
+    let kept = LaterFile { changes: Vec::new(), later: vec![later.clone()] };
+    let text = String::from_utf8(kept.encode()).unwrap();
+    let later_hex = hex::encode(borsh::to_vec(&later).unwrap());
+    let golden = "{\n  \"format\": \"lonja-later/v1\",\n  \"trust\": [],\n  \"later\": [\n    \"HEX\"\n  ]\n}\n";
+    assert_eq!(text, golden.replace("HEX", &later_hex));
+    assert_eq!(LaterFile::decode(text.as_bytes()).unwrap(), kept);
+    for wrong in [text.replace("later/v1", "later/v2"), text.to_uppercase(), text.trim_end().to_owned()] {
+        assert!(LaterFile::decode(wrong.as_bytes()).is_err(), "{wrong}");
+    }
     let mut forked = later.clone();
     forked.proof[0].0[0] ^= 1;
     assert!(matches!(receipt.verify_through(&trust, &forked), Err(ReceiptError::Consistency(_))));

@@ -1,0 +1,75 @@
+//! Receipts whose own seal counts no more, since a key under it may be in other hands: the newest checkpoint, which
+//! later validators sealed, vouches for them.
+
+use super::{Client, ClientError};
+use crate::{
+    api::{Problem, StateAnswer},
+    log::proof::TreeHead,
+    receipt::{EvidenceError, HeightProof, Later, Receipt, ReceiptError, Trust, Verified},
+};
+use axum::http::StatusCode;
+use borsh::BorshDeserialize;
+use contracts::{governance::Governance, outcome::BlockEntry};
+
+impl Client {
+    /// Verifies a receipt by its own seal or, where that counts no more, by the node's newest checkpoint. That is
+    /// returned then: kept beside the receipt, it is as good without a node.
+    ///
+    /// # Errors
+    /// [`ClientError`]; a problem that may pass where the node has no checkpoint yet that later validators sealed.
+    pub async fn check_receipt(&self, receipt: &Receipt) -> Result<(Verified, Option<Later>), ClientError> {
+        let by_itself = |trust: &Trust| match receipt.verify(trust) {
+            Err(error) if error.wants_later() => Ok(None),
+            verified => verified.map(Some),
+        };
+        if let Some(verified) = self.verified(by_itself).await? {
+            return Ok((verified, None));
+        }
+        let later = self.later(&receipt.statement.checkpoint).await?;
+        match receipt.verify_through(&self.trust(), &later) {
+            Ok(verified) => Ok((verified, Some(later))),
+            Err(error) if error == ReceiptError::NotLater || error.wants_later() => Err(not_yet().into()),
+            Err(error) => Err(self.untrue(error)),
+        }
+    }
+
+    /// The node's newest checkpoint with the proof that the log of `old` is its beginning. Neither is verified.
+    async fn later(&self, old: &TreeHead) -> Result<Later, ClientError> {
+        // The receipt of the newest block comes with every record; this one is small.
+        let bytes = self.get(&format!("/v1/state/{}", Governance::key())).await?;
+        let answer = StateAnswer::try_from_slice(&bytes).map_err(|error| self.untrue(error))?;
+        let Receipt { statement, seal } = Receipt::decode(&answer.height).map_err(|error| self.untrue(error))?;
+        // Only now, so that whoever sealed it is known.
+        self.refresh().await?;
+        let checkpoint = statement.checkpoint;
+        if checkpoint.size <= old.size {
+            return Err(not_yet().into());
+        }
+        let proof = self.growth(old, &checkpoint).await?;
+        Ok(Later { checkpoint, proof, seal })
+    }
+
+    /// The newest height, as the node proves it.
+    pub(super) async fn check_height(&self, bytes: &[u8]) -> Result<(BlockEntry, Verified), ClientError> {
+        let receipt = Receipt::decode(bytes).map_err(|error| self.untrue(error))?;
+        let height = HeightProof { receipt };
+        let by_itself = |trust: &Trust| match height.verify(trust) {
+            Err(EvidenceError::Receipt(error)) if error.wants_later() => Ok(None),
+            verified => verified.map(Some),
+        };
+        self.verified(by_itself).await?.ok_or_else(|| not_yet().into())
+    }
+}
+
+fn not_yet() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no-later-checkpoint",
+        "No later checkpoint yet",
+        "a key under the seal may be in other hands, and the validators after it have sealed nothing yet that the node \
+         knows: ask again in half a minute",
+    )
+}
+
+#[cfg(test)]
+mod tests;
