@@ -53,6 +53,8 @@ mod market_kills;
 mod minting;
 #[path = "command/namespaces.rs"]
 mod namespaces;
+#[path = "command/new_directory.rs"]
+mod new_directory;
 #[path = "command/node_backups.rs"]
 mod node_backups;
 #[path = "command/operations.rs"]

@@ -4,7 +4,7 @@
 //! validator's are `validator-0.consensus`, `validator-0.log` and `validator-0.cosigner`.
 
 use crate::{
-    files::FileError,
+    files::{self, FileError},
     keyfile::{self, Cost, FileSigner, KeyFileError, PublicPart, Purpose},
     limits::KEY_NAME_BYTES_MAX,
     passphrase::Passphrase,
@@ -167,7 +167,8 @@ impl Keyring {
         self.directory.join(format!("{name}.key"))
     }
 
-    /// Makes a new key. One that signs for no named party is a party's first, and names it.
+    /// Makes a new key, and the directory where there is none yet. One that signs for no named party is a party's
+    /// first, and names it.
     ///
     /// # Errors
     /// [`KeyringError`], naming the file.
@@ -178,10 +179,11 @@ impl Keyring {
         party: Option<PartyId>,
         passphrase: &Passphrase,
     ) -> Result<FileSigner, KeyringError> {
+        self.make_directory()?;
         Ok(FileSigner::generate(&self.path(name), purpose, party, passphrase, self.cost)?)
     }
 
-    /// Makes a new key on a token, and the file that names it.
+    /// Makes a new key on a token, and the file that names it, with the directory where there is none yet.
     ///
     /// # Errors
     /// [`KeyringError`], naming the file.
@@ -192,6 +194,7 @@ impl Keyring {
         purpose: Purpose,
         party: Option<PartyId>,
     ) -> Result<TokenSigner, KeyringError> {
+        self.make_directory()?;
         Ok(pair.make(&self.path(name), &name.0, purpose, party)?)
     }
 
@@ -245,12 +248,29 @@ impl Keyring {
         Ok(names)
     }
 
+    /// Is there a key of this name?
+    pub fn has(&self, name: &KeyName) -> bool {
+        self.path(name).exists()
+    }
+
     fn known(&self, name: &KeyName) -> Result<PathBuf, KeyringError> {
-        let path = self.path(name);
-        if path.exists() {
-            return Ok(path);
+        if self.has(name) {
+            return Ok(self.path(name));
         }
-        Err(KeyringError::Unknown { name: name.clone(), directory: self.directory.clone(), known: self.names()? })
+        let known = if self.directory.exists() { self.names()? } else { Vec::new() };
+        Err(KeyringError::Unknown { name: name.clone(), directory: self.directory.clone(), known })
+    }
+
+    /// Makes the directory and the one that it lies in, as far as they are missing: whoever has a key and nothing else
+    /// of a network begins with an empty place.
+    fn make_directory(&self) -> Result<(), KeyringError> {
+        let above = self.directory.parent().filter(|above| !above.as_os_str().is_empty());
+        for folder in above.into_iter().chain([self.directory.as_path()]) {
+            if !folder.is_dir() {
+                files::create_directory(folder)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -267,6 +287,24 @@ mod tests {
         let long = "a".repeat(65);
         for name in ["", ".", "..", "../x", "a..b", "a/b/c", "/etc", "A", "a b", "-a", ".a", "a.", "a\0", "ä", &long] {
             assert!(matches!(name.parse::<KeyName>(), Err(KeyringError::Name { .. })), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_key_makes_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = Keyring::weak(dir.path().join("new/keys"));
+        let (passphrase, name) = (Passphrase::new("p".into()), "watcher".parse().unwrap());
+        let none = ring.open(&name, &passphrase).unwrap_err();
+        assert!(matches!(&none, KeyringError::Unknown { known, .. } if known.is_empty()), "{none}");
+        assert!(none.remedy().contains("lonja key new"), "{}", none.remedy());
+        ring.generate(&name, Purpose::Sign, None, &passphrase).unwrap();
+        ring.open(&name, &passphrase).unwrap();
+        #[cfg(unix)]
+        for folder in ["new", "new/keys"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(dir.path().join(folder)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{folder}");
         }
     }
 

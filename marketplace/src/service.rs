@@ -93,7 +93,7 @@ impl Config {
 pub enum ServiceError {
     /// An open address without TLS.
     #[error(
-        "{0} can be reached by others: give --tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or listen on 127.0.0.1"
+        "{0} can be reached by others: set tls_cert and tls_key under [market] of lonja.toml, or behind_proxy = true where a proxy speaks TLS; or listen on 127.0.0.1"
     )]
     NotProtected(SocketAddr),
     /// The address is taken or not ours.

@@ -122,7 +122,7 @@ impl ApplyArgs {
     async fn run(self, context: &Context) -> Result<(), Problem> {
         let name = context.key_name(None)?;
         let ring = context.keyring();
-        if !ring.names()?.contains(&name) {
+        if !ring.has(&name) {
             ring.generate(&name, Purpose::Sign, None, &context.new_passphrase()?)?;
         }
         let side = self.contact.map(|contact| crate::side::body(vec![("contact", contact)])).transpose()?;

@@ -37,7 +37,7 @@ pub struct Tls {
 pub enum ServiceError {
     /// An open address without TLS. Browsers give WebCrypto only to HTTPS and loopback.
     #[error(
-        "{0} can be reached by others: give --tls-cert and --tls-key, or --behind-proxy where a proxy speaks TLS; or listen on 127.0.0.1"
+        "{0} can be reached by others: set tls_cert and tls_key under [explorer] of lonja.toml, or behind_proxy = true where a proxy speaks TLS; or listen on 127.0.0.1"
     )]
     NotProtected(SocketAddr),
     /// The address is taken or not ours.

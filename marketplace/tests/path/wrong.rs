@@ -87,7 +87,7 @@ async fn every_answer_carries_its_guards_and_the_document_is_whole() {
     }
     let unprotected = marketplace::Config { listen: "0.0.0.0:0".parse().unwrap(), ..world.config() };
     let refused = marketplace::start(unprotected, Default::default()).await.err().unwrap();
-    assert!(refused.to_string().contains("--behind-proxy"), "{refused}");
+    assert!(refused.to_string().contains("behind_proxy = true"), "{refused}");
     let taken = marketplace::Config { listen: world.running.as_ref().unwrap().addr, ..world.config() };
     let refused = marketplace::start(taken, Default::default()).await.err().unwrap();
     assert!(refused.to_string().contains("--market-port"), "{refused}");
