@@ -4,6 +4,7 @@
 //! Public, though hidden, because the fuzz targets in `tests/fuzz` and the suite share the one table; the
 //! programs do not use it. Never: rules of its own, since what is checked here is what others decode.
 
+mod files;
 mod misconduct;
 mod samples;
 #[cfg(test)]
@@ -92,11 +93,11 @@ pub const DECODERS: &[Decoder] = &[
     decoder("frame", member_frame, samples::frames),
     decoder("ordering-message", bft::check_message, samples::messages),
     decoder("ordering-record", bft::check_record, samples::ordering_records),
-    decoder("highwater", high_water, samples::high_waters),
-    decoder("voting", voting_file, samples::votings),
-    decoder("anchor", anchor, samples::anchors),
-    decoder("document", document, samples::documents),
-    decoder("config", config, samples::configs),
+    decoder("highwater", high_water, files::high_waters),
+    decoder("voting", voting_file, files::votings),
+    decoder("anchor", anchor, files::anchors),
+    decoder("document", document, files::documents),
+    decoder("config", config, files::configs),
 ];
 
 /// The decoder called `name`.

@@ -10,7 +10,6 @@ use crate::{
     },
     block::{Block, Header},
     bundle::{Bundle, RecordEvidence},
-    highwater::{self, Mark},
     log::{MemoryHashes, proof, proof::TreeHead, tile},
     node::Frame,
     note::{VerifierKey, checkpoint},
@@ -26,7 +25,6 @@ use crate::{
     submission::Submission,
     testing,
     tree::{self, Heads, MemoryNodes},
-    voting,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use contracts::{
@@ -47,7 +45,8 @@ use std::{
 
 /// The samples' network.
 pub const NETWORK: NetworkId = NetworkId([7; 32]);
-const VALIDATORS: u16 = 4;
+/// How many validators its network has.
+pub const VALIDATORS: u16 = 4;
 /// No value of zeros only is longer, in bytes.
 const BODY_BYTES_MAX: usize = 400;
 
@@ -468,34 +467,4 @@ pub fn messages() -> Vec<Vec<u8>> {
 
 pub fn ordering_records() -> Vec<Vec<u8>> {
     ordered().1
-}
-
-pub fn high_waters() -> Vec<Vec<u8>> {
-    let mark = Mark { height: 9, size: 30, root: Digest([1; 32]) };
-    (0..2).map(|sequence| highwater::encode(sequence, &mark).to_vec()).collect()
-}
-
-pub fn votings() -> Vec<Vec<u8>> {
-    let id = Digest([1; 32]);
-    let begins = |kind| (kind, [&NETWORK.0[..], &1u64.to_be_bytes()].concat());
-    let (record, block) = ((1, vec![1, 2, 3]), (2, [&id.0[..], b"block"].concat()));
-    let ours = (3, [&0u32.to_be_bytes()[..], &id.0].concat());
-    // As it is written now, and as it was.
-    let written = |kind| voting::written(&[begins(kind), record.clone(), block.clone(), ours.clone()]);
-    vec![voting::written(&[begins(4)]), written(4), written(0), vec![]]
-}
-
-pub fn anchors() -> Vec<Vec<u8>> {
-    [1, VALIDATORS].map(|count| testing::document_among(count).anchor().to_json()).into()
-}
-
-pub fn documents() -> Vec<Vec<u8>> {
-    [1, VALIDATORS].map(|count| testing::document_among(count).to_json()).into()
-}
-
-pub fn configs() -> Vec<Vec<u8>> {
-    let services = "[node]\nlisten = \"127.0.0.1:1\"\ndata = \"node\"\n[market]\nlisten = \"127.0.0.1:2\"\n\
-                    data = \"market\"\n[explorer]\nlisten = \"127.0.0.1:3\"\ndata = \"explorer\"\n";
-    let peers = "[peers]\nlisten = \"127.0.0.1:4\"\n[peers.addresses]\nvalidator-1 = \"127.0.0.1:5\"\n";
-    [services.to_owned(), format!("{services}{peers}")].map(String::into_bytes).into()
 }

@@ -6,7 +6,7 @@ use crate::{
     testing::{self, Network, between::between},
     tree,
 };
-use contracts::{party::Party, settlement::Account};
+use contracts::{id::Digest, merkle::Frontier, party::Party, settlement::Account};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
