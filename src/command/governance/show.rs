@@ -78,9 +78,10 @@ async fn shown(context: &Context, id: ProposalId, by: u8, made: Height) -> Resul
         numbers.sort_unstable();
         numbers
     };
+    let is_over = is_over(context, until_ms).await?;
     let state = match state {
         ProposalState::InForce => state.word(),
-        _ if is_over(context, until_ms).await? => "over",
+        _ if is_over => "over",
         ProposalState::Passed => awaited(context, id).await?,
         ProposalState::Open => state.word(),
     };
