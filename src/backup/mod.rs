@@ -27,7 +27,7 @@ mod take;
 
 pub use lacking::Lacking;
 pub use lay::{Laid, lay_out};
-pub use manifest::{Manifest, Stand};
+pub use manifest::Stand;
 pub use take::{Taken, take};
 
 use crate::problem::Problem;

@@ -8,6 +8,9 @@ use crate::{
 use contracts::{id::TransactionId, settlement::Account, state::Key};
 use std::time::Duration;
 
+/// What somebody between changes of an answer.
+type Change = fn(&mut Vec<u8>);
+
 /// A network whose validator has taken other keys, with a transaction that the old ones signed.
 async fn with_lost_keys(folder: &std::path::Path) -> (Network, TransactionId) {
     let network = Network::start_with_heir(folder).await;
@@ -85,7 +88,7 @@ async fn a_bundle_with_what_lost_keys_signed_holds_by_itself() {
 async fn a_later_checkpoint_that_does_not_continue_the_receipt_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (network, old) = with_lost_keys(folder.path()).await;
-    let changes: [(&str, fn(&mut Vec<u8>)); 3] = [
+    let changes: [(&str, Change); 3] = [
         ("/v1/consistency", |bytes| *bytes.last_mut().unwrap() ^= 1),
         ("/v1/consistency", |bytes| *bytes = borsh::to_vec(&Vec::<[u8; 32]>::new()).unwrap()),
         ("/v1/state", |bytes| {

@@ -61,6 +61,7 @@ async fn bodies_that_others_hand_on_hold_up_no_vote_and_are_kept_also_after_thei
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::await_holding_lock, reason = "the disk is slow for as long as the test lasts")]
 async fn however_many_submissions_a_validator_hands_on_its_votes_find_room() {
     let four = Four::start();
     let height = four.commit(0, 1).await;
