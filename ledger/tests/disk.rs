@@ -115,6 +115,7 @@ async fn copies() {
     let config = Config { retention: Some(retention), ..testing::config(&folder) };
     let network = Network::serving(Node::start(config).unwrap()).await;
     network.grow(STATION_EVERY).await;
+    until("the station is in view", || network.handle().stations().offered() == Some(STATION_EVERY)).await;
     let refused = network.client.get(&format!("/v1/snapshots/{STATION_EVERY}")).await.unwrap_err().to_string();
     assert!(refused.contains("no room"), "{refused}");
     until("it says why nothing is archived", || network.handle().status().unarchived.is_some()).await;
@@ -125,6 +126,7 @@ async fn copies() {
 
     disk.resize(ROOMY_MIB + (COPY_SPARE_BYTES >> 20), FILES_MANY).unwrap();
     network.grow(2 * STATION_EVERY).await;
+    until("the next one is", || network.handle().stations().offered() == Some(2 * STATION_EVERY)).await;
     network.client.get(&format!("/v1/snapshots/{}", 2 * STATION_EVERY)).await.unwrap();
     until("what is old is archived", || network.handle().status().pruned > STATION_EVERY).await;
     assert_eq!(network.handle().status().unarchived, None);
