@@ -134,6 +134,8 @@ fn leaves(net: &Net) {
     for dir in &dirs[1..] {
         fs::copy(net.dir().join("keys/operator.key"), dir.join("keys/operator.key")).unwrap();
     }
+    let address = Layout::at(net.dir()).config().unwrap().node.listen.to_string();
+    until("there is a block", || status(&address)["height"] != 0);
     let remove = ["governance", "set", "--remove", "validator-3", "--as", "operator"];
     let proposal = net.ok(&remove)["proposal"].as_str().unwrap().to_owned();
     let show = ["governance", "show", &proposal];

@@ -1,11 +1,16 @@
 //! What every request goes through: its id, under which it is logged, the rate limit, the time limit, and the headers
 //! that keep a browser from being used against its user.
 
-use super::{logged, metrics::Metrics, problem::Problem};
+use super::{
+    logged::{self, Asked},
+    metrics::Metrics,
+    problem::Problem,
+};
 use crate::limits::{
     CALLERS_MAX, ENTRY_ATTEMPTS_PER_MINUTE, ERROR_TEXT_BYTES_MAX, REQUEST_TIME_MAX, REQUESTS_BURST, REQUESTS_PER_SECOND,
 };
 use axum::{
+    Extension,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
@@ -23,7 +28,6 @@ use std::{
     sync::Arc,
     time::Instant,
 };
-use tracing::Instrument;
 
 type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
@@ -116,14 +120,17 @@ fn check(limiter: &Limiter, name: &str, quota: u32, address: IpAddr) -> Result<H
     }
 }
 
-/// For every request.
-pub async fn every(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    let address = guard.address(&request);
-    let (began, span) = (Instant::now(), logged::span(&id, &request));
+/// For every request, of which it is known under which id it is answered.
+pub async fn every(
+    State(guard): State<Guard>,
+    Extension(Asked { id, span }): Extension<Asked>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (began, address) = (Instant::now(), guard.address(&request));
     let mut response = match check(&guard.0.all, "default", REQUESTS_BURST, address) {
         Ok(left) => {
-            let mut response = next.run(request).instrument(span.clone()).await;
+            let mut response = next.run(request).await;
             // An answer that was refused by a tighter limit says so itself.
             response.headers_mut().entry("ratelimit").or_insert(left);
             response
@@ -220,7 +227,7 @@ pub async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// The caller's own id if it is plain, otherwise a new one.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
+pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get("x-request-id").filter(|value| {
         let bytes = value.as_bytes();
         (1..=64).contains(&bytes.len())

@@ -74,7 +74,7 @@ fn guarded(routes: Router, guard: Guard) -> Router {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail).into_response()
         }))
         .layer(middleware::from_fn_with_state(guard, guard::every));
-    ledger::api::trace::requests(routes, "marketplace")
+    ledger::api::trace::requests(routes, "marketplace").layer(middleware::from_fn(logged::asked))
 }
 
 /// `Content-Digest` speaks of the bytes as they are sent, so these are sent as they are.
