@@ -23,12 +23,12 @@ use crate::{
     api::client::Client,
     archive::Archive,
     chain::{BlockError, Chain},
-    era::Era,
-    highwater::HighWater,
+    era::{self, Era},
+    highwater::{HighWater, Mark},
     log::{self, proof::TreeHead},
     receipt::{Seal, SetChange, Trust},
     sides::Sides,
-    store::{Store, StoreError},
+    store::{Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
 use contracts::id::Height;
@@ -146,7 +146,7 @@ pub fn folder_and_ledger(
         (Some(reason), None) => {
             hashes(&store, document, anchor, &mut report, progress)?;
             report.unexecuted = Some(reason);
-            check_highwater(folder, &store, &mut report);
+            check_highwater(folder, &store, document, &mut report);
             report.finish();
             return Ok((report, None));
         }
@@ -165,7 +165,7 @@ pub fn folder_and_ledger(
         report.rows = partial::rows(&store, scratch.store(), base.as_ref(), &mut find);
         report.also(found);
     }
-    check_highwater(folder, &store, &mut report);
+    check_highwater(folder, &store, document, &mut report);
     check_sides(folder, &scratch, &mut report);
     report.finish();
     let replayed = whole.then(|| Replayed::new(scratch, document.document.founding.clone()));
@@ -361,7 +361,7 @@ fn follow(trust: &mut Trust, chain: &Chain, change: Option<SetChange>) -> Result
     chain.store().keep_set_change(&change).map_err(|error| Broken::Scratch(error.to_string()))
 }
 
-fn check_highwater(folder: &Path, store: &Store, report: &mut Report) {
+fn check_highwater(folder: &Path, store: &Store, document: &SignedDocument, report: &mut Report) {
     match HighWater::open(&folder.join("highwater")) {
         Err(error) => report.find("highwater", error.to_string()),
         Ok(file) => {
@@ -371,7 +371,7 @@ fn check_highwater(folder: &Path, store: &Store, report: &mut Report) {
             if root.as_ref().ok() != Some(&mark.root) {
                 report.find("highwater", format!("it says height {} with another log than the store has", mark.height));
             }
-            if mark.height < report.height {
+            if mark.height < report.height && signs_all(&reader, document, &mark) {
                 report.find(
                     "highwater",
                     format!("it says height {}, the store has height {}", mark.height, report.height),
@@ -379,6 +379,15 @@ fn check_highwater(folder: &Path, store: &Store, report: &mut Report) {
             }
         }
     }
+}
+
+/// Did the node sign every block that it has above `mark`? So does a single validator, and a mark that is lower than
+/// its store was put in the place of a newer one. One of several also takes blocks that it does not sign; what it
+/// signed, the others know and tell it before it takes part.
+fn signs_all(reader: &Reader, document: &SignedDocument, mark: &Mark) -> bool {
+    // Where the records cannot be read, that is found elsewhere.
+    let trust = era::trust(reader, document.network, &document.document.founding.validators);
+    trust.ok().is_none_or(|trust| trust.era(mark.size + 1).validators.len() == 1)
 }
 
 /// Every side body that is there must be what its commitment on the ledger says.
