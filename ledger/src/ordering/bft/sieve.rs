@@ -3,8 +3,8 @@
 //! Before it checks a signature the engine drops some with a line in the log, and blames nobody: whoever sends them
 //! could write our log without end. And of a validator that voted twice in a round it records the second vote each
 //! time that it comes, so that one could fill the file of the height. What no honest validator sends is refused here,
-//! and what one may send that is ahead of us or behind is passed over in silence. What is for a later height is let
-//! through if a validator says it; the engine holds so many of these and no more.
+//! and what is ahead of us or behind is passed over in silence, as are proposals out of turn or beyond so many. What is
+//! for a later height is let through if a validator says it; the engine holds so many of these and no more.
 
 use super::{
     context::{Bft as Ctx, Proposal, Voters},
