@@ -9,18 +9,18 @@
 //! before it, kind and payload, so a frame that an older height left behind can never follow one of this. Reading ends
 //! at the first frame that is not whole: what a crash cut short was not synced, and so never sent.
 //!
-//! Another matter is a frame that was whole and has been damaged since, as what follows it shows. What was said after
-//! it was sent, most likely, and to forget that would be to say another thing. Nothing of such a file is taken; it
+//! Another matter is a frame that was durable and has been damaged since: a frame that says so is written after each
+//! sync, and stands behind it. What was said then was sent, and to forget that would be to say another thing. Nothing of such a file is taken; it
 //! stays as it is, and says that its height was the next one, so that nothing is said at its own.
 
 mod frames;
 
 use crate::{
     limits::{VOTING_BYTES_MAX, VOTING_RECORDS_BYTES},
-    whole::{Failed, sync_folder},
+    whole::{Failed, put, sync_folder},
 };
 use contracts::id::{Digest, Height, NetworkId};
-use frames::{BEGAN, BEGINS, FRAME_BYTES, Frame, Sums};
+use frames::{BEGAN, BEGINS, BEGUN, FRAME_BYTES, Frame, SYNCED, Sums};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
@@ -94,6 +94,20 @@ impl Voting {
         let mut voting = Self::empty(file, path.to_path_buf(), network, new);
         voting.read(&bytes)?;
         Ok(voting)
+    }
+
+    /// As [`Voting::open`], of a validator that has signed up to height `mark`. Where its file is gone, it may have voted
+    /// at the height above, so there is one that says that the height after that was at work: whoever is stopped before
+    /// it gets there does not forget it.
+    ///
+    /// # Errors
+    /// [`VotingError`].
+    pub fn open_signed(path: &Path, network: NetworkId, mark: Height) -> Result<Self, VotingError> {
+        if !path.try_exists().map_err(Failed::to("look at", path))? {
+            let begins = [network.0.as_slice(), &mark.saturating_add(2).to_be_bytes()].concat();
+            put(&path.with_extension("new"), path, &written(&[(BEGINS, begins)]))?;
+        }
+        Self::open(path, network)
     }
 
     fn empty(file: File, path: PathBuf, network: NetworkId, new: bool) -> Self {
@@ -183,6 +197,8 @@ impl Voting {
     pub fn sync(&mut self) -> Result<(), VotingError> {
         if !self.synced {
             self.file.sync_data().map_err(Failed::to("sync", &self.path))?;
+            // Need not be durable itself: without it the file says less than it could.
+            self.append(SYNCED, &frames::place(self.end))?;
             self.synced = true;
         }
         Ok(())
@@ -228,13 +244,14 @@ impl Voting {
         let mut rest = bytes;
         let mut damaged = false;
         while !rest.is_empty() && !damaged {
+            self.end = (bytes.len() - rest.len()) as u64;
             let Some(Frame { sum, kind, payload, rest: after }) = Frame::next(&self.sums, rest) else {
-                damaged = frames::was_damaged(&self.sums, rest);
+                damaged = frames::was_damaged(&self.sums, rest, self.end);
                 break;
             };
             let is_first = rest.len() == bytes.len();
             // A frame that is whole and none of ours was never cut short.
-            damaged = is_first != matches!(kind, BEGINS | BEGAN) || !self.take(kind, payload)?;
+            damaged = is_first != matches!(kind, BEGINS | BEGUN | BEGAN) || !self.take(kind, payload)?;
             if !damaged {
                 self.sums.took(kind, sum);
                 rest = after;
@@ -247,7 +264,7 @@ impl Voting {
     /// Takes up what a frame holds. False where it is none of ours.
     fn take(&mut self, kind: u8, payload: &[u8]) -> Result<bool, VotingError> {
         match kind {
-            BEGINS | BEGAN => {
+            BEGINS | BEGUN | BEGAN => {
                 let Some((network, height)) = payload.split_first_chunk::<32>() else { return Ok(false) };
                 let Ok(height) = height.try_into().map(u64::from_be_bytes) else { return Ok(false) };
                 if *network != self.network.0 {
@@ -256,6 +273,7 @@ impl Voting {
                 }
                 self.height = height;
             }
+            SYNCED => return Ok(payload == frames::place(self.end)),
             RECORD => self.records.push(payload.to_vec()),
             BLOCK => {
                 let Some((id, block)) = payload.split_first_chunk::<32>() else { return Ok(false) };

@@ -19,7 +19,9 @@ pub fn votings() -> Vec<Vec<u8>> {
     let ours = (3, [&0u32.to_be_bytes()[..], &id.0].concat());
     // As it is written now, and as it was.
     let written = |kind| voting::written(&[begins(kind), record.clone(), block.clone(), ours.clone()]);
-    vec![voting::written(&[begins(4)]), written(4), written(0), vec![]]
+    let synced = |at: u64| (5, at.to_be_bytes().to_vec());
+    let whole = voting::written(&[begins(6), record.clone(), synced(69), block.clone(), ours.clone(), synced(197)]);
+    vec![voting::written(&[begins(6)]), whole, written(4), written(0), vec![]]
 }
 
 pub fn anchors() -> Vec<Vec<u8>> {

@@ -3,9 +3,15 @@
 use contracts::id::Digest;
 
 /// Bytes of a frame besides its payload.
-pub const FRAME_BYTES: usize = 4 + 8 + 1;
+pub const FRAME_BYTES: usize = KIND_AT + 1;
+/// Where in a frame its kind is: after length and sum.
+const KIND_AT: usize = 4 + 8;
 /// Network and height: the first frame, whose sum is in all that follow.
-pub const BEGINS: u8 = 4;
+pub const BEGINS: u8 = 6;
+/// Everything before it is durable; holds its [`place`].
+pub const SYNCED: u8 = 5;
+/// The first frame, as it was written before a file said what of it is durable.
+pub const BEGUN: u8 = 4;
 /// The same, as it was written before a sum said of which file it is.
 pub const BEGAN: u8 = 0;
 
@@ -18,20 +24,25 @@ pub struct Sums {
     /// Of the first frame; none before it, nor in a file that began with [`BEGAN`].
     file: Option<Sum>,
     last: Sum,
+    /// The file says what of it is durable.
+    says: bool,
 }
 
 impl Sums {
     /// The sum of the next frame.
     pub fn next(&self, kind: u8, payload: &[u8]) -> Sum {
         let file = self.file.as_ref().map_or(&[][..], |sum| sum);
-        let digest = Digest::of(&[b"lonja/voting/v1\0", file, &self.last, &[kind], payload]);
+        // One that says what is durable is to be found also where what stands before it cannot be read any more.
+        let last = if kind == SYNCED { Sum::default() } else { self.last };
+        let digest = Digest::of(&[b"lonja/voting/v1\0", file, &last, &[kind], payload]);
         digest.0.first_chunk().copied().expect("a digest has 32 bytes")
     }
 
     /// That frame is there.
     pub fn took(&mut self, kind: u8, sum: Sum) {
-        if kind == BEGINS {
+        if matches!(kind, BEGINS | BEGUN) {
             self.file = Some(sum);
+            self.says = kind == BEGINS;
         }
         self.last = sum;
     }
@@ -75,24 +86,48 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// `bytes` begin with no frame that comes next and is whole. Did they once, and was it damaged since?
+/// `bytes`, from `at` on in the file, begin with no frame that comes next and is whole. Did they once, and was it
+/// damaged since?
 ///
-/// So it is where the frame after it fits the sum that it has or should have, or where it is whole with one bit of its
-/// length changed. What a crash cut short is followed by nothing, or by what an earlier file left there, and that has
-/// another file's sum in its own. Of files that began with [`BEGAN`] nothing can be said.
-pub fn was_damaged(sums: &Sums, bytes: &[u8]) -> bool {
+/// So it is where a [`SYNCED`] stands behind it: then it was durable once. What power that failed let come to the disk in
+/// part, or in another order, may be followed by whole frames, and by no such one. So it is also where the next frame
+/// fits the sum that it should have, or where it is whole with one bit of its length changed: what is torn lacks more
+/// than a bit. What an earlier file left there has another file's sum in its own. In files that began with [`BEGUN`] any
+/// frame that follows counts; of those with [`BEGAN`] nothing can be said.
+pub fn was_damaged(sums: &Sums, bytes: &[u8], at: u64) -> bool {
     let is_first = *sums == Sums::default();
     if sums.file.is_none() && !is_first {
         return false;
     }
     let follows = |frame: Frame<'_>| {
-        let fits = |sum| Frame::next(&Sums { file: sums.file.or(Some(sum)), last: sum }, frame.rest).is_some();
+        let says = if is_first { frame.kind != BEGUN } else { sums.says };
+        let after = |sum| Sums { file: sums.file.or(Some(sum)), last: sum, says };
+        let fits = |sum| Frame::next(&after(sum), frame.rest).is_some();
         let due = sums.next(frame.kind, frame.payload);
         // What an earlier file left may be due as the first one; so the sum that is there must be nearly that.
-        fits(frame.sum) || ((!is_first || differ_in_a_bit(due, frame.sum)) && fits(due))
+        (!says && fits(frame.sum)) || ((!is_first || differ_in_a_bit(due, frame.sum)) && fits(due))
     };
     let with_bit = |bit: u32| Frame::split(bytes, 1 << bit).is_some_and(|frame| frame.fits(sums));
-    Frame::split(bytes, 0).is_some_and(follows) || (0..u32::BITS).any(with_bit)
+    let file = sums.file.or_else(|| bytes.get(4..KIND_AT).and_then(|sum| sum.try_into().ok()));
+    file.is_some_and(|file| is_before_synced(file, bytes, at))
+        || Frame::split(bytes, 0).is_some_and(follows)
+        || (0..u32::BITS).any(with_bit)
+}
+
+/// Does a [`SYNCED`] of the file whose first frame has this sum stand anywhere in `bytes`, which are there from `at` on?
+fn is_before_synced(file: Sum, bytes: &[u8], at: u64) -> bool {
+    let sums = Sums { file: Some(file), ..Sums::default() };
+    let is_one = |from: usize| {
+        let frame = Frame::split(&bytes[from..], 0);
+        frame.is_some_and(|frame| frame.payload == place(at + from as u64) && frame.fits(&sums))
+    };
+    let kinds = bytes.iter().enumerate().skip(KIND_AT).filter(|(_, kind)| **kind == SYNCED);
+    kinds.map(|(kind, _)| kind - KIND_AT).any(is_one)
+}
+
+/// What a [`SYNCED`] that begins at `at` holds: found there, it belongs there.
+pub fn place(at: u64) -> [u8; 8] {
+    at.to_be_bytes()
 }
 
 fn differ_in_a_bit(one: Sum, other: Sum) -> bool {

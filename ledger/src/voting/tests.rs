@@ -76,6 +76,7 @@ fn one_changed_bit_is_no_end_that_a_crash_cut_short() {
         voting.record(vec![number; 9]).unwrap();
     }
     let (before, last) = (held(&voting), voting.end as usize);
+    voting.sync().unwrap();
     voting.record(b"the last".to_vec()).unwrap();
     let whole = std::fs::read(&path).unwrap();
     let observes = Held { height: 8, ..Held::default() };
@@ -99,6 +100,39 @@ fn one_changed_bit_is_no_end_that_a_crash_cut_short() {
         voting.begin(8).unwrap();
         voting.record(b"goes on".to_vec()).unwrap();
         assert_eq!(open(&path).records(), [b"goes on".to_vec()]);
+    }
+}
+
+/// Power that fails lets some of what was written come to the disk and some not, in any order. It was not synced, so
+/// nothing of it was sent, and the validator is needed at this height: there may be others as unlucky.
+#[test]
+fn what_was_not_synced_is_cut_off_wherever_it_was_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("voting");
+    let mut voting = open(&path);
+    voting.begin(7).unwrap();
+    voting.record(b"sent".to_vec()).unwrap();
+    voting.sync().unwrap();
+    let (before, from) = (held(&voting), voting.end as usize);
+    let id = Digest([3; 32]);
+    voting.keep(id, vec![9; 3 * 4_096]).unwrap();
+    voting.propose(0, id).unwrap();
+    (0..3u8).for_each(|number| voting.record(vec![number; 40]).unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    voting.sync().unwrap();
+    let synced = std::fs::read(&path).unwrap();
+    for at in (from..whole.len()).step_by(512) {
+        let torn = |whole: &[u8]| {
+            let mut torn = whole.to_vec();
+            torn[at..(at + 512).min(whole.len())].fill(0);
+            std::fs::write(&path, &torn).unwrap();
+            held(&open(&path))
+        };
+        assert_eq!(torn(&whole), before, "sector at {at}");
+        // Where the sync returned, the same is damage, unless what says so is gone with it.
+        let found = torn(&synced);
+        let observes = Held { height: 8, ..Held::default() };
+        assert!(found == observes || (found == before && at + 1_024 > whole.len()), "sector at {at}: {found:?}");
     }
 }
 
