@@ -103,13 +103,21 @@ impl Chained {
         Ok(Self { chain, clock, executed, committed, block, vote, turns, era, over, complained, judged })
     }
 
-    /// A block cannot be read from the archive. Whoever is behind is not to stop us by asking for it: it asks others,
-    /// or whoever serves blocks.
+    /// A block cannot be read from store or archive. Whoever is behind is not to stop us by asking for it: it asks
+    /// others, or whoever serves blocks.
     fn complain(&self, height: Height, reason: &str) {
         if self.complained.get().is_none_or(|at| at.elapsed() >= COMPLAINT_EVERY) {
             self.complained.set(Some(Instant::now()));
             tracing::warn!(height, "a validator that is behind is not given a block: {reason}");
         }
+    }
+
+    fn read(&self, height: Height) -> Result<Option<(Block, Certificate)>, StoreError> {
+        let reader = self.chain.store().reader();
+        let (header, certificate) = (reader.header(height)?, reader.certificate(height)?);
+        let transactions = reader.bodies_at_hand(height)?;
+        let block = header.zip(transactions).map(|(header, transactions)| Block { header, transactions });
+        Ok(block.zip(certificate))
     }
 
     /// Takes the chain out.
@@ -277,21 +285,17 @@ impl Ledger for Chained {
         Ok(())
     }
 
-    fn decided(&self, height: Height) -> Result<Option<(Block, Certificate)>, Failure> {
-        let reader = self.chain.store().reader();
-        let (header, certificate) = (reader.header(height)?, reader.certificate(height)?);
-        let transactions = match reader.bodies_at_hand(height) {
-            Err(StoreError::Archive(error)) => {
-                self.complain(height, &error.to_string());
-                return Ok(None);
+    fn decided(&self, height: Height) -> Option<(Block, Certificate)> {
+        match self.read(height) {
+            Ok(Some((block, _))) if !block.is_whole() => {
+                self.complain(height, "its transactions are other ones than its header names");
+                None
             }
-            read => read?,
-        };
-        let block = header.zip(transactions).map(|(header, transactions)| Block { header, transactions });
-        if block.as_ref().is_some_and(|block| !block.is_whole()) {
-            self.complain(height, "its transactions are other ones than its header names");
-            return Ok(None);
+            Ok(read) => read,
+            Err(error) => {
+                self.complain(height, &error.to_string());
+                None
+            }
         }
-        Ok(block.zip(certificate))
     }
 }

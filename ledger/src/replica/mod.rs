@@ -18,7 +18,7 @@
 //! # After a backup
 //! A replica whose chain is behind what it voted for, or what it signed, observes: it takes decided blocks
 //! and does nothing else, until it is where it was. What it voted for last is still in its memory, and is
-//! begun with that.
+//! begun with that. Where that is lost too, its memory says up to where: it may be stopped in between.
 //!
 //! # Catching up
 //! Replicas say how far they are. Who is further sends blocks with their certificates; the one who is
@@ -124,6 +124,19 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// Lets it vote at no height up to `height`.
     pub fn observe(&mut self, height: Height) {
         self.observes_to = self.observes_to.max(height);
+    }
+
+    /// The same where nothing else will say so after a restart. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`ReplicaError`].
+    pub fn observe_for_good(&mut self, height: Height) -> Result<(), ReplicaError> {
+        self.observe(height);
+        if self.memory.height() <= height {
+            self.memory.begin(height.saturating_add(1))?;
+            self.memory.sync()?;
+        }
+        Ok(())
     }
 
     /// Lets it vote at no height until [`Replica::release`], which begins the height at work anew with what is
@@ -268,7 +281,10 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 }
                 if self.takes_part() { self.tell(Input::Received(bytes), acts) } else { Ok(()) }
             }
-            Packet::Status(theirs) => self.help(from, theirs, acts),
+            Packet::Status(theirs) => {
+                self.help(from, theirs, acts);
+                Ok(())
+            }
             Packet::Decided(block, certificate) => self.catch_up(from, block, certificate, acts),
             Packet::Proposed { round, block } => self.take_proposal(Proposal { from, round, block }, next, acts),
         }
@@ -303,12 +319,11 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     }
 
     /// Blocks for somebody who is behind.
-    fn help(&self, from: u16, theirs: Height, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {
+    fn help(&self, from: u16, theirs: Height, acts: &mut Vec<Act<L::Block>>) {
         for height in theirs.saturating_add(1)..=self.helps_to(theirs) {
-            let Some((block, certificate)) = self.ledger.decided(height)? else { break };
+            let Some((block, certificate)) = self.ledger.decided(height) else { break };
             acts.push(Act::Answer(from, Packet::Decided(block, certificate)));
         }
-        Ok(())
     }
 
     /// Commits the next block if its certificate says so, and asks for more when the helper has run out.

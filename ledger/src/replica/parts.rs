@@ -62,12 +62,9 @@ pub trait Ledger {
     /// [`Failure`]; whether the block is committed shows when the ledger is opened anew.
     fn commit(&mut self, block: &Self::Block, certificate: &Certificate) -> Result<(), Failure>;
 
-    /// The block at `height` and why it was decided, if it is there whole. What is in a bucket is not: whoever is so far
-    /// behind asks for blocks over HTTP.
-    ///
-    /// # Errors
-    /// [`Failure`].
-    fn decided(&self, height: Height) -> Result<Option<(Self::Block, Certificate)>, Failure>;
+    /// The block at `height` and why it was decided, if it is there whole and can be read. What is in a bucket is not:
+    /// whoever is so far behind asks for blocks over HTTP.
+    fn decided(&self, height: Height) -> Option<(Self::Block, Certificate)>;
 }
 
 /// What must survive a crash while a height is at work; see [`Voting`].
