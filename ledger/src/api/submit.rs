@@ -78,17 +78,16 @@ type Taken = Result<crate::node::Taken, Refused>;
 
 /// Whose turn it is to have its submissions checked, or their side bodies written. The process has one pool of threads
 /// for work on blocks, and whoever verifies one in order to vote waits for it: what anybody may hand in must never be
-/// in it, nor use all cores.
+/// in it, nor use all cores. Of each there are those of requests of few, and those of requests of many.
 struct Turns {
-    few: Arc<Semaphore>,
-    many: Arc<Semaphore>,
-    sides: Arc<Semaphore>,
+    checks: [Arc<Semaphore>; 2],
+    sides: [Arc<Semaphore>; 2],
 }
 
 static TURNS: LazyLock<Turns> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let of = |turns: usize| Arc::new(Semaphore::new(turns.max(1)));
-    Turns { few: of(cores / CORES_PER_CHECK), many: of(cores / CORES_PER_CHECK), sides: of(SIDES_AT_ONCE) }
+    let of = |turns: usize| [(); 2].map(|()| Arc::new(Semaphore::new(turns.max(1))));
+    Turns { checks: of(cores / CORES_PER_CHECK), sides: of(SIDES_AT_ONCE) }
 });
 
 /// Waits for a turn. It goes with the work, which goes on when whoever asked for it has left.
@@ -106,7 +105,8 @@ fn watched(submissions: Vec<Submission>) -> Vec<(Submission, Span)> {
 /// Takes submissions in. Each is checked first; those with side bodies are then let in by as many threads as a disk has
 /// use for.
 async fn take_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> Result<Vec<(Taken, Span)>, Problem> {
-    let turn_to_check = turn(if submissions.len() < FEW { &TURNS.few } else { &TURNS.many }).await;
+    let many = usize::from(submissions.len() >= FEW);
+    let turn_to_check = turn(&TURNS.checks[many]).await;
     let checker = handle.clone();
     let checked = aside(move || {
         let _turn = turn_to_check;
@@ -115,7 +115,8 @@ async fn take_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> Resu
     let (mut taken, mut entrants) = checked.await?;
     let (part, mut parts) = (entrants.len().div_ceil(SIDES_AT_ONCE), Vec::new());
     while !entrants.is_empty() {
-        parts.push(admit_part(handle.clone(), entrants.split_off(entrants.len().saturating_sub(part))));
+        let part = entrants.split_off(entrants.len().saturating_sub(part));
+        parts.push(admit_part(handle.clone(), &TURNS.sides[many], part));
     }
     for (place, one) in try_join_all(parts).await?.into_iter().flatten() {
         taken[place].0 = Some(one);
@@ -145,8 +146,8 @@ fn check_all(handle: &Handle, submissions: Vec<(Submission, Span)>) -> (Vec<(Opt
     (taken.collect(), entrants)
 }
 
-async fn admit_part(handle: Handle, part: Vec<Placed>) -> Result<Vec<(usize, Taken)>, Problem> {
-    let turn = turn(&TURNS.sides).await;
+async fn admit_part(handle: Handle, turns: &Arc<Semaphore>, part: Vec<Placed>) -> Result<Vec<(usize, Taken)>, Problem> {
+    let turn = turn(turns).await;
     let admit = move || {
         let _turn = turn;
         Ok(part.into_iter().map(|(place, entrant)| (place, handle.admit(entrant))).collect())

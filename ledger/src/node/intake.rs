@@ -21,35 +21,29 @@ pub(crate) struct Intake {
 }
 
 struct State {
-    waiting: Inbox<Submission>,
+    /// Each with the number of the era in which its sender has this number.
+    waiting: Inbox<(u32, Submission)>,
     over: bool,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { state: Mutex::new(State { waiting: empty(), over: false }), wake: Condvar::new() }
+        let waiting = Inbox::of(INTAKE_SUBMISSIONS_PER_PEER_MAX, INTAKE_BYTES_PER_PEER_MAX);
+        Self { state: Mutex::new(State { waiting, over: false }), wake: Condvar::new() }
     }
 }
 
-fn empty() -> Inbox<Submission> {
-    Inbox::of(INTAKE_SUBMISSIONS_PER_PEER_MAX, INTAKE_BYTES_PER_PEER_MAX)
-}
-
 impl Intake {
-    /// Puts a submission of `bytes` in. False where its sender has as much waiting as it may have.
-    pub fn put(&self, from: u16, bytes: usize, submission: Submission) -> bool {
-        let taken = self.state.lock().waiting.put(from, bytes, submission);
+    /// Puts a submission of `bytes` in, which validator `from` of era `era` handed on. False where its sender has as
+    /// much waiting as it may have.
+    pub fn put(&self, (era, from): (u32, u16), bytes: usize, submission: Submission) -> bool {
+        let taken = self.state.lock().waiting.put(from, bytes, (era, submission));
         self.wake.notify_one();
         taken
     }
 
-    /// Another era begins, in which the numbers are those of others.
-    pub fn clear(&self) {
-        self.state.lock().waiting = empty();
-    }
-
     /// Waits for the next. `None` when it is over.
-    fn next(&self) -> Option<(u16, Submission)> {
+    fn next(&self) -> Option<(u16, (u32, Submission))> {
         let mut state = self.state.lock();
         loop {
             if state.over {
@@ -95,7 +89,9 @@ impl Drop for Keepers {
 }
 
 fn keep(handle: &Handle) {
-    while let Some((from, submission)) = handle.shared.intake.next() {
+    while let Some((from, (era, submission))) = handle.shared.intake.next() {
+        // Of an earlier era, it is the number of somebody else now, and its body may be the only copy on its way.
+        let from = (era == handle.shared.era().era.number).then_some(from);
         // A panic is our fault and was reported by its hook; what others hand on is taken in all the same.
         drop(catch_unwind(AssertUnwindSafe(|| handle.take_forwarded(from, submission))));
     }

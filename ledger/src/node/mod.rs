@@ -403,7 +403,6 @@ impl Shared {
         queue.inbox = inbox::Inbox::default();
         queue.pages.clear();
         drop(queue);
-        self.intake.clear();
         self.eras.send_if_modified(|now| std::mem::replace(now, number) != number);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
 
-use super::{Frame, Handle, Refused, Waiter, fate::Fate};
+use super::{Frame, Handle, Refused, Shared, Waiter, fate::Fate};
 use crate::{
     limits::SIDE_LATE_HEIGHTS_MAX,
     mempool::{Account, Busy},
@@ -34,6 +34,22 @@ impl Entrant {
     /// Does taking it in wait for the disk?
     pub fn has_side(&self) -> bool {
         self.side.is_some()
+    }
+}
+
+/// The place that is held for a transaction while its side body is written. Dropped, it is given up, and whoever handed
+/// in the same bytes meanwhile is told that nothing came of it.
+struct Place<'a> {
+    shared: &'a Shared,
+    id: TransactionId,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.shared.queue.lock();
+        if queue.mempool.give_up(&self.id) {
+            queue.waiters.remove(&self.id);
+        }
     }
 }
 
@@ -89,6 +105,14 @@ impl Handle {
         if queue.ended {
             return Err(Refused::Stopped(self.why_stopped()));
         }
+        // While it waited for the disk, it may have come into a block from another.
+        if forward.as_ref().is_some_and(|submission| submission.side.is_some()) {
+            let place = self.shared.store.reader().place(&id);
+            if !matches!(place, Ok(None)) {
+                queue.mempool.give_up(&id);
+                return Ok(place.map(|_| (id, None))?);
+            }
+        }
         let taken =
             if held { Ok(queue.mempool.fill(checked)) } else { queue.mempool.insert(checked, account).map(|()| true) };
         let fresh = match taken {
@@ -125,22 +149,24 @@ impl Handle {
     /// too much of its sender waits for that already.
     pub(super) fn forwarded(&self, from: u16, submission: Submission, bytes: usize) -> bool {
         if submission.side.is_some() {
-            return self.shared.intake.put(from, bytes, submission);
+            let era = self.shared.era().era.number;
+            return self.shared.intake.put((era, from), bytes, submission);
         }
-        self.take_forwarded(from, submission);
+        self.take_forwarded(Some(from), submission);
         true
     }
 
     /// Takes in what another validator was handed, as if it had been handed to us. Nobody is told if it
-    /// cannot be taken in: whoever handed it in learns its fate from that validator.
-    pub(super) fn take_forwarded(&self, from: u16, submission: Submission) {
+    /// cannot be taken in: whoever handed it in learns its fate from that validator. `from` is blamed for what it should
+    /// not have handed on.
+    pub(super) fn take_forwarded(&self, from: Option<u16>, submission: Submission) {
         match self.try_forwarded(submission) {
             Ok(()) => {
                 self.shared.wake.notify_one();
             }
             // Whoever forwards it checked that first, and it does not change with the height.
             Err(refused @ (Refused::Transaction(_) | Refused::Side(_))) => {
-                self.shared.blame(from, &format!("a transaction: {refused}"));
+                from.into_iter().for_each(|from| self.shared.blame(from, &format!("a transaction: {refused}")));
             }
             Err(refused) => tracing::debug!(%refused, "a forwarded transaction was not taken in"),
         }
@@ -182,11 +208,10 @@ impl Handle {
             Err(busy) => return Err(busy.into()),
         };
         drop(queue);
-        let kept = self.keep(side);
-        if held && kept.is_err() {
-            self.shared.queue.lock().mempool.give_up(&checked.id());
-        }
-        kept.map(|()| held)
+        let place = held.then(|| Place { shared: &self.shared, id: checked.id() });
+        self.keep(side)?;
+        std::mem::forget(place);
+        Ok(held)
     }
 
     /// Keeps the side body of a transaction whose block was faster. Not of one that is long committed: nobody hands that

@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, time::Instant};
 
 #[derive(Debug, Default)]
 struct Account {
-    /// Up to where it was given blocks, and when.
-    blocks: Option<(Height, Instant)>,
+    /// Up to where it was given blocks.
+    blocks: Option<Height>,
+    /// Its newest block as it said last, and since when it says so.
+    newest: Option<(Height, Instant)>,
     /// How many signatures it was given since when.
     signatures: Option<(usize, Instant)>,
 }
@@ -18,14 +20,16 @@ pub struct Served(BTreeMap<u16, Account>);
 
 impl Served {
     /// Is validator `to`, whose newest block is `theirs`, to be given the blocks up to `upto`? Not those that it was
-    /// just given, which are on their way or were lost with a link; where they were, it asks again.
+    /// given and is taking up; those were lost with a link if for a while it gets no further.
     pub fn blocks(&mut self, to: u16, theirs: Height, upto: Height, now: Instant) -> bool {
         let account = self.0.entry(to).or_default();
-        let again = |at: Instant| now.duration_since(at) >= ASKED_AGAIN_AFTER;
-        let given = theirs < upto && account.blocks.is_none_or(|(before, at)| theirs >= before || again(at));
+        let (_, since) = account.newest.filter(|(newest, _)| *newest == theirs).unwrap_or((theirs, now));
+        let stands = now.duration_since(since) >= ASKED_AGAIN_AFTER;
+        let given = theirs < upto && account.blocks.is_none_or(|before| theirs >= before || stands);
         if given {
-            account.blocks = Some((upto, now));
+            account.blocks = Some(upto);
         }
+        account.newest = Some((theirs, if given { now } else { since }));
         given
     }
 
@@ -48,10 +52,14 @@ mod tests {
         let (mut served, begun) = (Served::default(), Instant::now());
         assert!(served.blocks(3, 5, 16, begun));
         assert!((0..16).all(|theirs| !served.blocks(3, theirs, 16, begun)), "they are on their way");
+        let slowly = |theirs: Height| begun + ASKED_AGAIN_AFTER * theirs as u32;
+        assert!((1..16).all(|theirs| !served.blocks(3, theirs, 16, slowly(theirs))), "it takes them up");
         assert!(served.blocks(2, 5, 16, begun), "another one has its own account");
         assert!(served.blocks(3, 16, 32, begun), "it has them and goes on");
-        assert!(!served.blocks(3, 20, 32, begun + ASKED_AGAIN_AFTER / 2));
-        assert!(served.blocks(3, 20, 32, begun + ASKED_AGAIN_AFTER), "they were lost");
+        let later = begun + ASKED_AGAIN_AFTER * 20;
+        assert!(!served.blocks(3, 20, 32, later));
+        assert!(!served.blocks(3, 20, 32, later + ASKED_AGAIN_AFTER / 2));
+        assert!(served.blocks(3, 20, 32, later + ASKED_AGAIN_AFTER), "they were lost");
         assert!(!served.blocks(3, 32, 32, begun), "it has all");
     }
 

@@ -77,6 +77,27 @@ async fn however_many_submissions_a_validator_hands_on_its_votes_find_room() {
     drop(held_up);
 }
 
+/// It waited for the disk so long that it came into a block from another.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_before_its_turn_to_be_kept_is_known() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let (submission, handle) = (four.applies(1, 1, height), four.handle(0));
+    let (id, entrant) = handle.check(submission.clone()).unwrap();
+    let other = four.handle(1);
+    let (_, receiver) = other.take(submission).unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let Fate::Committed(decided, _) = other.fate(id, receiver.unwrap(), deadline).await.unwrap() else {
+        panic!("it was not committed")
+    };
+    four.all_at(decided.header.entry.height).await;
+    assert!(matches!(handle.admit(entrant.unwrap()), Ok((known, None)) if known == id));
+    assert!(handle.shared.queue.lock().mempool.is_empty());
+    drop((handle, other));
+    four.audit();
+}
+
 /// It would be in no quota, and nothing on the ledger would ever name it.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_what_is_turned_away_no_body_is_kept() {
@@ -93,11 +114,11 @@ async fn of_what_is_turned_away_no_body_is_kept() {
     let again = || four.applies(1, 0, height);
     let refused = handle.take(again()).err().unwrap();
     assert!(matches!(refused, Refused::Busy(Busy::Share)), "{refused}");
-    handle.take_forwarded(2, again());
+    handle.take_forwarded(Some(2), again());
     assert_eq!(handle.shared.sides.list().unwrap(), []);
     // Of one that waits without it, it is kept whoever brings it.
     let side = |nonce: u64| four.applies(1, nonce, height).side.unwrap();
-    handle.take_forwarded(2, four.applies(1, 2, height));
+    handle.take_forwarded(Some(2), four.applies(1, 2, height));
     assert!(handle.take(four.applies(1, 3, height)).unwrap().1.is_some());
     assert!([2, 3].iter().all(|nonce| handle.side(&side(*nonce).id()).unwrap().is_some()));
     handle.shared.queue.lock().mempool.remove(&[first].into());
