@@ -24,7 +24,7 @@ use ledger::{
     api::{client::Client, observe},
     archive::Retention,
     limits::DRAIN,
-    node::{self, Keys, Node, NodeError},
+    node::{self, Keys, Node, NodeError, Shown, Sources},
 };
 use marketplace::keys::MasterKey;
 use std::{sync::Arc, time::Duration};
@@ -222,15 +222,18 @@ pub async fn node(
         Ok(Retention { keep_blocks: retention.keep_blocks, archive: buckets::archive(&layout, retention)? })
     };
     let retention = config.retention.as_ref().map(kept).transpose()?;
-    let may_observe = !sources.is_empty();
-    let settings = node::Config { folder, document, keys: keys.clone(), may_observe, confirm_time, retention };
+    let follows = !sources.is_empty();
+    // Who holds no key is no validator, and need not know how far the others are.
+    let only_observes = names.is_empty() && follows;
+    let shown = if only_observes { Sources::Show(Shown::default()) } else { Sources::ask(&sources).await };
+    let settings = node::Config { folder, document, keys: keys.clone(), sources: shown, confirm_time, retention };
     let started = tokio::task::spawn_blocking(move || Node::start(settings)).await;
     let node = match started {
         Ok(Ok(node)) => node,
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
-    let linker = Linker { handle: node.handle(), layout, keys, follows: may_observe };
+    let linker = Linker { handle: node.handle(), layout, keys, follows };
     let links = linker.link().await?;
     let ending = CancellationToken::new();
     let mut linked = JoinSet::new();
@@ -298,9 +301,11 @@ fn node_problem(error: &NodeError, keys: &Keyring, names: &[String]) -> Problem 
         error if error.is_disk_full() => "nothing was lost: enlarge the disk, delete what does not belong to the \
              network, or copy the directory to a larger disk; then start again"
             .into(),
+        NodeError::NobodyShows => "nothing was changed; where nobody follows the network, nobody need be named".into(),
         _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
     };
-    chain("the node does not start", error).help(help).exits(Exit::File)
+    let exit = if matches!(error, NodeError::NobodyShows) { Exit::Unreachable } else { Exit::File };
+    chain("the node does not start", error).help(help).exits(exit)
 }
 
 /// Starts the marketplace on the node that `client` speaks to.

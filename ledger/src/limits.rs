@@ -70,6 +70,9 @@ pub const PRUNE_VERSIONS_PER_BLOCK_MAX: usize = 4;
 /// How old a node's newest block may be until it says that it is not well: three blocks of a network at rest, so
 /// it misses some, or a clock is wrong. What it answers is true of a time that the others have passed.
 pub const TIP_AGE_MS_MAX: u64 = 3 * IDLE_BLOCK_MS;
+/// How long the nodes that `[observe]` names may take to show how far the network is, while a validator starts: longer
+/// than an honest one needs on a slow line, and a start that waits for one that is away is not noticed.
+pub const SHOWN_WAIT: Duration = Duration::from_secs(5);
 /// A solo node's stamp may run ahead of its parent by this much more than the time that passed, in
 /// milliseconds: ten minutes. A clock that jumps further waits for somebody to confirm.
 pub const CLOCK_JUMP_MS_MAX: u64 = 10 * 60 * 1_000;

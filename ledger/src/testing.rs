@@ -13,7 +13,7 @@ use crate::{
         client::{Client, Identity},
         server,
     },
-    node::{Config, Handle, Node, ValidatorKeys},
+    node::{Config, Handle, Node, Shown, Sources, ValidatorKeys},
 };
 use contracts::{
     founding::{Founder, FounderKey, Founding, Parameters},
@@ -161,7 +161,7 @@ pub fn config(folder: &Path) -> Config {
         folder: folder.to_path_buf(),
         document: document(),
         keys: Arc::new(vec![solo_keys()]),
-        may_observe: false,
+        sources: Sources::None,
         confirm_time: false,
         retention: None,
     }
@@ -180,7 +180,7 @@ pub fn node(folder: &Path) -> Result<Node, crate::node::NodeError> {
 /// # Errors
 /// [`crate::node::NodeError`].
 pub fn observer(folder: &Path) -> Result<Node, crate::node::NodeError> {
-    Node::start(Config { keys: Arc::new(Vec::new()), may_observe: true, ..config(folder) })
+    Node::start(Config { keys: Arc::new(Vec::new()), sources: Sources::Show(Shown::default()), ..config(folder) })
 }
 
 /// The range of seeds in `LONJA_SEEDS` (A..B, without B), or `otherwise`.

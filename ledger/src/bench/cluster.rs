@@ -4,7 +4,7 @@ use super::BenchError;
 use crate::{
     api::{client::Client, server},
     archive::{Archive, Retention},
-    node::{Config, Handle, Node},
+    node::{Config, Handle, Node, Sources},
     peers::{self, Peer, Peers, Times},
     testing,
 };
@@ -53,7 +53,7 @@ pub fn config(place: &Path, number: u16, count: u16, document: &SignedDocument, 
         folder: folder(place, number),
         document: document.clone(),
         keys: Arc::new(vec![keys]),
-        may_observe: false,
+        sources: Sources::None,
         confirm_time: true,
         retention: keep_blocks
             .map(|keep_blocks| Retention { keep_blocks, archive: Archive::new(archive(place, number)) }),

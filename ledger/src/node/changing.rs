@@ -84,11 +84,16 @@ impl Network {
     }
 
     fn up(&mut self, place: usize) {
+        self.up_with(place, Shown::default());
+    }
+
+    /// Starts a node that is shown how far the network is.
+    fn up_with(&mut self, place: usize, shown: Shown) {
+        let sources = Sources::Show(shown);
         let keys = Arc::new(vec![testing::validator_keys(place as u16)]);
         let (folder, document) = (self.path(place), self.document.clone());
         let node =
-            Node::start(Config { folder, document, keys, may_observe: true, confirm_time: false, retention: None })
-                .unwrap();
+            Node::start(Config { folder, document, keys, sources, confirm_time: false, retention: None }).unwrap();
         node.handle().connect(Some(Arc::new(Wires { place, handles: self.handles.clone() })));
         self.handles.write()[place] = Some(node.handle());
         self.nodes[place] = Some(node);
@@ -266,6 +271,82 @@ async fn one_validator_grows_to_four_and_nobody_is_stopped() {
     network.up(0);
     network.until(1, "it is back", |it| (0..5).all(|at| it.handle(at).status().height >= height)).await;
     network.audit();
+}
+
+/// The block of height `height` at a node.
+fn block(network: &Network, place: usize, height: Height) -> contracts::id::Digest {
+    network.handle(place).store().reader().header(height).unwrap().unwrap().id()
+}
+
+/// It holds the key of the only validator of the first era, and nothing in its folder says that there was another.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_founded_a_network_that_has_grown_begins_anew_as_one_of_many() {
+    let mut network = Network::of(1, 4);
+    let (first, _) = network.mint(0).await;
+    network.until(0, "observers follow", |it| (1..4).all(|at| it.handle(at).status().height >= first)).await;
+    network.down(0);
+    let (folder, before) = (network.path(0), network.folder.path().join("before"));
+    testing::copied(&folder, &before);
+    network.up(0);
+    let height = network.change(0, &[0], &[0, 1, 2, 3]).await;
+    network.until(0, "all enter the new era", |it| (0..4).all(|at| it.era(at) == 1)).await;
+    let shown = Shown { changes: 1, height };
+    for what in ["nothing", "its mark", "a folder of before"] {
+        network.down(0);
+        let mark = std::fs::read(folder.join("highwater")).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        match what {
+            "its mark" => {
+                std::fs::create_dir(&folder).unwrap();
+                std::fs::write(folder.join("highwater"), mark).unwrap();
+            }
+            "a folder of before" => testing::copied(&before, &folder),
+            _ => {}
+        }
+        network.up_with(0, shown);
+        let status = network.handle(0).status();
+        assert!(status.observes && status.reason.is_some_and(|reason| reason.contains("only validator")), "{what}");
+        network.until(1, what, |it| it.era(0) == 1 && it.handle(0).seat() == Some(0)).await;
+        let (height, _) = network.mint(1).await;
+        network.until(1, what, |it| it.handle(0).status().height >= height).await;
+        assert_eq!(block(&network, 0, 1), block(&network, 1, 1), "{what}");
+    }
+    network.audit();
+}
+
+/// Whoever follows it has what it signed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_only_validator_with_a_folder_of_before_takes_what_is_missing_from_whoever_follows() {
+    let mut network = Network::of(1, 2);
+    let (first, _) = network.mint(0).await;
+    network.down(0);
+    let (folder, before) = (network.path(0), network.folder.path().join("before"));
+    testing::copied(&folder, &before);
+    network.up(0);
+    let (height, _) = network.mint(0).await;
+    network.until(0, "it is followed", |it| it.handle(1).status().height >= height).await;
+    network.down(0);
+    std::fs::remove_dir_all(&folder).unwrap();
+    testing::copied(&before, &folder);
+    network.up_with(0, Shown { changes: 0, height });
+    assert!(network.handle(0).seat().is_none() && network.handle(0).status().height >= first);
+    network.until(1, "it goes on", |it| it.handle(0).seat() == Some(0)).await;
+    assert_eq!(block(&network, 0, height), block(&network, 1, height));
+    let (last, _) = network.mint(0).await;
+    assert!(last > height);
+    network.until(0, "it is followed again", |it| it.handle(1).status().height >= last).await;
+    assert_eq!(block(&network, 0, last), block(&network, 1, last));
+    network.audit();
+}
+
+#[test]
+fn an_only_validator_to_whom_nobody_answers_does_not_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || Config { sources: Sources::Silent, ..testing::config(&folder.path().join("node")) };
+    assert!(matches!(Node::start(config()), Err(NodeError::NobodyShows)));
+    assert!(!folder.path().join("node").exists(), "nothing is made");
+    drop(Node::start(testing::config(&folder.path().join("node"))).unwrap());
+    assert!(matches!(Node::start(config()), Err(NodeError::NobodyShows)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,6 +35,12 @@ pub enum NodeError {
         /// Changes of the set that this node has seen.
         changes: u32,
     },
+    /// The only validator cannot know whether the network is further than its ledger.
+    #[error(
+        "this node is the only validator that it knows of, and none of the nodes that [observe] names answered: they \
+         alone can tell whether the network has gone on since. Start one of them first, or take them out of lonja.toml"
+    )]
+    NobodyShows,
     /// The folder cannot be made.
     #[error("cannot create {path}")]
     Folder {

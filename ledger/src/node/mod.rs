@@ -10,6 +10,7 @@
 //! only a start tells, which finishes the newest block. It never goes on with a part of its files.
 //! A node whose key cannot sign waits for it ([`waiting`]).
 
+mod alone;
 mod ballots;
 mod error;
 mod fate;
@@ -28,6 +29,7 @@ mod taking;
 mod waiting;
 mod witnessed;
 
+pub use alone::{Shown, Sources};
 pub use ballots::Wanted;
 pub use error::NodeError;
 pub use fate::{Decided, Fate};
@@ -101,8 +103,8 @@ pub struct Config {
     /// Keys of the validators that it may be: in each era it is the one whose keys are in the set, and where none
     /// is, it observes.
     pub keys: Arc<dyn Keys>,
-    /// It may be none of the validators: somebody brings it blocks then.
-    pub may_observe: bool,
+    /// Who brings it blocks where it is none of the validators, which it may be only if there is somebody.
+    pub sources: Sources,
     /// Somebody has confirmed that the clock is right, however far it is ahead.
     pub confirm_time: bool,
     /// What it keeps of old blocks; everything where there is none.
@@ -114,7 +116,7 @@ impl Config {
     fn check_keys(&self, seated: &Seated) -> Result<(), NodeError> {
         match &seated.seat {
             Some((number, keys)) => role::check_keys(&seated.set.validators[usize::from(*number)], keys),
-            None if self.may_observe => Ok(()),
+            None if self.sources.are_named() => Ok(()),
             None if seated.era.number > 0 => Err(NodeError::NoValidatorAnyMore { changes: seated.era.number }),
             None => Err(NodeError::WrongKey("consensus")),
         }
@@ -153,6 +155,8 @@ pub(crate) struct Shared {
     pub tip: watch::Sender<Tip>,
     /// Why the node makes no blocks, if it makes none: for now, or for good.
     pub stopped: Mutex<Option<String>>,
+    /// Who brings blocks where we are none of the validators.
+    pub sources: Sources,
     /// Why a node that observes gets no blocks, if it gets none.
     pub unreached: Mutex<Option<String>>,
     /// Why old transactions cannot be moved into the archive, if they cannot.
@@ -180,19 +184,30 @@ pub(crate) struct Seated {
     pub era: Era,
     /// Our number in the set and our keys, if we are in it.
     seat: Option<(u16, ValidatorKeys)>,
+    /// We are the set, and the network is further than our ledger: it is for us to observe.
+    behind: bool,
 }
 
 impl Seated {
-    /// Whose seat in the set is ours?
-    fn of(era: Era, keys: &dyn Keys) -> Self {
+    /// Whose seat in the set is ours, with a ledger that ends at `height` and what we signed at `mark`?
+    fn of(era: Era, keys: &dyn Keys, sources: Sources, height: Height, mark: Height) -> Self {
         let seat = keys.of(&era.set);
-        Self { era, seat }
+        let behind = seat.is_some() && era.set.validators.len() == 1 && sources.are_beyond(&era, height, mark);
+        Self { era, seat: seat.filter(|_| !behind), behind }
     }
 
     /// With keys that wait where they cannot sign.
     fn patient(self, shared: &Arc<Shared>) -> Self {
         let seat = self.seat.map(|(number, keys)| (number, waiting::patient(keys, shared)));
         Self { seat, ..self }
+    }
+
+    /// Why the only validator observes, if it does.
+    pub fn behind(&self) -> Option<&'static str> {
+        self.behind.then_some(
+            "it observes: it is the only validator, and its store ends below what it signed or others follow; it goes on \
+             when they have given it the blocks up to there",
+        )
     }
 
     /// Our number in the set, if we are in it.
@@ -262,7 +277,10 @@ impl Node {
         let founding = &config.document.document.founding.validators;
         if fresh {
             // Before anything is made.
-            config.check_keys(&Seated::of(Era { number: 0, after: 0, set: founding.clone() }, &*config.keys))?;
+            let first = Era { number: 0, after: 0, set: founding.clone() };
+            let seated = Seated::of(first, &*config.keys, config.sources, 0, 0);
+            config.check_keys(&seated)?;
+            config.sources.check(&seated)?;
         }
         std::fs::create_dir_all(&config.folder)
             .map_err(|source| NodeError::Folder { path: config.folder.clone(), source })?;
@@ -282,8 +300,9 @@ impl Node {
         let trust = era::trust(&reader, network, founding)?;
         let ballots = ballots::Ballots::of(&reader)?;
         drop(reader);
-        let seated = Seated::of(era, &*config.keys);
+        let seated = Seated::of(era, &*config.keys, config.sources, chain.tip().height, highwater.mark().height);
         config.check_keys(&seated)?;
+        config.sources.check(&seated)?;
         let has_others = seated.set.validators.len() > 1 || seated.seat.is_none();
         check_mark(&chain, highwater.mark(), &db, has_others)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
@@ -307,6 +326,7 @@ impl Node {
             intake: intake::Intake::default(),
             tip,
             stopped: Mutex::new(None),
+            sources: config.sources,
             unreached: Mutex::new(None),
             unarchived: Mutex::new(None),
             ended: watch::channel(false).0,

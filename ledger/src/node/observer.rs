@@ -46,10 +46,16 @@ impl Observer {
                     *self.shared.stopped.lock() = Some(untrue);
                 }
             }
-            if self.over {
+            if self.over || self.has_caught_up() {
                 return Ok(Ended::EraOver);
             }
         }
+    }
+
+    /// Was it the only validator that had to catch up, and has it? Then it goes on as that.
+    fn has_caught_up(&self) -> bool {
+        let (era, height, mark) = (self.shared.era(), self.chain.tip().height, self.highwater.mark().height);
+        era.behind().is_some() && !self.shared.sources.are_beyond(&era, height, mark)
     }
 
     fn next(&self) -> Result<Option<BlockPage>, NodeError> {

@@ -28,7 +28,8 @@ impl Role {
         let founding = &shared.document.document.founding.validators;
         let era = Era::at(&chain.store().reader(), chain.tip().height, founding)?;
         let (number, alone) = (era.number, era.set.validators.len() == 1);
-        let seated = Seated::of(era, &*shared.keys).patient(shared);
+        let (height, mark) = (chain.tip().height, highwater.mark().height);
+        let seated = Seated::of(era, &*shared.keys, shared.sources, height, mark).patient(shared);
         let seat = seated.seat.clone();
         if let Some((seat, keys)) = &seat {
             check_keys(&seated.set.validators[usize::from(*seat)], keys)?;

@@ -120,7 +120,9 @@ impl Handle {
             Err(error) => (Known::default(), Some(format!("the store cannot be read: {error}"))),
         };
         let unreached = || self.shared.unreached.lock().clone().filter(|_| era.number().is_none());
-        let reason = self.hindrance().or_else(unreached).or(unread).or_else(|| out_of_date(&tip, now_ms()));
+        let behind = || era.behind().map(str::to_owned);
+        let reason = self.hindrance().or_else(unreached).or(unread).or_else(behind);
+        let reason = reason.or_else(|| out_of_date(&tip, now_ms()));
         Status {
             network: self.shared.network,
             height: tip.height,

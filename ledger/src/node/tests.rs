@@ -10,7 +10,7 @@ pub(super) fn config(folder: &Path) -> Config {
         folder: folder.to_path_buf(),
         document: testing::document(),
         keys: Arc::new(vec![keys]),
-        may_observe: false,
+        sources: Sources::None,
         confirm_time: false,
         retention: None,
     }

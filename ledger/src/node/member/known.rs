@@ -30,7 +30,9 @@ impl Member {
     ) -> Result<(), NodeError> {
         let (network, height, cosign) = (self.shared.network, tip.height, spans::cosign(&block));
         let head = TreeHead { size: committed.header.log_size, root: committed.header.log_root };
-        let vote = self.signed(&head, &tip, signs)?;
+        let was_lost = self.lost > 0;
+        self.find_lost()?;
+        let vote = self.signed(&head, &tip, signs && self.lost == 0 && self.replica.observes_to().is_none())?;
         if let Some(vote) = &vote {
             self.broadcast(&Frame::Vote(height, vote.clone()));
         }
@@ -51,16 +53,12 @@ impl Member {
         self.last_block = Instant::now();
         let seal = self.seals.committed(&network, height, head, self.shared.era().set.clone(), vote)?;
         self.sealed(height, seal)?;
-        if self.lost > 0 {
-            self.find_lost();
-            self.pass()?;
-        }
-        Ok(())
+        if was_lost { self.pass() } else { Ok(()) }
     }
 
     /// Our signatures of the newest height, once the mark says that we gave them; none below the mark, where
-    /// we cannot tell yet whether this is what we signed. While the gate is closed, neither: the mark says what we
-    /// know to have signed, and what we lost shows against it alone.
+    /// we cannot tell yet whether this is what we signed. While the gate is closed or we observe, neither: the mark says
+    /// what we know to have signed, and what we lost shows against it alone, also after one more restart.
     fn signed(&mut self, head: &TreeHead, tip: &Tip, signs: bool) -> Result<Option<Vote>, NodeError> {
         let (mark, height) = (self.highwater.mark(), tip.height);
         if height > mark.height && signs {

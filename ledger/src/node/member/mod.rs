@@ -116,15 +116,19 @@ struct Unknown {
 
 impl Member {
     pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, folder: &Path) -> Result<Self, NodeError> {
-        let voting = Voting::open(&folder.join("voting"), shared.network)?;
-        let era = shared.era();
+        let (era, mark, path) = (shared.era(), highwater.mark().height, folder.join("voting"));
+        // Without what was voted for, it may be that we voted at the height above the mark. Not so where nothing
+        // of this era was signed: then we have only just become one of several.
+        let signed = mark > era.after;
+        let voting = if signed {
+            Voting::open_signed(&path, shared.network, mark)?
+        } else {
+            Voting::open(&path, shared.network)?
+        };
         let ordering = Bft::new(shared.network, era.keys().consensus.clone(), Patience::default());
         let clock = Box::new(shared.clock);
         let chained = Chained::new(chain, &era.set, clock).map_err(|error| ReplicaError::Part(error.into()))?;
-        let mark = highwater.mark().height;
-        // Without what was voted for, it may be that we voted at the height above the mark. Not so where nothing
-        // of this era was signed: then we have only just become one of several.
-        let observes_to = if voting.is_new() && mark > era.after { mark + 1 } else { mark };
+        let observes_to = if voting.is_new() && signed { mark + 1 } else { mark };
         let mut replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
         replica.observe(observes_to);
         replica.hold();

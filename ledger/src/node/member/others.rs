@@ -8,10 +8,12 @@ use super::{
 use crate::{
     api::BlockPage,
     block::Block,
+    highwater::Mark,
     limits::{HANDED_ON_BYTES_MAX, HANDED_ON_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
     log::proof::TreeHead,
     node::{Handle, NodeError},
     ordering::OrderingError,
+    receipt::Cosignature,
     replica::{Ledger, Packet, Replica, ReplicaError},
     submission::Submission,
 };
@@ -48,14 +50,17 @@ impl Member {
                 return Ok(());
             }
             Ok(Frame::Signed(signed)) => return self.told(from, signed),
-            // It is sent again once we take part.
-            Ok(Frame::Decided(..)) if !self.gate.is_open() => return Ok(()),
+            // It is sent again once we take part, or know of what we have.
+            Ok(Frame::Decided(..)) if !self.gate.is_open() || self.crowded => return Ok(()),
             Ok(Frame::Decided(block, certificate)) => Packet::Decided(block, certificate),
             Ok(Frame::Want(height)) => return self.answer_want(from, height),
             // Who finishes the last era has the number of then.
             Ok(Frame::Vote(height, _)) if height <= self.shared.era().after => return Ok(()),
-            Ok(Frame::Vote(_, vote)) if u16::from(vote.validator) != from => {
-                self.shared.blame(from, &format!("signatures of a height as validator {}", vote.validator));
+            Ok(Frame::Vote(height, vote)) if u16::from(vote.validator) != from => {
+                // Above, there may be another era already, in which its number is another.
+                if height <= self.replica.ledger().height() {
+                    self.shared.blame(from, &format!("signatures of a height as validator {}", vote.validator));
+                }
                 return Ok(());
             }
             Ok(Frame::Vote(height, vote)) => {
@@ -121,10 +126,13 @@ impl Member {
     /// Validator `from` shows what we signed last, as far as it knows.
     fn told(&mut self, from: u16, signed: Option<Signed>) -> Result<(), NodeError> {
         let (network, era, mark) = (&self.shared.network, self.shared.era(), self.highwater.mark());
+        // By our key: it may be shown by one of a later era, in which our number is another.
+        let number = self.number() as u8;
         let ours = |signed: &Signed| {
-            Some(u16::from(signed.cosignature.validator)) == era.number()
-                && signed.cosignature.verify(network, &era.set, &signed.head).is_ok()
+            let signature = Cosignature { validator: number, ..signed.cosignature.clone() };
+            signature.verify(network, &era.set, &signed.head).is_ok()
         };
+        let mut held = false;
         if let Some(Signed { head, .. }) = signed.filter(ours).filter(|signed| signed.head.size > mark.size) {
             tracing::error!(
                 size = head.size,
@@ -134,13 +142,28 @@ impl Member {
             );
             self.lost = self.lost.max(head.size);
             self.replica.hold();
-            self.find_lost();
+            self.find_lost()?;
+            held = true;
         }
         let was_open = self.gate.is_open();
         self.gate.answered(from);
-        if !was_open && self.gate.is_open() {
+        let opens = !was_open && self.gate.is_open();
+        if opens {
+            self.sign_what_came()?;
             self.status();
-            return self.pass();
+        }
+        // What was held for this is let go also where it turned out to be there already.
+        if opens || held { self.pass() } else { Ok(()) }
+    }
+
+    /// The gate opens and nothing was lost: what was committed while it was closed is ours to sign like the rest. Who
+    /// misses our signatures asks for them.
+    fn sign_what_came(&mut self) -> Result<(), NodeError> {
+        let tip = self.replica.ledger().chain().tip();
+        let is_behind = self.lost > 0 || self.replica.observes_to().is_some();
+        if !is_behind && tip.height > self.highwater.mark().height {
+            let mark = Mark { height: tip.height, size: tip.log.count(), root: tip.log.root() };
+            self.highwater.raise(mark)?;
         }
         Ok(())
     }
@@ -153,12 +176,13 @@ impl Member {
 
     /// Is all there again that is known to be signed by us? How high that was, only the log itself can say:
     /// what another validator says of it is not signed.
-    pub(super) fn find_lost(&mut self) {
+    pub(super) fn find_lost(&mut self) -> Result<(), NodeError> {
         let tip = self.replica.ledger().chain().tip();
         if self.lost > 0 && tip.log.count() >= self.lost {
-            self.replica.observe(gate::observes_to(tip.height));
+            self.replica.observe_for_good(gate::observes_to(tip.height))?;
             self.lost = 0;
         }
+        Ok(())
     }
 
     /// Why we take no part, if we are behind what we signed.

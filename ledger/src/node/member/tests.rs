@@ -9,7 +9,7 @@ use crate::{
     audit,
     limits::{STATUS_EVERY, UNHEARD_AFTER},
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused, ValidatorKeys, run::now_ms},
+    node::{Config, Handle, Node, Refused, Sources, ValidatorKeys, run::now_ms},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
@@ -28,6 +28,7 @@ use std::time::Duration;
 
 mod burdens;
 mod caught;
+mod forgotten;
 mod late;
 
 const COUNT: u16 = 4;
@@ -115,7 +116,7 @@ impl Four {
             folder,
             document,
             keys: Arc::new(vec![keys]),
-            may_observe: false,
+            sources: Sources::None,
             confirm_time: false,
             retention: None,
         };
@@ -398,13 +399,16 @@ async fn what_no_honest_validator_sends_is_blamed_on_its_sender() {
         7,
         &*testing::validator_keys(1).log,
         &*testing::validator_keys(1).cosigner,
-    );
+    )
+    .unwrap();
     let certificate = Certificate { height: height + 1, block: above.header.id(), ..certificate };
+    // Above our newest block another era may have begun, in which the numbers are others.
+    assert!(handle.deliver(2, Frame::Vote(height + 9, vote.clone()).encode()));
     let frames = [
         (vec![200, 1, 2], "cannot be read"),
         (Frame::Message(height + 1, vec![9; 40]).encode(), "there is no message"),
         (Frame::Decided(above, certificate).encode(), "the certificate of a decided block"),
-        (Frame::Vote(height, vote.unwrap()).encode(), "as validator 1"),
+        (Frame::Vote(height, vote).encode(), "as validator 1"),
         (Frame::Submission(Box::new(unsigned)).encode(), "a transaction: "),
         (Frame::Submission(Box::new(strange)).encode(), "a transaction: "),
     ];
