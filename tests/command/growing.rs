@@ -258,10 +258,22 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     assert!(says(said["reason"].as_str().unwrap(), "name nodes that serve blocks as `from` of [observe]"), "{said}");
     assert_eq!((&said["observes"], &said["validator"]), (&true.into(), &serde_json::Value::Null), "{said}");
 
-    // Its node goes; the other three go on, and all directories audit the same.
+    // Its node goes, and begins anew with the keys of the only validator of the beginning: it asks the others first.
     first.stop();
     offices[1].ok(&["party", "apply", "Another", "--as", "another"]);
+    fs::remove_dir_all(net.dir().join("node")).unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text + &format!("\n[observe]\nfrom = [\"http://127.0.0.1:{}\"]\n", offices[1].node)).unwrap();
+    let anew = net.node();
+    until("it follows the others", || of_founder()["era"] == 3 && of_founder()["healthy"] == true);
+    anew.stop();
+    // The other three go on, and all directories audit the same.
     nodes.into_iter().for_each(Service::stop);
+    fs::rename(net.dir().join("node"), place.join("followed")).unwrap();
+    let alone = net.fails(5, &["node", "run"]);
+    assert!(says(&alone, "none of the nodes that [observe] names answered"), "{alone}");
+    assert!(!net.dir().join("node").exists(), "nothing is made");
+    fs::rename(place.join("followed"), net.dir().join("node")).unwrap();
     let heights: Vec<_> = offices.iter().map(|office| office.ok(&["audit"])["height"].as_u64()).collect();
     assert!(heights.iter().all(Option::is_some), "{heights:?}");
     net.ok(&["audit"]);
