@@ -18,7 +18,7 @@ use crate::{
     tree,
 };
 use borsh::BorshDeserialize;
-use contracts::{id::Digest, merkle::Frontier};
+use contracts::{governance::Governance, id::Digest, merkle::Frontier};
 use futures_util::{StreamExt, stream};
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -77,12 +77,11 @@ impl Joining<'_> {
         let proven = self.anywhere("the last blocks", 0, |source| self.blocks(source)).await?;
         let (manifest, header) = (&proven.manifest, &proven.header);
         let headers = self.anywhere("headers", 0, |(client, _)| headers(client, manifest)).await?;
-        let changes =
-            self.anywhere("the trust chain", 0, |(client, _)| async move { Ok(client.changes().await?) }).await?;
-        let changes: Vec<SetChange> =
-            changes.into_iter().filter(|change| change.after_size <= header.log_size).collect();
         self.anywhere("the hashes of the log", 0, |(client, _)| self.hashes(client, manifest)).await?;
         let records = self.state(manifest).await?;
+        // After the state, which alone says how many records there are: a chain that is cut short verifies.
+        let count = self.changes_of_state()?;
+        let changes = self.anywhere("the trust chain", 0, |(client, _)| changes(client, header, count)).await?;
         self.store.restore_histories(manifest.base.height + 1..=manifest.height)?;
         let (_, upper) = manifest.heads.upper(manifest.height);
         let tip = Tip {
@@ -117,6 +116,12 @@ impl Joining<'_> {
         });
         let taken: Vec<Result<u64, JoinError>> = chunks.buffer_unordered(SNAPSHOT_CHUNKS_AT_ONCE).collect().await;
         taken.into_iter().sum()
+    }
+
+    /// How often the set of validators has changed, by the state as it was fetched and checked.
+    fn changes_of_state(&self) -> Result<usize, StoreError> {
+        let governance = self.store.reader().records_of::<Governance>(&Governance::key(), 1)?;
+        Ok(governance.first().map_or(0, |(_, governance)| governance.changes as usize))
     }
 
     /// Takes a piece from the first source, from number `first` on, that has it as the ledger has it.
@@ -222,6 +227,19 @@ impl Joining<'_> {
         let kept: Result<Option<u64>, StoreError> = kept.await.map_err(|_| wrong())?;
         Ok(kept?.ok_or_else(wrong)?)
     }
+}
+
+/// The records of all changes of the validator set up to the block of `header`, which are `count`: with fewer of them,
+/// or with one that leads to another set, no node would start on what was fetched.
+async fn changes(client: &Client, header: &Header, count: usize) -> Result<Vec<SetChange>, Wrong> {
+    let mut changes = client.changes().await?;
+    changes.retain(|change| change.after_size <= header.log_size);
+    let leads = changes.last().is_none_or(|last| last.set.digest() == header.entry.next_validators);
+    if changes.len() != count || !leads {
+        let reason = format!("its {} changes of the validator set are not the {count} of the ledger", changes.len());
+        return Err(client.untrue(reason).into());
+    }
+    Ok(changes)
 }
 
 /// Headers of the blocks before the oldest one that decide whose turn it is to propose.

@@ -26,14 +26,7 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
 
     // It goes on as one that observes, executing what comes.
     let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
-    let tip = network.client.status().await.unwrap().height;
-    while observer.handle().status().height < tip {
-        if let Some(after) = observer.handle().wants_blocks() {
-            observer.handle().observe(network.client.blocks(after, Duration::from_secs(1)).await.unwrap());
-        }
-        assert_eq!(observer.handle().status().reason, None);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    catches_up(&observer, &network).await;
     let (whole, part) = (network.handle().store().clone(), observer.handle().store().clone());
     for family in ["state", "hashes", "sets"] {
         let rows = |store: &crate::store::Store| store.kv().scan(family, &[], &[], 1_000_000).unwrap();
@@ -98,6 +91,18 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
         write(before);
     }
     network.stop().await;
+}
+
+/// Brings `observer` the blocks of `network` that it does not have.
+async fn catches_up(observer: &Network, network: &Network) {
+    let tip = network.client.status().await.unwrap().height;
+    while observer.handle().status().height < tip {
+        if let Some(after) = observer.handle().wants_blocks() {
+            observer.handle().observe(network.client.blocks(after, Duration::from_secs(1)).await.unwrap());
+        }
+        assert_eq!(observer.handle().status().reason, None);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn audited(folder: &std::path::Path, node: Option<Client>) -> crate::audit::Report {
@@ -194,6 +199,44 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
         }
     }
     network.stop().await;
+}
+
+/// The set changed before the snapshot, or with its very block. The first source keeps the blocks and the record of
+/// the change back: its trust chain holds, and is too short for the state.
+async fn joins_past_a_trust_chain_that_is_cut_short(at_station: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start_with_heir(&folder.path().join("whole")).await;
+    let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
+    let grown = if at_station { station - 2 } else { 3 };
+    network.grow(grown).await;
+    assert_eq!(network.take_other_keys().await, grown + 2);
+    network.grow(station + 1).await;
+    let nothing = |path: &str, bytes: &mut Vec<u8>| {
+        if path.starts_with("/v1/blocks") || path.starts_with("/v1/trust") {
+            *bytes = vec![0; 4];
+        }
+    };
+    let liar = between(&network, nothing).await;
+    let honest = Client::new(&network.url, network.anchor.clone()).unwrap();
+    let joined_in = folder.path().join("joined");
+    assert_eq!(join(&[liar, honest], &joined_in, &|_| {}).await.unwrap().height, station);
+    let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
+    assert_eq!(observer.handle().status().era, 1);
+    catches_up(&observer, &network).await;
+    let sets = |network: &Network| network.handle().store().kv().scan("sets", &[], &[], 10).unwrap();
+    assert!(sets(&observer).len() == 1 && sets(&observer) == sets(&network));
+    observer.stop().await;
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trust_chain_that_ends_before_the_snapshot_is_had_elsewhere() {
+    joins_past_a_trust_chain_that_is_cut_short(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trust_chain_without_the_change_at_the_snapshot_is_had_elsewhere() {
+    joins_past_a_trust_chain_that_is_cut_short(true).await;
 }
 
 /// The formats, byte for byte.
