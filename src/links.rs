@@ -63,7 +63,8 @@ impl Linker {
             let validator = &set.validators[usize::from(peer.number)].name;
             tracing::error!(validator, "lonja.toml has no address of this validator: add it under [peers.addresses]");
         }
-        let signer = self.keys.of(&set).map(|(_, keys)| keys.consensus);
+        let keys = self.keys.of(&set).map_err(|unopened| Problem::new(unopened.to_string()).exits(Exit::File))?;
+        let signer = keys.map(|(_, keys)| keys.consensus);
         let signer = signer.ok_or_else(|| Problem::new("the validator's key is not at hand").exits(Exit::File))?;
         let listener = listen(&settings).await?;
         let times = peers::Times::default();

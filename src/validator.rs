@@ -9,7 +9,7 @@ use contracts::{
     validators::{Validator, ValidatorSet},
 };
 use genesis::{KeyName, Keyring, Layout, Passphrase, Pin};
-use ledger::node::{Keys, ValidatorKeys};
+use ledger::node::{Keys, Unopened, ValidatorKeys};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -110,12 +110,17 @@ impl Ring {
         };
         Ok(match self.keyring.inspect(name)?.token {
             None => {
-                let passphrase = match &self.passphrase {
-                    Some(passphrase) => Some(passphrase.clone()),
-                    None => context::passphrase_at_hand(&self.layout)?,
-                };
-                let passphrase = passphrase.ok_or_else(|| missing("passphrase", "LONJA_PASSPHRASE_FILE"))?;
-                Arc::new(self.keyring.open(name, &passphrase)?)
+                let opened = self.passphrase.as_ref().map(|passphrase| self.keyring.open(name, passphrase));
+                Arc::new(match (opened, context::passphrase_at_hand(&self.layout)) {
+                    (Some(Ok(key)), _) => key,
+                    // Its file may hold another one by now: a wrong one costs nothing, unlike a wrong PIN.
+                    (Some(Err(error)), Ok(Some(now))) => self.keyring.open(name, &now).map_err(|_| error)?,
+                    (Some(Err(error)), _) => return Err(error.into()),
+                    (None, now) => {
+                        let now = now?.ok_or_else(|| missing("passphrase", "LONJA_PASSPHRASE_FILE"))?;
+                        self.keyring.open(name, &now)?
+                    }
+                })
             }
             Some(token) => {
                 let pin = match self.pins.get(&token.label) {
@@ -146,21 +151,23 @@ impl Ring {
 }
 
 impl Keys for Ring {
-    fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)> {
+    fn of(&self, set: &ValidatorSet) -> Result<Option<(u16, ValidatorKeys)>, Unopened> {
         for (number, validator) in (0..).zip(&set.validators) {
             let Ok(name) = key_name(&validator.name, "consensus") else { continue };
-            let ours = self.keyring.path(&name).exists()
-                && self.keyring.inspect(&name).is_ok_and(|part| part.public == validator.consensus);
-            match ours.then(|| self.keys(&validator.name)) {
-                Some(Ok(keys)) => return Some((number, keys)),
-                Some(Err(problem)) => {
-                    let problem = crate::service::said(&problem);
-                    tracing::error!(problem, validator = validator.name, "its keys do not open");
-                }
-                None => {}
+            if !self.keyring.has(&name) {
+                continue;
+            }
+            let unopened = |problem: Problem| Unopened {
+                validator: validator.name.clone(),
+                reason: crate::service::said(&problem),
+            };
+            // A file that cannot be read may be ours as well.
+            let part = self.keyring.inspect(&name).map_err(|error| unopened(error.into()))?;
+            if part.public == validator.consensus {
+                return Ok(Some((number, self.keys(&validator.name).map_err(unopened)?)));
             }
         }
-        None
+        Ok(None)
     }
 }
 

@@ -215,6 +215,9 @@ pub const STALLED_AFTER: Duration = Duration::from_secs(10);
 /// How long a node whose key cannot sign waits before it tries again: a token that was put back is noticed at once,
 /// and one that is away is not kept busy.
 pub const SIGNER_RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How long a node whose key does not open waits before it tries again: a passphrase that is wrong costs as much memory
+/// and time as the right one.
+pub const OPEN_RETRY_EVERY: Duration = Duration::from_secs(5);
 /// How often a node that waits for its key says so again.
 pub const SIGNER_WARN_EVERY: Duration = Duration::from_secs(60);
 /// Heights whose missing signatures are asked for at once.

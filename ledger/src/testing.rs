@@ -8,6 +8,9 @@ mod heirs;
 pub mod log;
 pub mod s3;
 
+#[cfg(test)]
+pub use heirs::heir_keys;
+
 use crate::{
     api::{
         client::{Client, Identity},

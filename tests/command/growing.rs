@@ -19,15 +19,28 @@ struct Office {
 }
 
 impl Office {
+    /// Where the passphrase of its node lies.
+    fn passphrase(&self) -> PathBuf {
+        self.dir.parent().unwrap().join(format!("{}.passphrase", self.name))
+    }
+
     fn run(&self, arguments: &[&str]) -> std::process::Output {
+        self.run_by(&self.passphrase(), arguments)
+    }
+
+    fn run_by(&self, passphrase: &Path, arguments: &[&str]) -> std::process::Output {
         let mut command = command();
         command.arg("--dir").arg(&self.dir).arg("--json").args(arguments);
-        command.env("LONJA_PASSPHRASE_FILE", self.dir.parent().unwrap().join(format!("{}.passphrase", self.name)));
-        command.output().unwrap()
+        command.env("LONJA_PASSPHRASE_FILE", passphrase).output().unwrap()
     }
 
     fn ok(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = self.run(arguments);
+        self.ok_by(&self.passphrase(), arguments)
+    }
+
+    /// The command with the keys under another passphrase than its node has.
+    fn ok_by(&self, passphrase: &Path, arguments: &[&str]) -> serde_json::Value {
+        let output = self.run_by(passphrase, arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: lonja {arguments:?}: {said}", self.name);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
@@ -36,7 +49,7 @@ impl Office {
     fn start(&self, log: &Path) -> Service {
         let mut command = command();
         command.arg("--dir").arg(&self.dir).args(["--json", "node", "run"]);
-        command.env("LONJA_PASSPHRASE_FILE", self.dir.parent().unwrap().join(format!("{}.passphrase", self.name)));
+        command.env("LONJA_PASSPHRASE_FILE", self.passphrase());
         start_as(command, log)
     }
 
@@ -75,15 +88,18 @@ impl Drop for Over<'_> {
     }
 }
 
+fn writes_passphrase(path: &Path, passphrase: &str) {
+    fs::write(path, passphrase).unwrap();
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 /// An organisation that made its keys, joined, and runs a node that observes.
 fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[(&'static str, u16)]) -> Office {
     let number = all.iter().position(|(known, _)| *known == name).unwrap() as u16;
     // Behind those for links between validators come three for each.
     let (peers, node) = (all[usize::from(number)].1, all[0].1 + 4 + 3 * number);
     let office = Office { name, dir: place.join(name), node, peers };
-    let passphrase = place.join(format!("{name}.passphrase"));
-    fs::write(&passphrase, format!("passphrase of {name}")).unwrap();
-    fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    writes_passphrase(&office.passphrase(), &format!("passphrase of {name}"));
     let address = format!("127.0.0.1:{peers}");
     office.ok(&["key", "new", name, "--validator", &address]);
     let wrong = office.run(&["network", "join", url, "--network", &"ab".repeat(32)]);
@@ -186,9 +202,13 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
         over.store(true, Ordering::Relaxed);
     });
 
-    // One of the new changes its keys while its node runs: a new name, made where the old ones are.
+    // One of the new changes its keys while its node runs: a new name, made where the old ones are, and by mistake
+    // under a passphrase that its node does not have.
     let rotating = &offices[2];
-    rotating.ok(&["key", "new", "university-2", "--validator", &format!("127.0.0.1:{}", rotating.peers)]);
+    let mistaken = place.join("mistaken.passphrase");
+    writes_passphrase(&mistaken, "of a command alone");
+    let peers = format!("127.0.0.1:{}", rotating.peers);
+    rotating.ok_by(&mistaken, &["key", "new", "university-2", "--validator", &peers]);
     for office in &offices[..2] {
         let config = office.dir.join("lonja.toml");
         let text = fs::read_to_string(&config).unwrap();
@@ -211,9 +231,22 @@ fn a_network_of_one_grows_to_four_while_it_is_read() {
     }
     let passed = || rotating.ok(&["governance", "show", &change])["state"] == "passed";
     until("its node knows that it has passed", passed);
-    rotating.ok(&["governance", "ready", &change, "--as", "university-desk"]);
+    rotating.ok(&["key", "passphrase", "university-desk", "--new", mistaken.to_str().unwrap()]);
+    rotating.ok_by(&mistaken, &["governance", "ready", &change, "--as", "university-desk"]);
     for office in &offices[..2] {
         office.ok(&["governance", "ready", &change, "--as", &format!("{}-desk", office.name)]);
+    }
+    until("the others go on", || offices[..2].iter().all(|office| office.status()["era"] == 2));
+    let unopened = "the keys of validator university-2 do not open";
+    until("its node says what it waits for", || {
+        rotating.status()["reason"].as_str().is_some_and(|reason| says(reason, unopened))
+    });
+    let said = rotating.status();
+    assert!(says(said["reason"].as_str().unwrap(), "keys/university-2.consensus.key"), "{said}");
+    assert_eq!(said["observes"], serde_json::Value::Null, "it waits for its key, and is no observer: {said}");
+    for key in ["university-2.consensus", "university-2.log", "university-2.cosigner", "university-desk"] {
+        let right = rotating.passphrase();
+        rotating.ok_by(&mistaken, &["key", "passphrase", key, "--new", right.to_str().unwrap()]);
     }
     until("all go on with its new keys", || offices.iter().all(|office| office.status()["era"] == 2));
     assert_eq!(rotating.status()["validator"], 3);

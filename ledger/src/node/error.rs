@@ -16,6 +16,16 @@ use contracts::{id::Height, key::SignError};
 use genesis::document::Untrue;
 use std::path::PathBuf;
 
+/// Keys of a validator are there, and do not open.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the keys of validator {validator} do not open: {reason}")]
+pub struct Unopened {
+    /// Whose.
+    pub validator: String,
+    /// Why, with the file or token.
+    pub reason: String,
+}
+
 /// Why a node could not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -25,6 +35,9 @@ pub enum NodeError {
     /// The keys are not those of the validator in the founding document.
     #[error("the {0} key is none that the founding document gives this validator: open the right key file")]
     WrongKey(&'static str),
+    /// The keys do not open.
+    #[error(transparent)]
+    Unopened(#[from] Unopened),
     /// The keys are those of nobody in the set of validators, which has changed since the founding.
     #[error(
         "after change {changes} of the validator set, the keys at hand are of no validator. If this node left the set: to \

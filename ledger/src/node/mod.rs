@@ -8,7 +8,7 @@
 //!
 //! A node whose disk is full stops: what it has not answered may or may not be in the ledger, and
 //! only a start tells, which finishes the newest block. It never goes on with a part of its files.
-//! A node whose key cannot sign waits for it ([`waiting`]).
+//! A node whose key does not open, or cannot sign, waits for it ([`waiting`]).
 
 mod alone;
 mod ballots;
@@ -31,7 +31,7 @@ mod witnessed;
 
 pub use alone::{Shown, Sources};
 pub use ballots::Wanted;
-pub use error::NodeError;
+pub use error::{NodeError, Unopened};
 pub use fate::{Decided, Fate};
 pub use handle::{Handle, Refused};
 pub use member::{Frame, Links};
@@ -84,13 +84,16 @@ pub struct ValidatorKeys {
 /// Where a node finds its keys at the beginning of each era: new ones may have come since the last.
 pub trait Keys: Send + Sync {
     /// The keys of one of the validators of `set`, if there are any, with its number.
-    fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)>;
+    ///
+    /// # Errors
+    /// Where there are some that do not open: whoever took that for none would observe where it is to vote.
+    fn of(&self, set: &ValidatorSet) -> Result<Option<(u16, ValidatorKeys)>, Unopened>;
 }
 
 /// Keys that are at hand, and stay the same.
 impl Keys for Vec<ValidatorKeys> {
-    fn of(&self, set: &ValidatorSet) -> Option<(u16, ValidatorKeys)> {
-        self.iter().find_map(|keys| Some((set.number_of(&keys.consensus.public())?, keys.clone())))
+    fn of(&self, set: &ValidatorSet) -> Result<Option<(u16, ValidatorKeys)>, Unopened> {
+        Ok(self.iter().find_map(|keys| Some((set.number_of(&keys.consensus.public())?, keys.clone()))))
     }
 }
 
@@ -190,10 +193,10 @@ pub(crate) struct Seated {
 
 impl Seated {
     /// Whose seat in the set is ours, with a ledger that ends at `height` and what we signed at `mark`?
-    fn of(era: Era, keys: &dyn Keys, sources: Sources, height: Height, mark: Height) -> Self {
-        let seat = keys.of(&era.set);
+    fn of(era: Era, keys: &dyn Keys, sources: Sources, height: Height, mark: Height) -> Result<Self, Unopened> {
+        let seat = keys.of(&era.set)?;
         let behind = seat.is_some() && era.set.validators.len() == 1 && sources.are_beyond(&era, height, mark);
-        Self { era, seat: seat.filter(|_| !behind), behind }
+        Ok(Self { era, seat: seat.filter(|_| !behind), behind })
     }
 
     /// With keys that wait where they cannot sign.
@@ -278,7 +281,7 @@ impl Node {
         if fresh {
             // Before anything is made.
             let first = Era { number: 0, after: 0, set: founding.clone() };
-            let seated = Seated::of(first, &*config.keys, config.sources, 0, 0);
+            let seated = Seated::of(first, &*config.keys, config.sources, 0, 0)?;
             config.check_keys(&seated)?;
             config.sources.check(&seated)?;
         }
@@ -300,7 +303,7 @@ impl Node {
         let trust = era::trust(&reader, network, founding)?;
         let ballots = ballots::Ballots::of(&reader)?;
         drop(reader);
-        let seated = Seated::of(era, &*config.keys, config.sources, chain.tip().height, highwater.mark().height);
+        let seated = Seated::of(era, &*config.keys, config.sources, chain.tip().height, highwater.mark().height)?;
         config.check_keys(&seated)?;
         config.sources.check(&seated)?;
         let has_others = seated.set.validators.len() > 1 || seated.seat.is_none();

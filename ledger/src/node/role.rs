@@ -1,7 +1,7 @@
 //! What a node is in an era: the only validator, one of many, or nobody who votes; and how one era gives way
 //! to the next without the node being stopped. Whoever reads notices nothing.
 
-use super::{NodeError, Seated, Shared, ValidatorKeys, member::Member, observer::Observer, run::Owner};
+use super::{NodeError, Shared, ValidatorKeys, member::Member, observer::Observer, run::Owner, waiting};
 use crate::{chain::Chain, era::Era, highwater::HighWater, ordering::solo::Solo};
 use contracts::validators::Validator;
 use std::{path::Path, sync::Arc};
@@ -29,7 +29,7 @@ impl Role {
         let era = Era::at(&chain.store().reader(), chain.tip().height, founding)?;
         let (number, alone) = (era.number, era.set.validators.len() == 1);
         let (height, mark) = (chain.tip().height, highwater.mark().height);
-        let seated = Seated::of(era, &*shared.keys, shared.sources, height, mark).patient(shared);
+        let seated = waiting::seated(era, shared, height, mark)?.patient(shared);
         let seat = seated.seat.clone();
         if let Some((seat, keys)) = &seat {
             check_keys(&seated.set.validators[usize::from(*seat)], keys)?;

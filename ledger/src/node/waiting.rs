@@ -1,16 +1,24 @@
-//! Keys that may be away for a while: a token that was pulled out, a service out of reach.
+//! Keys that may be away for a while: a token that was pulled out, a service out of reach, a file that is sealed under
+//! another passphrase than the node has.
 //!
 //! Whoever orders and signs cannot go on without its keys, and need not stop for them either: nothing is lost while
 //! it waits, and a validator that signs late is to the others what one is that was paused. So the node's thread
-//! waits in the middle of its work, which goes on where it was when the key is back. Meanwhile the node says why it
-//! makes no blocks, and answers whoever reads.
+//! waits in the middle of its work, which goes on where it was when the key is back, or before the era in which it
+//! needs the key. Meanwhile the node says why it makes no blocks, and answers whoever reads.
 
-use super::{Shared, ValidatorKeys};
-use crate::limits::{SIGNER_RETRY_EVERY, SIGNER_WARN_EVERY};
-use contracts::key::{PublicKey, SignError, Signature, Signer};
+use super::{NodeError, Seated, Shared, ValidatorKeys};
+use crate::{
+    era::Era,
+    limits::{OPEN_RETRY_EVERY, SIGNER_RETRY_EVERY, SIGNER_WARN_EVERY},
+};
+use contracts::{
+    id::Height,
+    key::{PublicKey, SignError, Signature, Signer},
+};
 use std::{
+    fmt::Display,
     sync::{Arc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// A signer of the node's thread that waits until it can sign, or until somebody asks the node to stop.
@@ -18,6 +26,17 @@ struct Waiting {
     signer: Arc<dyn Signer>,
     /// Which holds the keys itself.
     shared: Weak<Shared>,
+}
+
+/// Our place in `era`, with a ledger that ends at `height` and what we signed at `mark`. A node that has keys of it goes into it with them or not at all: as one that observes, it would
+/// look well while the others miss its votes.
+///
+/// # Errors
+/// That the keys do not open, only where the node stops.
+pub(super) fn seated(era: Era, shared: &Arc<Shared>, height: Height, mark: Height) -> Result<Seated, NodeError> {
+    let open = || Seated::of(era.clone(), &*shared.keys, shared.sources, height, mark);
+    let opens = |_: &Seated| tracing::info!("the keys open");
+    Ok(open().or_else(|unopened| insist(shared, unopened, OPEN_RETRY_EVERY, open).inspect(opens))?)
 }
 
 /// The keys as the node's thread uses them. Nobody may hold the queue while it signs.
@@ -32,36 +51,35 @@ impl Signer for Waiting {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Signature, SignError> {
-        match (self.signer.sign(message), self.shared.upgrade()) {
-            (Err(error), Some(shared)) => self.wait(&shared, message, error),
+        let sign = || self.signer.sign(message);
+        let signs = |_: &Signature| tracing::info!(key = %self.public(), "the key signs again");
+        match (sign(), self.shared.upgrade()) {
+            (Err(error), Some(shared)) => insist(&shared, error, SIGNER_RETRY_EVERY, sign).inspect(signs),
             (signed, _) => signed,
         }
     }
 }
 
-impl Waiting {
-    /// Tries again and again. An error only where the node stops.
-    fn wait(&self, shared: &Shared, message: &[u8], first: SignError) -> Result<Signature, SignError> {
-        let before = shared.stopped.lock().replace(first.to_string());
-        tracing::error!(error = %first, "the node waits for its key");
-        let (mut failed, mut warned) = (first, Instant::now());
-        loop {
-            if stops_within(shared, Instant::now() + SIGNER_RETRY_EVERY) {
-                return Err(failed);
+/// Tries again and again what came to nothing with `first`. An error only where the node stops.
+fn insist<T, E: Display>(shared: &Shared, first: E, every: Duration, again: impl Fn() -> Result<T, E>) -> Result<T, E> {
+    let before = shared.stopped.lock().replace(first.to_string());
+    tracing::error!(error = %first, "the node waits for its key");
+    let (mut failed, mut warned) = (first, Instant::now());
+    loop {
+        if stops_within(shared, Instant::now() + every) {
+            return Err(failed);
+        }
+        match again() {
+            Ok(done) => {
+                *shared.stopped.lock() = before;
+                return Ok(done);
             }
-            match self.signer.sign(message) {
-                Ok(signature) => {
-                    tracing::info!(key = %self.public(), "the key signs again");
-                    *shared.stopped.lock() = before;
-                    return Ok(signature);
-                }
-                Err(error) => failed = error,
-            }
-            *shared.stopped.lock() = Some(failed.to_string());
-            if warned.elapsed() >= SIGNER_WARN_EVERY {
-                tracing::error!(error = %failed, "the node still waits for its key");
-                warned = Instant::now();
-            }
+            Err(error) => failed = error,
+        }
+        *shared.stopped.lock() = Some(failed.to_string());
+        if warned.elapsed() >= SIGNER_WARN_EVERY {
+            tracing::error!(error = %failed, "the node still waits for its key");
+            warned = Instant::now();
         }
     }
 }
@@ -81,14 +99,15 @@ fn stops_within(shared: &Shared, until: Instant) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::node::{
-        Fate, Node, Refused,
-        tests::{config, minted, soon},
+    use crate::{
+        node::{
+            Fate, Keys, Node, Refused, Unopened,
+            tests::{config, minted, soon},
+        },
+        testing::{self, Network},
     };
-    use std::{
-        sync::atomic::{AtomicBool, Ordering},
-        time::Duration,
-    };
+    use contracts::validators::ValidatorSet;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     /// A token that can be pulled out.
     struct Pulled {
@@ -161,5 +180,61 @@ pub(super) mod tests {
         let (again, receiver) = node.handle().take(minted(node.handle().network(), 3)).unwrap();
         assert_eq!(again, id);
         assert!(matches!(node.handle().fate(id, receiver.unwrap(), soon()).await, Ok(Fate::Committed(..))));
+    }
+
+    /// Keys of which those that take over do not open while `shut`.
+    struct Sealed {
+        keys: Vec<ValidatorKeys>,
+        shut: Arc<AtomicBool>,
+    }
+
+    impl Keys for Sealed {
+        fn of(&self, set: &ValidatorSet) -> Result<Option<(u16, ValidatorKeys)>, Unopened> {
+            match self.keys.of(set)? {
+                Some((0, keys)) if keys.consensus.public() != self.keys[0].consensus.public() => {
+                    let unopened = || Unopened { validator: "heir".into(), reason: "another passphrase".into() };
+                    if self.shut.load(Ordering::SeqCst) { Err(unopened()) } else { Ok(Some((0, keys))) }
+                }
+                ours => Ok(ours),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_era_whose_keys_do_not_open_is_waited_for_and_not_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = || {
+            let shut = Arc::new(AtomicBool::new(true));
+            let sources = crate::node::Sources::Show(crate::node::Shown::default());
+            let keys = Sealed { keys: vec![testing::solo_keys(), testing::heir_keys()], shut: shut.clone() };
+            let config = crate::node::Config { keys: Arc::new(keys), sources, ..testing::config(folder.path()) };
+            (Node::start(config), shut)
+        };
+        let (node, shut) = start();
+        let network = Arc::new(Network::serving(node.unwrap()).await);
+        let handle = network.handle();
+        until("the first block", || handle.status().height == 1).await;
+        let changing = network.clone();
+        let changed = tokio::spawn(async move { changing.take_other_keys().await });
+        for _ in 0..2 {
+            until("it says what it waits for", || !handle.status().healthy).await;
+            let status = handle.status();
+            assert_eq!(status.reason.unwrap(), "the keys of validator heir do not open: another passphrase");
+            assert_eq!((status.observes, status.era), (false, 0), "it is not in the new era yet");
+            tokio::time::sleep(OPEN_RETRY_EVERY / 2).await;
+        }
+        shut.store(false, Ordering::SeqCst);
+        let last = changed.await.unwrap();
+        until("it is well", || handle.status().healthy).await;
+        assert_eq!((handle.seat(), handle.status().era), (Some(0), 1));
+        network.grow(last + 2).await;
+        drop(handle);
+        Arc::into_inner(network).unwrap().stop().await;
+
+        // A start does not wait: whoever starts it is there to mend it.
+        let (node, shut) = start();
+        let said = node.err().unwrap().to_string();
+        assert!(said.contains("validator heir do not open"), "{said}");
+        drop(shut);
     }
 }

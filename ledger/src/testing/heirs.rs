@@ -1,7 +1,7 @@
 //! A solo network whose validator takes other keys, since the old ones may be in other hands.
 
 use super::{Network, config, document, operator, solo_keys, validator_keys, validators};
-use crate::node::{Config, Node};
+use crate::node::{Config, Node, ValidatorKeys};
 use contracts::{
     action::Action,
     governance::{Ballot, Change, Propose, Ready},
@@ -13,13 +13,18 @@ use std::{path::Path, sync::Arc, time::Duration};
 /// Number of the keys that take over, among those of networks of several.
 const HEIR: u16 = 7;
 
+/// The keys that [`Network::take_other_keys`] brings in.
+pub fn heir_keys() -> ValidatorKeys {
+    validator_keys(HEIR)
+}
+
 impl Network {
     /// As [`Network::start`], with a node that has the keys which [`Network::take_other_keys`] brings in, too.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start_with_heir(folder: &Path) -> Self {
-        let keys = Arc::new(vec![solo_keys(), validator_keys(HEIR)]);
+        let keys = Arc::new(vec![solo_keys(), heir_keys()]);
         let node = Node::start(Config { keys, ..config(folder) }).expect("the test network starts");
         let started = Self::serving(node).await;
         while started.client.status().await.expect("the node answers").height == 0 {
@@ -42,7 +47,7 @@ impl Network {
         let ballot = Ballot::approve(&network, &proposal, 0, &*solo_keys().consensus).expect("a test's key signs");
         self.decide(Action::Propose(Propose { change, base, until_ms, ballot })).await;
         let height = self.client.status().await.expect("the node answers").height;
-        let heir = validator_keys(HEIR).consensus;
+        let heir = heir_keys().consensus;
         let ballot = Ballot::ready(&network, &proposal, height, 0, &*heir).expect("a test's key signs");
         let last = self.decide(Action::Ready(Ready { proposal, height, ballot })).await;
         let mut eras = self.handle().eras();
