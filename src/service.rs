@@ -302,6 +302,7 @@ fn node_problem(error: &NodeError, keys: &Keyring, names: &[String]) -> Problem 
              network, or copy the directory to a larger disk; then start again"
             .into(),
         NodeError::NobodyShows => "nothing was changed; where nobody follows the network, nobody need be named".into(),
+        error if error.is_newer() => "nothing was changed; operations/recover.md says how to go on without it".into(),
         _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
     };
     let exit = if matches!(error, NodeError::NobodyShows) { Exit::Unreachable } else { Exit::File };

@@ -18,6 +18,7 @@ use std::{
 };
 
 pub(crate) const SLOT_BYTES: usize = 128;
+/// The last byte is the format.
 const MAGIC: &[u8; 16] = b"lonja/highwater0";
 
 /// A height and the log's head there.
@@ -49,6 +50,15 @@ pub enum HighWaterError {
     )]
     Missing {
         /// Where it should be.
+        path: PathBuf,
+    },
+    /// A slot has a later format.
+    #[error(
+        "{path} was written by a newer release of lonja: install that release again, or a later one. Keep the file: it \
+         says what was signed"
+    )]
+    Newer {
+        /// Where it is.
         path: PathBuf,
     },
     /// Neither slot can be read.
@@ -153,17 +163,30 @@ pub(crate) fn encode(sequence: u64, mark: &Mark) -> [u8; SLOT_BYTES] {
     bytes
 }
 
-/// The newest mark in the slots, and its number.
+/// The newest mark in the slots, and its number. One slot of a later format is enough to know nothing: what was signed
+/// last may be in it.
 fn newest(file: &File, path: &Path) -> Result<(u64, Mark), HighWaterError> {
-    let slots = [0, 1].map(|slot| read_slot(file, slot));
+    let bytes = [0, 1].map(|slot| read_slot(file, slot));
+    if bytes.iter().flatten().any(is_later) {
+        return Err(HighWaterError::Newer { path: path.to_path_buf() });
+    }
+    let slots = [0, 1].map(|slot| decode(bytes[slot].as_ref()?, slot as u64));
     let newest = slots.into_iter().flatten().max_by_key(|(sequence, _)| *sequence);
     newest.ok_or_else(|| HighWaterError::Damaged { path: path.to_path_buf() })
 }
 
-fn read_slot(file: &File, slot: u64) -> Option<(u64, Mark)> {
+fn read_slot(file: &File, slot: u64) -> Option<[u8; SLOT_BYTES]> {
     let mut bytes = [0; SLOT_BYTES];
     file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64).ok()?;
-    decode(&bytes, slot)
+    Some(bytes)
+}
+
+/// Is a slot of a later format? Not where that byte alone is damaged, and the rest is one of ours.
+fn is_later(bytes: &[u8; SLOT_BYTES]) -> bool {
+    let (name, ours) = (MAGIC.len() - 1, [MAGIC.as_slice(), &bytes[MAGIC.len()..]].concat());
+    let has_name = bytes[..name] == MAGIC[..name] && bytes[name] != MAGIC[name] && bytes[name].is_ascii_alphanumeric();
+    let ours: Option<[u8; SLOT_BYTES]> = ours.try_into().ok();
+    has_name && ours.is_none_or(|ours| [0, 1].iter().all(|slot| decode(&ours, *slot).is_none()))
 }
 
 /// The sequence number and mark that a slot's bytes hold, if they are whole and of this slot.
@@ -205,6 +228,26 @@ mod tests {
         std::fs::write(&path, vec![0; whole.len()]).unwrap();
         assert!(matches!(HighWater::open(&path), Err(HighWaterError::Damaged { .. })));
     }
+
+    #[test]
+    fn a_slot_of_a_later_format_is_told_from_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("highwater");
+        let mut file = HighWater::create(&path).unwrap();
+        file.raise(mark(1)).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for slot in [0, SLOT_BYTES] {
+            let mut later = whole.clone();
+            later[slot + 15] = b'1';
+            later[slot + 80] ^= 0xff;
+            std::fs::write(&path, &later).unwrap();
+            for found in [HighWater::open(&path).map(|file| file.mark()), HighWater::read(&path)] {
+                assert!(matches!(found, Err(HighWaterError::Newer { .. })), "slot at {slot}: {found:?}");
+            }
+            assert_eq!(std::fs::read(&path).unwrap(), later);
+        }
+    }
+
     #[test]
     fn a_write_cut_short_at_any_byte_leaves_the_mark_before_or_the_new_one() {
         let folder = tempfile::tempdir().unwrap();

@@ -160,6 +160,10 @@ impl Found {
         let file = match HighWater::open(&mark_path) {
             Ok(file) => Some(file),
             Err(HighWaterError::Missing { .. }) => None,
+            Err(HighWaterError::Newer { .. }) => {
+                let what = "a newer release of lonja wrote it: install that release again, or a later one";
+                return Err(OwnError::Mark(mark_path, what.into()));
+            }
             Err(HighWaterError::Damaged { .. }) => {
                 let what = "both of its slots are damaged: restore it with the store from one copy, or remove it to believe the store";
                 return Err(OwnError::Mark(mark_path, what.into()));

@@ -106,6 +106,7 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::Scratch(_) => ("choose another --scratch with enough room", Exit::File),
         AuditError::Anchor(_) => ("check the trust anchor", Exit::File),
         AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
+        AuditError::Newer(_) => ("nothing was audited, and nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
         AuditError::Away(_) => (

@@ -37,14 +37,19 @@ fn check(net: &Net, name: &str, bytes: &[u8], arguments: &[&str], expected: &[&s
     let path = net.dir().join(name);
     let whole = fs::read(&path).unwrap();
     fs::write(&path, bytes).unwrap();
+    refuses(net, arguments, &[&[name], expected].concat());
+    fs::write(&path, whole).unwrap();
+}
+
+/// A command that fails with every one of `expected` in what it says, and changes nothing.
+fn refuses(net: &Net, arguments: &[&str], expected: &[&str]) {
     let before = snapshot(&net.dir());
     let said = net.fails(6, arguments);
     assert!(!said.contains("panicked"), "{said}");
-    for part in [name].iter().chain(expected) {
-        assert!(says(&said, part), "{name}, {arguments:?}: no {part:?} in: {said}");
+    for part in expected {
+        assert!(says(&said, part), "{arguments:?}: no {part:?} in: {said}");
     }
-    assert_eq!(snapshot(&net.dir()), before, "{name}, {arguments:?}: something was changed");
-    fs::write(&path, whole).unwrap();
+    assert!(snapshot(&net.dir()) == before, "{expected:?}, {arguments:?}: something was changed");
 }
 
 /// Cut short, cut off, too long, other bytes, and bytes that are no text.
@@ -118,4 +123,17 @@ fn damaged_and_foreign_files_are_named_with_a_remedy_and_change_nothing() {
 
     // With everything back in its place, it starts.
     net.node().stop();
+
+    // What a newer release left, the high-water file's last slot alone or the store, is no damage.
+    let newer = ["was written by a newer release of lonja", "install that release again"];
+    let mut mark = read("node/highwater");
+    (mark[128 + 15], mark[128 + 80]) = (b'1', !mark[128 + 80]);
+    for arguments in [node, &["audit"]] {
+        check(&net, "node/highwater", &mark, arguments, &newer);
+    }
+    let families = [ledger::store::FAMILIES, &["format-2"]].concat();
+    drop(ledger::store::Kv::open(&net.dir().join("node/db"), &families).unwrap());
+    for arguments in [node, &["audit"]] {
+        refuses(&net, arguments, &[&["node/db", "format-2"], &newer[..]].concat());
+    }
 }

@@ -24,11 +24,11 @@ use crate::{
     archive::Archive,
     chain::{BlockError, Chain},
     era::{self, Era},
-    highwater::{HighWater, Mark},
+    highwater::{HighWater, HighWaterError, Mark},
     log::{self, proof::TreeHead},
     receipt::{Seal, SetChange, Trust},
     sides::Sides,
-    store::{Reader, Store, StoreError},
+    store::{KvError, Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
 use contracts::id::Height;
@@ -48,6 +48,9 @@ pub enum AuditError {
     /// Another process has the ledger open.
     #[error("{0}")]
     InUse(String),
+    /// A newer release wrote the directory, which says nothing about the ledger.
+    #[error("{0}")]
+    Newer(String),
     /// Opening the ledger needs room that its disk does not have.
     #[error("{0}")]
     DiskFull(String),
@@ -118,14 +121,14 @@ pub fn folder_and_ledger(
     if !report.is_clean() {
         return Ok((report, None));
     }
+    if let Err(error @ HighWaterError::Newer { .. }) = HighWater::read(&folder.join("highwater")) {
+        return Err(AuditError::Newer(error.to_string()));
+    }
     let store = match Store::open_with(&folder.join("db"), elsewhere.archive.clone()) {
         Ok(store) => store,
-        Err(crate::store::StoreError::Kv(error @ crate::store::KvError::InUse { .. })) => {
-            return Err(AuditError::InUse(error.to_string()));
-        }
-        Err(crate::store::StoreError::Kv(error @ crate::store::KvError::DiskFull { .. })) => {
-            return Err(AuditError::DiskFull(error.to_string()));
-        }
+        Err(StoreError::Kv(error @ KvError::InUse { .. })) => return Err(AuditError::InUse(error.to_string())),
+        Err(StoreError::Kv(error @ KvError::DiskFull { .. })) => return Err(AuditError::DiskFull(error.to_string())),
+        Err(StoreError::Kv(error @ KvError::Newer { .. })) => return Err(AuditError::Newer(error.to_string())),
         Err(error) => {
             report.find("db", error.to_string());
             return Ok((report, None));

@@ -128,6 +128,17 @@ pub enum NodeError {
 }
 
 impl NodeError {
+    /// Did a newer release write the directory? Then nothing is damaged, and that release is all that is needed.
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::Open(OpenError::Store(error)) | Self::Store(error) => {
+                matches!(error, StoreError::Kv(KvError::Newer { .. }))
+            }
+            Self::HighWater(error) => matches!(error, HighWaterError::Newer { .. }),
+            _ => false,
+        }
+    }
+
     /// Is it only that a disk has no room? Then nothing is damaged, and room is all that is needed.
     pub fn is_disk_full(&self) -> bool {
         let full = |error: &StoreError| matches!(error, StoreError::Kv(KvError::DiskFull { .. }));

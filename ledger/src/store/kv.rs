@@ -9,6 +9,7 @@
 //! without this, a later write could stand on one that its caller believes was refused.
 
 mod error;
+mod families;
 mod logs;
 
 pub use error::KvError;
@@ -188,6 +189,7 @@ impl Kv {
             |family: &&'static str| ColumnFamilyDescriptor::new(*family, options_of(content(family), &cache));
         let descriptors = families.iter().map(describe);
         logs::check(path)?;
+        families::check(path, families)?;
         let opened = match writes {
             true => DB::open_cf_descriptors(&options, path, descriptors),
             false => DB::open_cf_descriptors_read_only(&options, path, descriptors, false),

@@ -22,6 +22,12 @@
 //!
 //! Numbers in keys are big-endian, so order of keys is order of numbers.
 //!
+//! # Formats
+//! The families are the format: these are its first. A release that writes what an older one would misread, here or in
+//! a file beside the store, adds a family for that (`format-2`, if it needs no other), and the older one refuses the
+//! store by its name before it touches anything ([`kv`]). So a directory is never opened halfway by a release that was
+//! put back.
+//!
 //! # When power fails
 //! A block and everything that follows from it are one batch, so either all of it is there or
 //! nothing. The seal is a batch of its own: a block without one is sealed when the node starts.

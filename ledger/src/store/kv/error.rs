@@ -11,6 +11,17 @@ pub enum KvError {
         /// Which store.
         path: PathBuf,
     },
+    /// It has families that this release does not know.
+    #[error(
+        "{path} was written by a newer release of lonja, which keeps {families} in it: install that release again, or a \
+         later one; nothing was changed"
+    )]
+    Newer {
+        /// Which store.
+        path: PathBuf,
+        /// What is unknown of it.
+        families: String,
+    },
     /// Its files do not fit together or cannot be read.
     #[error("{path} is damaged: {reason}")]
     Damaged {
@@ -68,6 +79,7 @@ mod tests {
             KvError::InUse { .. } => "in use",
             KvError::Damaged { .. } => "damaged",
             KvError::DiskFull { .. } => "full",
+            KvError::Newer { .. } => "newer",
             KvError::Other { .. } => "other",
         };
         for (corrupt, reason, expected) in [
