@@ -441,6 +441,7 @@ impl From<ClientError> for Problem {
             ClientError::Untrue { .. } => {
                 (Exit::Untrue, "check the trust anchor; if it is the right one, tell the other members of the network")
             }
+            ClientError::Rules(_) => (Exit::Failed, "the decision names the release; what is here stays as it is"),
             ClientError::Sign(_) => (Exit::File, "`lonja key check NAME` says whether a key signs"),
             ClientError::Setup(_) => (Exit::Failed, "check the URL and the trust anchor"),
         };

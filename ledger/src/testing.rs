@@ -7,6 +7,8 @@ pub mod disk;
 mod heirs;
 pub mod log;
 pub mod s3;
+#[cfg(test)]
+pub mod unexecuted;
 
 #[cfg(test)]
 pub use heirs::heir_keys;

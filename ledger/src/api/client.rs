@@ -2,12 +2,15 @@
 
 mod asking;
 mod later;
+mod rules;
 mod trusting;
 mod witnessed;
 
+pub use rules::UnknownRules;
+
 use super::{
     Answer, Decision, HistoryAnswer, Problem, StateAnswer,
-    types::{BlockPage, CommittedAnswer, HistoryItem},
+    types::{CommittedAnswer, HistoryItem},
 };
 use crate::{
     limits::{HEAD_TIME_MAX, REQUEST_BYTES_MAX, SUBMISSIONS_PER_REQUEST_MAX, SUBMIT_WAIT_MS},
@@ -80,6 +83,9 @@ pub enum ClientError {
         /// What does not verify.
         reason: String,
     },
+    /// The blocks that come next go by rules that this release does not know: the node cannot help that.
+    #[error("{0}")]
+    Rules(UnknownRules),
     /// The key could not sign.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -378,16 +384,6 @@ impl Client {
     /// [`ClientError`]; to whoever delivers, every error means no.
     pub async fn decide(&self, agreement: AgreementId, version: VersionId) -> Result<Decision, ClientError> {
         self.json(&format!("/v1/decisions/{agreement}/{version}")).await
-    }
-
-    /// Blocks after `after` as the node serves them, waiting up to `wait` for the next one. Nothing of them is
-    /// verified: [`super::follow`] does that, and a node that observes, which executes them besides.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn blocks(&self, after: Height, wait: Duration) -> Result<Vec<BlockPage>, ClientError> {
-        let bytes = self.get(&format!("/v1/blocks?after={after}&wait_ms={}", wait.as_millis())).await?;
-        Vec::<BlockPage>::try_from_slice(&bytes).map_err(|error| self.untrue(error))
     }
 
     async fn check_committed(&self, answer: CommittedAnswer, id: &TransactionId) -> Result<Committed, ClientError> {

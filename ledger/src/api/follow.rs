@@ -6,7 +6,7 @@
 //! in the same batch as the rows they make of a block, so they can stop anywhere.
 
 use super::{
-    client::{Client, ClientError},
+    client::{Client, ClientError, UnknownRules},
     types::BlockPage,
 };
 use crate::{
@@ -45,6 +45,9 @@ pub struct Follower {
     client: Client,
     cursor: Cursor,
     founded: bool,
+    /// Are all decisions on rules known that were made up to the cursor?
+    asked: bool,
+    unknown: Option<UnknownRules>,
 }
 
 /// One verified block.
@@ -87,7 +90,8 @@ impl Follower {
     /// Follows from `cursor` on.
     pub fn new(client: Client, cursor: Cursor) -> Self {
         let founded = cursor.height > 0;
-        Self { client, cursor, founded }
+        // From the founding on, the blocks tell of every decision.
+        Self { client, cursor, founded, asked: !founded, unknown: None }
     }
 
     /// Where it is.
@@ -98,9 +102,17 @@ impl Follower {
     /// The next blocks, or none if there is no new one within `wait`.
     ///
     /// # Errors
-    /// [`ClientError`]; the follower stays where it was, and may ask again.
+    /// [`ClientError`]; the follower stays where it was, and may ask again. [`ClientError::Rules`] where the next block
+    /// goes by rules that this release does not know: no block from there on is taken.
     pub async fn next(&mut self, wait: Duration) -> Result<Vec<Followed>, ClientError> {
-        let pages = self.client.blocks(self.cursor.height, wait).await?;
+        let after = self.cursor.height;
+        self.ask_for_rules().await?;
+        let mut pages = self.client.blocks_before(after, wait, self.unknown).await?;
+        if !self.asked && !pages.is_empty() {
+            // The node was behind the cursor.
+            self.ask_for_rules().await?;
+            pages.truncate(self.unknown.map_or(usize::MAX, |unknown| unknown.blocks_after(after) as usize));
+        }
         let mut founding = None;
         if !self.founded && !pages.is_empty() {
             founding = Some(self.client.document().await?.document.founding);
@@ -118,9 +130,21 @@ impl Follower {
             cursor = followed.cursor.clone();
             blocks.push(followed);
         }
+        let items = blocks.iter().flat_map(|block| &block.items);
+        self.unknown = items.flat_map(|item| &item.events).fold(self.unknown, UnknownRules::after);
         self.founded |= cursor.height > 0;
         self.cursor = cursor;
         Ok(blocks)
+    }
+
+    /// Asks once what was decided before the cursor, as soon as the node is that far.
+    async fn ask_for_rules(&mut self) -> Result<(), ClientError> {
+        if !self.asked {
+            let (height, unknown) = self.client.unknown_rules().await?;
+            self.asked = height >= self.cursor.height;
+            self.unknown = unknown;
+        }
+        Ok(())
     }
 }
 

@@ -55,7 +55,7 @@ impl Sources {
         let refused = handle.hindrance().is_some();
         self.turn = (self.turn + usize::from(refused)) % self.clients.len();
         let (client, begun) = (&self.clients[self.turn], Instant::now());
-        match client.blocks(after, NEXT_BLOCK_WAIT).await {
+        match client.blocks_before(after, NEXT_BLOCK_WAIT, handle.unknown_rules()).await {
             Ok(pages) => {
                 self.away[self.turn] = false;
                 let is_new = pages.iter().any(|page| page.block.header.entry.height > after);

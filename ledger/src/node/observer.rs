@@ -5,7 +5,7 @@ use super::{NodeError, Shared, role::Ended, run::reachable};
 use crate::{
     api::BlockPage,
     block::Header,
-    chain::{Chain, Committed},
+    chain::{BlockError, Chain, Committed},
     era,
     highwater::{HighWater, Mark},
     log::proof::TreeHead,
@@ -13,6 +13,7 @@ use crate::{
     receipt::SetChange,
     spans,
 };
+use contracts::governance::protocol;
 use std::{sync::Arc, time::Instant};
 
 /// The owner of a chain that others decide.
@@ -35,6 +36,8 @@ impl Observer {
     /// Takes blocks up as they come.
     pub fn run(&mut self) -> Result<Ended, NodeError> {
         loop {
+            // Not even asked for: what later rules have in a block is none to these.
+            protocol::known(&self.shared.store.reader(), self.chain.tip().height + 1).map_err(BlockError::from)?;
             let Some(page) = self.next()? else { return Ok(Ended::Asked) };
             let height = page.block.header.entry.height;
             match self.take(page)? {

@@ -2,6 +2,7 @@
 
 use super::{Handle, run::now_ms};
 use crate::{
+    api::client::UnknownRules,
     limits::TIP_AGE_MS_MAX,
     peers::PeerStatus,
     store::{Store, StoreError, Tip},
@@ -111,6 +112,13 @@ impl Known {
 }
 
 impl Handle {
+    /// Rules that a quorum decided and that this release does not know.
+    pub fn unknown_rules(&self) -> Option<UnknownRules> {
+        // A store that cannot be read is told by the status.
+        let record = self.shared.store.reader().value::<Protocol>(&Protocol::key()).ok()??;
+        UnknownRules::of(&record)
+    }
+
     /// How the node is.
     pub fn status(&self) -> Status {
         let tip = self.shared.tip.borrow().clone();

@@ -152,8 +152,13 @@ impl Joining<'_> {
         let mut cursor = Cursor { height: base.height, block: Some(base.block), log: base.log.clone() };
         let mut newest: Option<Header> = None;
         client.refresh().await?;
+        // Before anything is decoded. A node would not start on it either.
+        let unknown = client.unknown_rules().await?.1;
+        if let Some(unknown) = unknown.filter(|unknown| unknown.blocks_after(*height) == 0) {
+            return Err(ClientError::Rules(unknown).into());
+        }
         while cursor.height < *height {
-            let pages = client.blocks(cursor.height, BLOCK_WAIT).await?;
+            let pages = client.blocks_before(cursor.height, BLOCK_WAIT, unknown).await?;
             if pages.is_empty() {
                 return Err(client.untrue(format!("it does not serve block {}", cursor.height + 1)).into());
             }

@@ -72,6 +72,7 @@ impl ClientError {
             Self::Problem(_) => "problem",
             Self::Unreachable { .. } => "unreachable",
             Self::Untrue { .. } => "untrue",
+            Self::Rules(_) => "rules",
             Self::Sign(_) => "unsigned",
             Self::Setup(_) => "setup",
         }

@@ -3,10 +3,16 @@
 use super::*;
 use crate::{
     api::BlockPage,
-    store::Store,
+    highwater::HighWater,
+    store::{Batch, Store},
     testing::{self, Network, between::between},
 };
 use borsh::BorshDeserialize;
+use contracts::{
+    governance::{PROTOCOL_NEWEST, Protocol},
+    merkle::Frontier,
+    state::Record,
+};
 use std::{path::Path, sync::Arc};
 
 const UNTIL: Duration = Duration::from_secs(60);
@@ -128,5 +134,46 @@ async fn a_source_that_is_away_is_missed_only_where_there_is_no_other() {
     .await;
     until(&handle, vec![away], "nobody answers", missed).await;
     tokio::task::spawn_blocking(move || node.stop()).await.unwrap();
+    network.stop().await;
+}
+
+/// A quorum decided rules that this release does not know, and its sources serve blocks that it cannot decode.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_observes_stops_before_rules_that_it_does_not_know() {
+    const FROM: u64 = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("whole")).await;
+    network.grow(FROM + 4).await;
+    let observer = folder.path().join("observer");
+    // The decision as it lies in the state, since its notice is longer than this test.
+    let store = Store::open(&observer.join("db")).unwrap();
+    let mut batch = Batch::default();
+    let value = Protocol { version: PROTOCOL_NEWEST + 1, from: FROM, before: PROTOCOL_NEWEST };
+    batch.put("state", Protocol::key().as_bytes(), Record { history: Frontier::EMPTY, value }.encode());
+    store.kv().write(batch).unwrap();
+    drop(store);
+    HighWater::create(&observer.join("highwater")).unwrap();
+    let newer = |path: &str, bytes: &mut Vec<u8>| {
+        if path.starts_with("/v1/blocks") {
+            let mut pages = Vec::<BlockPage>::try_from_slice(bytes).unwrap();
+            let all = pages.len() as u32;
+            pages.retain(|page| page.block.header.entry.height < FROM);
+            let known: Vec<u8> = pages.iter().flat_map(|page| borsh::to_vec(page).unwrap()).collect();
+            *bytes = [&all.to_le_bytes()[..], &known, &[0xff; 100]].concat();
+        }
+    };
+    let source = between(&network, newer).await;
+    let node = testing::observer(&observer).unwrap();
+    let handle = node.handle();
+    until(&handle, vec![source], "it stops", |handle| handle.hindrance().is_some()).await;
+    let said = handle.ended().await;
+    assert!(
+        said.contains("blocks from height 6 on go by version 2 of the rules") && said.contains("install"),
+        "{said}"
+    );
+    assert_eq!(handle.status().height, FROM - 1, "all before it");
+    drop(handle);
+    tokio::task::spawn_blocking(move || node.stop()).await.unwrap();
+    assert!(testing::observer(&observer).err().unwrap().to_string().contains("version 2 of the rules"));
     network.stop().await;
 }
