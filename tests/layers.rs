@@ -7,6 +7,8 @@
 
 #[path = "layers/checks_catch.rs"]
 mod checks_catch;
+#[path = "layers/locks.rs"]
+mod locks;
 #[path = "layers/source.rs"]
 mod source;
 #[path = "layers/tables.rs"]
