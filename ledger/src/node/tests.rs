@@ -4,7 +4,7 @@ use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mi
 use std::time::Duration;
 
 pub(super) fn config(folder: &Path) -> Config {
-    let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn Signer>;
+    let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn contracts::key::Signer>;
     let keys = ValidatorKeys { consensus: signer(1), log: signer(2), cosigner: signer(3) };
     Config {
         folder: folder.to_path_buf(),
