@@ -128,12 +128,12 @@ fn damaged_and_foreign_files_are_named_with_a_remedy_and_change_nothing() {
     let newer = ["was written by a newer release of lonja", "install that release again"];
     let mut mark = read("node/highwater");
     (mark[128 + 15], mark[128 + 80]) = (b'1', !mark[128 + 80]);
-    for arguments in [node, &["audit"]] {
+    for arguments in [&["audit"][..], node] {
         check(&net, "node/highwater", &mark, arguments, &newer);
     }
     let families = [ledger::store::FAMILIES, &["format-2"]].concat();
     drop(ledger::store::Kv::open(&net.dir().join("node/db"), &families).unwrap());
-    for arguments in [node, &["audit"]] {
+    for arguments in [&["audit"][..], node] {
         refuses(&net, arguments, &[&["node/db", "format-2"], &newer[..]].concat());
     }
 }
