@@ -68,8 +68,31 @@ fn problem(error: JoinError) -> Problem {
             "name other nodes as `from` of [observe] in lonja.toml, or take `snapshot = true` out: then all blocks are \
              fetched and executed",
         ),
+        error if error.is_disk_full() => (
+            Exit::Failed,
+            "enlarge the disk, or delete what does not belong to the network; the next start begins anew",
+        ),
         JoinError::NotEmpty(_) => (Exit::File, "take `snapshot = true` out of [observe] in lonja.toml"),
-        _ => (Exit::File, "make room or set right what is named above; the next start begins anew"),
+        _ => (Exit::File, "set right what is named above; the next start begins anew"),
     };
     Problem::new("the node could not join by a snapshot").because(error.to_string()).help(help).exits(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::store::{KvError, StoreError};
+
+    #[test]
+    fn a_full_disk_is_no_reason_never_to_try_again() {
+        let path = || std::path::PathBuf::from("node");
+        let folder = |kind: std::io::ErrorKind| JoinError::Folder { path: path(), source: kind.into() };
+        let full = KvError::DiskFull { path: path() };
+        for error in [folder(std::io::ErrorKind::StorageFull), JoinError::Store(StoreError::Kv(full))] {
+            assert_eq!(problem(error).exit(), Exit::Failed);
+        }
+        for error in [folder(std::io::ErrorKind::PermissionDenied), JoinError::NotEmpty(path())] {
+            assert_eq!(problem(error).exit(), Exit::File);
+        }
+    }
 }

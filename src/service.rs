@@ -306,7 +306,14 @@ fn node_problem(error: &NodeError, keys: &Keyring, names: &[String]) -> Problem 
         _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
     };
     let exit = if matches!(error, NodeError::NobodyShows) { Exit::Unreachable } else { Exit::File };
+    let exit = unless_full(exit, error.is_disk_full());
     chain("the node does not start", error).help(help).exits(exit)
+}
+
+/// How a start ends that fails with `exit` wherever a disk with room would not help. For want of room it just failed:
+/// whoever supervises the service may start it until there is some, as the units do, and by [`Exit::File`] never again.
+fn unless_full(exit: Exit, full: bool) -> Exit {
+    if full { Exit::Failed } else { exit }
 }
 
 /// Starts the marketplace on the node that `client` speaks to.
@@ -338,7 +345,8 @@ pub async fn market(
         marketplace::service::ServiceError::Listen { source, .. } => {
             occupied(source, &config.market, "--market-port", "market")
         }
-        error => chain("the marketplace does not start", &error).exits(Exit::File),
+        error => chain("the marketplace does not start", &error)
+            .exits(unless_full(if error.may_pass() { Exit::Unreachable } else { Exit::File }, error.is_disk_full())),
     })?;
     let market = running.market.clone();
     let checkpoint: Checkpoint = Arc::new(move |to| {
@@ -379,7 +387,9 @@ pub async fn explorer(
         explorer::ServiceError::Listen { source, .. } => {
             occupied(source, &config.explorer, "--explorer-port", "explorer")
         }
-        error => chain("the explorer does not start", &error).exits(Exit::File),
+        error => {
+            chain("the explorer does not start", &error).exits(unless_full(Exit::File, ledger::found_full(&error)))
+        }
     })?;
     let task = tokio::spawn(async move {
         match running.task.await {

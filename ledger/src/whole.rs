@@ -1,5 +1,6 @@
 //! Files that are there whole or not at all, whatever fails on the way.
 
+use crate::store::{KvError, StoreError};
 use std::{
     fmt, fs, io,
     io::Write,
@@ -54,8 +55,24 @@ impl Failed {
 
     /// Is there no room, so that the same may succeed once there is?
     pub fn is_full(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        is_no_room(&self.source)
     }
+}
+
+fn is_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Did somebody on the way down find a disk full? Then room is all that is needed.
+pub fn found_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|cause| {
+        let kv = match cause.downcast_ref() {
+            // It passes on what lies below it, so nobody meets that by asking for the cause.
+            Some(StoreError::Kv(error)) => Some(error),
+            _ => cause.downcast_ref(),
+        };
+        matches!(kv, Some(KvError::DiskFull { .. })) || cause.downcast_ref().is_some_and(is_no_room)
+    })
 }
 
 /// Puts a file with `bytes` at `path`, readable by its owner only, replacing what is there. It is

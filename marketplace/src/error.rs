@@ -104,6 +104,12 @@ impl MarketError {
     }
 }
 
+/// Did somebody on the way down find a disk full?
+pub(crate) fn found_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    ledger::found_full(error) || causes.any(crate::search::found_full)
+}
+
 impl From<Malformed> for MarketError {
     fn from(malformed: Malformed) -> Self {
         Self::invalid(malformed.field, malformed.reason)

@@ -2,7 +2,7 @@
 
 use crate::{
     api,
-    error::MarketError,
+    error::{MarketError, found_full},
     keys::{KeysError, MasterKey},
     limits::{UPLOAD_BYTES_DEFAULT, UPLOAD_IDLE_MAX},
     market::{Clock, Market, Parts, clock_ms},
@@ -130,6 +130,21 @@ pub enum ServiceError {
     /// The server.
     #[error("the market's server stopped")]
     Server(#[source] std::io::Error),
+}
+
+impl ServiceError {
+    /// Is it only that a disk has no room?
+    pub fn is_disk_full(&self) -> bool {
+        found_full(self)
+    }
+
+    /// May it pass by itself? A bucket that cannot be reached is such a case, one that does not let us in is none.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Contents { source, .. } => source.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 /// A market that runs.

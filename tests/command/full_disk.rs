@@ -169,7 +169,11 @@ fn refused_while_full(net: &Net, small: Small, disk: &SmallDisk) {
         Small::Market => (&["market", "run"], "the marketplace does not start"),
         Small::Explorer => (&["explorer", "run"], "the explorer does not start"),
     };
-    let said = net.fails(6, arguments);
+    // As when it ends on a disk that becomes full: whoever supervises it must go on until there is room.
+    let said = net.fails(1, arguments);
+    for service in ["node", "market", "explorer"] {
+        assert!(!ends_for_good(service).contains(&1), "{service}");
+    }
     assert!(says(&said, text) && says(&said, "is full: make room and start again"), "{said}");
     if matches!(small, Small::Node | Small::Up) {
         assert!(says(&said, "enlarge the disk"), "{said}");
@@ -177,6 +181,14 @@ fn refused_while_full(net: &Net, small: Small, disk: &SmallDisk) {
         let said = net.fails(6, &["audit"]);
         assert!(says(&said, "cannot audit") && says(&said, "is full: make room"), "{said}");
     }
+}
+
+/// With which exit codes the unit of a service is not started again.
+fn ends_for_good(service: &str) -> Vec<i32> {
+    let unit = format!("{}/operations/systemd/lonja-{service}.service", env!("CARGO_MANIFEST_DIR"));
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let codes = unit.lines().find_map(|line| line.strip_prefix("RestartPreventExitStatus=")).unwrap();
+    codes.split(' ').map(|code| code.parse().unwrap()).collect()
 }
 
 /// Publishes datasets, remembers what was told, and asks for everything afterwards.

@@ -11,6 +11,7 @@ use crate::{
     store::{KvError, StoreError},
     time::ClockJumped,
     voting::VotingError,
+    whole,
 };
 use contracts::{id::Height, key::SignError};
 use genesis::document::Untrue;
@@ -146,15 +147,11 @@ impl NodeError {
             Self::Store(error) | Self::Open(OpenError::Store(error)) | Self::Block(BlockError::Store(error)) => {
                 full(error)
             }
-            Self::HighWater(HighWaterError::File(failed))
-            | Self::Sides(SidesError::File(failed))
-            | Self::Voting(VotingError::File(failed)) => failed.is_full(),
             Self::Replica(ReplicaError::Part(part)) => match part.downcast_ref() {
                 Some(ChainedError::Block(BlockError::Store(error))) => full(error),
-                _ => matches!(part.downcast_ref(), Some(VotingError::File(failed)) if failed.is_full()),
+                _ => whole::found_full(&**part),
             },
-            Self::Folder { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
-            _ => false,
+            other => whole::found_full(other),
         }
     }
 }
@@ -162,7 +159,6 @@ impl NodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whole;
     use std::path::Path;
 
     #[test]
@@ -175,6 +171,7 @@ mod tests {
             NodeError::HighWater(full().into()),
             NodeError::Sides(full().into()),
             NodeError::Voting(full().into()),
+            NodeError::Folder { path: "somewhere".into(), source: std::io::ErrorKind::QuotaExceeded.into() },
             part(Box::new(VotingError::from(full()))),
             part(Box::new(ChainedError::Block(BlockError::Store(kv())))),
         ];

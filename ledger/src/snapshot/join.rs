@@ -8,6 +8,7 @@ use crate::{
     api::client::{Client, ClientError},
     highwater::{HighWater, HighWaterError},
     store::{Store, StoreError},
+    whole,
 };
 use contracts::id::Height;
 use std::{
@@ -80,6 +81,16 @@ pub enum JoinError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl JoinError {
+    /// Is it only that the disk has no room?
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Store(error) => whole::found_full(error),
+            other => whole::found_full(other),
+        }
+    }
 }
 
 /// Makes the ledger of a node in `folder`, which has none, of a snapshot that `sources` serve. All of them are clients

@@ -1,17 +1,23 @@
 //! Problems (RFC 9457): one shape, stable codes, and what to do.
 
 use crate::{
-    delivery::DeliveryError, error::MarketError, keys::KeysError, objects::ObjectsError, orders::OrderError,
-    rows::RowsError, search::SearchError, vault::VaultError,
+    delivery::DeliveryError,
+    error::{MarketError, found_full},
+    keys::KeysError,
+    objects::ObjectsError,
+    orders::OrderError,
+    rows::RowsError,
+    search::SearchError,
+    vault::VaultError,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use contracts::rejection::Rejection;
-use ledger::{api::client::ClientError, store::kv::KvError};
+use ledger::api::client::ClientError;
 use serde::Serialize;
-use std::{borrow::Cow, io::ErrorKind};
+use std::borrow::Cow;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -166,16 +172,6 @@ impl Problem {
         let detail = "the market failed; the operator finds the cause in its log under this request's x-request-id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The market failed", detail)
     }
-}
-
-/// Did somebody on the way down find a disk full?
-fn found_full(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| {
-        let store = cause.downcast_ref().is_some_and(|error| matches!(error, KvError::DiskFull { .. }));
-        let io = cause.downcast_ref().map(std::io::Error::kind);
-        store || matches!(io, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
-    })
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
@@ -374,6 +370,8 @@ pub fn kebab(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::store::kv::KvError;
+    use std::io::ErrorKind;
 
     #[test]
     fn a_refusal_keeps_its_name_and_says_what_to_do() {
@@ -404,6 +402,7 @@ mod tests {
                 MarketError::Rows(RowsError::Store(full())),
                 MarketError::Objects(ObjectsError::Io(io(kind))),
                 MarketError::Objects(ObjectsError::Store(store(kind))),
+                MarketError::Search(SearchError::Write(io(kind).into())),
             ] {
                 let problem = Problem::from(&error);
                 assert_eq!(

@@ -143,6 +143,14 @@ pub enum ObjectsError {
     },
 }
 
+impl ObjectsError {
+    /// May it pass by itself, as where a bucket cannot be reached? One that does not let us in will not think better
+    /// of it.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(object_store::Error::Generic { .. }))
+    }
+}
+
 impl Objects {
     /// Contents in folder `folder`, where nobody else is at work. What uploads left there that broke
     /// off is cleared.

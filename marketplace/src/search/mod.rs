@@ -69,3 +69,19 @@ pub enum SearchError {
         most: usize,
     },
 }
+
+/// Is it an error of the index that found a disk full? It keeps to itself what the system said.
+pub(crate) fn found_full(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use tantivy::{
+        TantivyError,
+        directory::error::{OpenDirectoryError, OpenWriteError},
+    };
+    match cause.downcast_ref() {
+        Some(
+            TantivyError::IoError(io_error)
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error, .. })
+            | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error, .. }),
+        ) => ledger::found_full(&**io_error),
+        _ => false,
+    }
+}

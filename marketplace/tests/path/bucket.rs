@@ -94,6 +94,7 @@ async fn a_market_delivers_from_a_bucket() {
 
     let config = marketplace::Config { objects: Some(place(&server, "AKOTHER")), ..world.config() };
     let refused = marketplace::start(config, Default::default()).await.err().unwrap();
+    assert!(!refused.may_pass(), "credentials do not come right by themselves");
     let said = format!("{refused} {refused:?}");
     assert!(said.contains("[market.objects]") && said.contains(BUCKET) && !said.contains(SECRET), "{said}");
     world.network.stop().await;
