@@ -15,6 +15,7 @@ use clap::Args;
 use contracts::{id::Digest, outcome::Entry, transaction::Transaction};
 use later::Laters;
 use ledger::{
+    api::client::Client,
     bundle::Bundle,
     receipt::{RECEIPT_BYTES_MAX, Receipt, Trust, Verified},
 };
@@ -146,6 +147,15 @@ fn untrue(path: &std::path::Path, why: impl ToString) -> Problem {
         .because(why.to_string())
         .help("do not rely on it; ask whoever gave it to you, and compare the trust anchor")
         .exits(Exit::Untrue)
+}
+
+/// Has the node told `client` of everything that `trust` has followed?
+fn knows(client: &Client, path: &std::path::Path, trust: &Trust) -> Result<(), Problem> {
+    if client.trust().continues(trust) {
+        return Ok(());
+    }
+    let why = format!("the node at {} does not know all changes of validators that are known here", client.url());
+    Err(untrue(path, why))
 }
 
 fn bundle(path: &std::path::Path, bytes: &[u8], trust: &Trust) -> Result<(Shown, Proofs), Problem> {

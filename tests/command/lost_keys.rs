@@ -59,13 +59,13 @@ impl Stranger<'_> {
     }
 }
 
-/// The validator of the network takes other keys, since its own may be in other hands.
-fn takes_other_keys(net: &Net, url: &str) {
+/// The validator of the network takes other keys, by a proposal that says `more` of the old ones.
+pub fn takes_other_keys(net: &Net, url: &str, more: &[&str]) {
     let address = format!("127.0.0.1:{}", free_ports(1));
     net.ok(&["key", "new", "fresh", "--validator", &address]);
     let file = net.dir().join("fresh.member.json").display().to_string();
-    let set = ["governance", "set", "--remove", "validator-0", "--add", &file, "--compromised", "validator-0"];
-    let proposal = net.ok(&[&set[..], &["--as", "operator"]].concat())["proposal"].as_str().unwrap().to_owned();
+    let set = ["governance", "set", "--remove", "validator-0", "--add", &file, "--as", "operator"];
+    let proposal = net.ok(&[&set[..], more].concat())["proposal"].as_str().unwrap().to_owned();
     net.ok(&["governance", "ready", &proposal, "--as", "operator"]);
     until("the new keys take over", || status(url)["era"] == 1);
     net.ok(&["party", "apply", "With new keys", "--as", "newer"]);
@@ -79,7 +79,7 @@ fn a_receipt_of_lost_keys_holds_by_a_later_checkpoint() {
     let stranger = Stranger { receipt: net.path("old.receipt").display().to_string(), net: &net };
     net.ok(&["party", "apply", "With old keys", "--as", "older", "--receipt", &stranger.receipt]);
     assert_eq!(stranger.holds(&[])["later_checkpoint_size"], Value::Null);
-    takes_other_keys(&net, url.strip_prefix("http://").unwrap());
+    takes_other_keys(&net, url.strip_prefix("http://").unwrap(), &["--compromised", "validator-0"]);
     let trust = stranger.path("trust.json");
     net.ok(&["network", "trust", "--output", &trust]);
 

@@ -1,6 +1,10 @@
 //! Witnesses from end to end: a witness runs, a node is cosigned by it, and whoever verifies asks for that.
 
-use super::harness::{Net, Service, says};
+use super::{
+    growing::until,
+    harness::{Net, Service, says},
+    lost_keys::takes_other_keys,
+};
 use std::{
     fs,
     time::{Duration, Instant},
@@ -12,20 +16,40 @@ const NAME: &str = "witness.example/one";
 fn witnessed() -> (Net, Service, String) {
     let net = Net::created();
     net.ok(&["key", "new", "watcher"]);
-    let logs = net.ok(&["witness", "policy"])["policy"].as_str().unwrap().to_owned();
-    assert!(logs.contains("log lonja.") && logs.ends_with("quorum none\n"), "{logs}");
-    fs::write(net.path("logs"), &logs).unwrap();
+    write_logs(&net, &[]);
     let witness = run(&net, "127.0.0.1:0");
     let url = witness.urls["witness"].as_str().unwrap().to_owned();
     let line = net.ok(&["witness", "key", NAME, "--url", &url, "--as", "watcher"]);
     assert_eq!(line["key"], witness.urls["key"]);
-    let policy =
-        logs.replace("quorum none", &format!("{}\nquorum witness.example-one", line["line"].as_str().unwrap()));
-    fs::write(net.dir().join("witnesses.policy"), &policy).unwrap();
+    write_policy(&net, &url);
     let config = net.dir().join("lonja.toml");
     let settings = fs::read_to_string(&config).unwrap() + "\n[witnesses]\npolicy = \"witnesses.policy\"\n";
     fs::write(config, settings).unwrap();
     (net, witness, url.strip_prefix("http://").unwrap().to_owned())
+}
+
+/// Writes what the witness knows of the network's log.
+fn write_logs(net: &Net, more: &[&str]) {
+    let logs = net.ok(&[&["witness", "policy"], more].concat())["policy"].as_str().unwrap().to_owned();
+    assert!(logs.contains("log lonja.") && logs.ends_with("quorum none\n"), "{logs}");
+    fs::write(net.path("logs"), &logs).unwrap();
+}
+
+/// Writes the policy of the node and its buyers: the logs of the witness at `url`, and its word. Says where.
+fn write_policy(net: &Net, url: &str) -> String {
+    let logs = fs::read_to_string(net.path("logs")).unwrap();
+    let line = net.ok(&["witness", "key", NAME, "--url", url, "--as", "watcher"])["line"].as_str().unwrap().to_owned();
+    let path = net.dir().join("witnesses.policy");
+    fs::write(&path, logs.replace("quorum none", &format!("{line}\nquorum witness.example-one"))).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The validator takes other keys, as [`lost_keys::takes_other_keys`] but none is lost. Says where the record of it is.
+fn rotated(net: &Net, node: &Service) -> String {
+    takes_other_keys(net, node.urls["node"].as_str().unwrap().strip_prefix("http://").unwrap(), &[]);
+    let trust = net.path("trust.json").to_str().unwrap().to_owned();
+    net.ok(&["network", "trust", "--output", &trust]);
+    trust
 }
 
 fn run(net: &Net, listen: &str) -> Service {
@@ -116,4 +140,34 @@ fn a_witness_that_cannot_be_run_says_why() {
     fs::write(&config, fs::read_to_string(&config).unwrap() + "\n[witnesses]\npolicy = \"nobody\"\n").unwrap();
     let said = net.fails(6, &["node", "run"]);
     assert!(says(&said, "has no witness with an address"), "{said}");
+}
+
+#[test]
+fn an_older_receipt_is_vouched_for_by_validators_who_came_later() {
+    let (net, witness, address) = witnessed();
+    let policy = net.dir().join("witnesses.policy").to_str().unwrap().to_owned();
+    let node = net.node();
+    let first = applied(&net, "first");
+    becomes_witnessed(&net, &first, &policy);
+    let stale = net.path("stale").to_str().unwrap().to_owned();
+    fs::copy(&policy, &stale).unwrap();
+    let trust = rotated(&net, &node);
+    witness.kill();
+    node.stop();
+    write_logs(&net, &["--trust", &trust]);
+    write_policy(&net, &format!("http://{address}"));
+    let (witness, node) = (run(&net, &address), net.node());
+    let later = applied(&net, "later");
+    let covers = |receipt: &str, more: &[&str]| {
+        let output = net.run(&[&["verify", receipt, "--policy", &policy], more].concat());
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    until("the new validator's checkpoint is witnessed", || covers(&later, &["--trust", &trust]).0);
+    // Whoever has only the anchor learns from the node who signs now, and believes what the set before says of it.
+    assert_eq!(covers(&first, &[]), (true, String::new()));
+    // That the policy is of an earlier set is said with what to do.
+    let said = net.fails(4, &["verify", &first, "--policy", &stale]);
+    assert!(says(&said, "no log of the policy signed") && says(&said, "where the validators have changed"), "{said}");
+    node.stop();
+    witness.stop();
 }

@@ -1,7 +1,7 @@
 //! Receipts whose own seal counts no more, since a key under it may be in other hands: a later checkpoint vouches for
 //! them, which a node proves, or which was kept in a file.
 
-use super::untrue;
+use super::{knows, untrue};
 use crate::{context::Context, problem::Problem};
 use clap::Args;
 use genesis::files::{self, Access};
@@ -69,11 +69,7 @@ impl<'a> Laters<'a> {
             return Err(untrue(path, lost).help(help));
         };
         client.refresh().await.map_err(|error| unproved(path, error))?;
-        if !client.trust().continues(trust) {
-            let why =
-                format!("the node at {} does not know all changes of validators that are known here", client.url());
-            return Err(untrue(path, why));
-        }
+        knows(&client, path, trust)?;
         let (verified, later) = client.check_receipt(receipt).await.map_err(|error| unproved(path, error))?;
         let size = later.as_ref().map(|later| later.checkpoint.size);
         self.proved.extend(later);

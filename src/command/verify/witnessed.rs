@@ -1,6 +1,6 @@
 //! Whether witnesses cosigned what a file rests on.
 
-use super::untrue;
+use super::{knows, untrue};
 use crate::{
     context::Context,
     problem::{Exit, Problem},
@@ -11,7 +11,10 @@ use ledger::{
     log::proof::TreeHead,
     note::{Note, checkpoint},
     receipt::{Receipt, Trust},
-    witness::{Policy, policy::Witnessed},
+    witness::{
+        Policy,
+        policy::{Unmet, Witnessed},
+    },
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -64,8 +67,8 @@ fn add(by: &mut Vec<String>, met: &Witnessed) {
     }
 }
 
-/// The newest checkpoint that witnesses cosigned, as the node says: `policy` holds for it, and a quorum of validators
-/// signed it.
+/// The newest checkpoint that witnesses cosigned, as the node says: `policy` holds for it, and a quorum of the validators
+/// of its time signed it, who may have come after all that `trust` knows.
 async fn newest(
     client: &Client,
     policy: &Policy,
@@ -73,11 +76,23 @@ async fn newest(
     trust: &Trust,
 ) -> Result<(TreeHead, Witnessed), Problem> {
     let note: Note = client.witnessed().await?;
-    let met = policy.check(&note).map_err(|error| untrue(path, format!("the node's witnessed checkpoint: {error}")))?;
+    let met = policy.check(&note).map_err(|error| {
+        let problem = untrue(path, format!("the node's witnessed checkpoint: {error}"));
+        match error {
+            Unmet::Log(_) => problem.help(
+                "where the validators have changed, the policy's `log` lines must be those of now: ask the network for \
+                 its new policy, or `lonja witness policy`. Do not rely on it before it verifies",
+            ),
+            _ => problem,
+        }
+    })?;
     let (origin, new) = checkpoint::parse(note.text()).map_err(|error| untrue(path, error))?;
     if origin != checkpoint::origin(&trust.network()) {
         return Err(untrue(path, format!("the node's witnessed checkpoint is of `{origin}`")));
     }
+    client.refresh().await?;
+    knows(client, path, trust)?;
+    let trust = client.trust();
     // One validator alone signs whatever it likes; the policy asks for one of the log's keys.
     let set = trust.era(new.size);
     let keys = set.validators.iter().map(|validator| checkpoint::log_key(&trust.network(), validator));
