@@ -40,6 +40,9 @@ pub struct Metrics {
     protocol_unknown_from: Gauge,
     blocks_ahead: Counter,
     clock_behind: Gauge,
+    unwitnessed_seconds: Gauge,
+    /// When witnesses had last cosigned the newest checkpoint, on a node that asks any.
+    witnessed: Mutex<Option<Instant>>,
     /// Where the gauge of the clock is taken from, and since when its times count.
     ahead: Mutex<Ahead>,
     started: Instant,
@@ -82,6 +85,8 @@ impl Default for Metrics {
             protocol_unknown_from: Gauge::default(),
             blocks_ahead: Counter::default(),
             clock_behind: Gauge::default(),
+            unwitnessed_seconds: Gauge::default(),
+            witnessed: Mutex::default(),
             ahead: Mutex::default(),
             started: Instant::now(),
         };
@@ -148,6 +153,11 @@ impl Default for Metrics {
             made.clock_behind.clone(),
         );
         made.registry.register(
+            "unwitnessed_seconds",
+            "How long ago witnesses had cosigned the checkpoint that was the newest; 0 where none are asked",
+            made.unwitnessed_seconds.clone(),
+        );
+        made.registry.register(
             "trace_spans_dropped",
             "Spans of traces that were not delivered, of the whole process",
             crate::api::trace::dropped(),
@@ -171,6 +181,11 @@ impl Metrics {
     pub fn judged(&self, judged: Judged) {
         self.blocks_ahead.inc_by(judged.unfit);
         self.ahead.lock().note(judged.ahead_ms, self.running_ms());
+    }
+
+    /// Takes note that the newest checkpoint is witnessed as of now, or that witnesses are asked from now on.
+    pub fn note_witnessed(&self) {
+        *self.witnessed.lock() = Some(Instant::now());
     }
 
     fn running_ms(&self) -> u64 {
@@ -202,6 +217,8 @@ impl Metrics {
         self.protocol_unknown_from.set(unknown as i64);
         let behind_ms = self.ahead.lock().most_ms(self.running_ms());
         self.clock_behind.set(i64::try_from(behind_ms).unwrap_or(i64::MAX));
+        let witnessed = *self.witnessed.lock();
+        self.unwitnessed_seconds.set(witnessed.map_or(0, |at| at.elapsed().as_secs() as i64));
         let mut text = String::new();
         match encode(&mut text, &self.registry) {
             Ok(()) => text,

@@ -118,7 +118,7 @@ fn metrics_named(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("lonja_")).map(str::to_owned).collect()
 }
 
-fn metrics_of(url: &str) -> String {
+pub fn metrics_of(url: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");

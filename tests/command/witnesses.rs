@@ -4,6 +4,7 @@ use super::{
     growing::until,
     harness::{Net, Service, says},
     lost_keys::takes_other_keys,
+    operations::metrics_of,
 };
 use std::{
     fs,
@@ -168,6 +169,44 @@ fn an_older_receipt_is_vouched_for_by_validators_who_came_later() {
     // That the policy is of an earlier set is said with what to do.
     let said = net.fails(4, &["verify", &first, "--policy", &stale]);
     assert!(says(&said, "no log of the policy signed") && says(&said, "where the validators have changed"), "{said}");
+    node.stop();
+    witness.stop();
+}
+
+/// How long nothing was witnessed, as the node's metrics have it.
+fn unwitnessed_s(node: &Service) -> u64 {
+    let metrics = metrics_of(node.urls["node"].as_str().unwrap());
+    let line = metrics.lines().find_map(|line| line.strip_prefix("lonja_unwitnessed_seconds "));
+    line.unwrap_or_else(|| panic!("{metrics}")).parse().unwrap()
+}
+
+#[test]
+fn that_nothing_is_witnessed_any_more_is_counted_and_said_for_each_reason() {
+    let (net, witness, address) = witnessed();
+    let node = net.node();
+    witness.kill();
+    applied(&net, "first");
+    let mut log = String::new();
+    let mut told = |what: &str| {
+        log += &net.said();
+        log.contains(what)
+    };
+    until("that nobody cosigned is said", || told("cannot reach the witness"));
+    until("and that this is too few", || told("the quorum witness.example-one is not met"));
+    let trust = rotated(&net, &node);
+    let witness = run(&net, &address);
+    // Neither the witness nor the policy knows the new validator, and each says so.
+    until("the witness refuses", || told("refuses with"));
+    until("and the policy", || told("no log of the policy signed this checkpoint"));
+    let so_far = unwitnessed_s(&node);
+    until("it grows", || unwitnessed_s(&node) > so_far.max(12));
+    witness.kill();
+    write_logs(&net, &["--trust", &trust]);
+    let witness = run(&net, &address);
+    write_policy(&net, &format!("http://{address}"));
+    // The node that runs takes the file up.
+    until("it is witnessed again", || unwitnessed_s(&node) < 12);
+    assert!(told("the policy of witnesses is another one now"));
     node.stop();
     witness.stop();
 }

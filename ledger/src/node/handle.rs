@@ -210,6 +210,12 @@ impl Handle {
         self.shared.witnessed.keep(note)
     }
 
+    /// Takes note that witnesses have cosigned the newest checkpoint as of now, or that from now on they are asked to:
+    /// the metrics count from here.
+    pub fn note_witnessed(&self) {
+        self.shared.metrics.note_witnessed();
+    }
+
     /// The hashes of the log, for whoever proves how it grew.
     pub fn hashes(&self) -> Hashes {
         Hashes(self.shared.store.clone())
