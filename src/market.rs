@@ -89,11 +89,12 @@ struct Proof {
 
 /// A client for HTTP that uses no proxy of the environment.
 pub fn http() -> Result<reqwest::Client, Problem> {
-    reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .no_proxy()
-        .build()
-        .map_err(|error| Problem::new("cannot make an HTTP client").because(error))
+    client().build().map_err(|error| Problem::new("cannot make an HTTP client").because(error))
+}
+
+/// The same before it is made.
+pub fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_proxy()
 }
 
 impl Market {

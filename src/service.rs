@@ -21,13 +21,13 @@ use genesis::{
     config::{self, Config, Service},
 };
 use ledger::{
-    api::{client::Client, observe},
+    api::{client::Client, observe, tls::Tls},
     archive::Retention,
     limits::DRAIN,
     node::{self, Keys, Node, NodeError, Shown, Sources},
 };
 use marketplace::keys::MasterKey;
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -103,7 +103,7 @@ impl Running {
     /// # Errors
     /// Why it stopped, when it does.
     pub async fn is_well_within(&mut self, time: Duration) -> Result<bool, Problem> {
-        let http = crate::market::http()?;
+        let http = own()?;
         let (begun, mut say_after) = (tokio::time::Instant::now(), WELL_SOON);
         loop {
             let asked = http.get(format!("{}/health", self.url)).send().await;
@@ -335,12 +335,7 @@ pub async fn market(
     settings.behind_proxy = config.market.behind_proxy;
     settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
     settings.explorer_url = Some(config.explorer.url());
-    settings.tls = config
-        .market
-        .tls_cert
-        .clone()
-        .zip(config.market.tls_key.clone())
-        .map(|(cert, key)| marketplace::Tls { cert, key });
+    settings.tls = tls(context, &config.market);
     let running = marketplace::start(settings, stop).await.map_err(|error| match error {
         marketplace::service::ServiceError::Listen { source, .. } => {
             occupied(source, &config.market, "--market-port", "market")
@@ -377,12 +372,7 @@ pub async fn explorer(
     let dir = context.layout().data_path(&config.explorer.data);
     let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
     settings.behind_proxy = config.explorer.behind_proxy;
-    settings.tls = config
-        .explorer
-        .tls_cert
-        .clone()
-        .zip(config.explorer.tls_key.clone())
-        .map(|(cert, key)| explorer::Tls { cert, key });
+    settings.tls = tls(context, &config.explorer);
     let running = explorer::start(settings, stop).await.map_err(|error| match error {
         explorer::ServiceError::Listen { source, .. } => {
             occupied(source, &config.explorer, "--explorer-port", "explorer")
@@ -399,6 +389,19 @@ pub async fn explorer(
         }
     });
     Ok(Running::new(context, "explorer", running.url, task))
+}
+
+/// The certificate and key that a service shows, if it speaks TLS itself.
+fn tls(context: &Context, service: &Service) -> Option<Tls> {
+    let path = |file: &Path| context.layout().data_path(file);
+    Some(Tls::new(path(service.tls_cert.as_deref()?), path(service.tls_key.as_deref()?)))
+}
+
+/// Asks our own service whether it is well. Where that speaks TLS, its certificate has the name by which others reach it
+/// and not this address, and nothing is told here that anybody could not hear.
+fn own() -> Result<reqwest::Client, Problem> {
+    let made = crate::market::client().tls_danger_accept_invalid_certs(true).build();
+    made.map_err(|error| Problem::new("cannot make an HTTP client").because(error))
 }
 
 /// Why a service says that it is not well.

@@ -13,6 +13,8 @@ mod archives;
 mod away;
 #[path = "command/backup.rs"]
 mod backup;
+#[path = "command/certificates.rs"]
+mod certificates;
 #[path = "command/collector.rs"]
 mod collector;
 #[path = "command/contacts.rs"]

@@ -15,9 +15,9 @@ mod limits;
 pub mod view;
 mod web;
 
-pub use web::{Running, ServiceError, Tls, start};
+pub use web::{Running, ServiceError, start};
 
-use ledger::api::client::Client;
+use ledger::api::{client::Client, tls::Tls};
 use std::{net::SocketAddr, path::PathBuf};
 use tokio_util::sync::CancellationToken;
 

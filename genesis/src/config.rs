@@ -44,10 +44,10 @@ pub struct Service {
     pub listen: SocketAddr,
     /// Directory of its data, relative to the configuration.
     pub data: PathBuf,
-    /// PEM file of its certificate chain; with `tls_key`, it serves HTTPS.
+    /// PEM file of its certificate chain, relative to the configuration; with `tls_key`, it serves HTTPS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<PathBuf>,
-    /// PEM file of the certificate's key.
+    /// PEM file of the certificate's key, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_key: Option<PathBuf>,
     /// A proxy in front of it does TLS.

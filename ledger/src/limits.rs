@@ -315,6 +315,12 @@ pub const WITNESS_LOG_KEYS_MAX: usize = 1_024;
 pub const WITNESS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a witness may take for an answer: it verifies, signs, and waits for its disk.
 pub const WITNESS_ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How often a service that speaks TLS itself looks whether its certificate was renewed: reading two small files.
+pub const TLS_LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Bytes of a file with certificates, or with their key: long chains of long keys have some tens of KiB.
+pub const TLS_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// From when on before its end a certificate is warned of: those who renew by themselves do so weeks earlier.
+pub const TLS_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 const _: () = assert!(ARCHIVE_PART_BYTES >= 5 * 1024 * 1024);
 const _: () =

@@ -7,6 +7,7 @@ pub mod disk;
 mod heirs;
 pub mod log;
 pub mod s3;
+pub mod tls;
 #[cfg(test)]
 pub mod unexecuted;
 

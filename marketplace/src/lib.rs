@@ -34,4 +34,4 @@ mod web;
 
 pub use error::MarketError;
 pub use market::Market;
-pub use service::{Config, Running, Tls, run, start};
+pub use service::{Config, Running, run, start};

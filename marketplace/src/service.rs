@@ -8,13 +8,11 @@ use crate::{
     market::{Clock, Market, Parts, clock_ms},
     objects::{Limits, ObjectsError, Place},
 };
-use axum_server::{
-    Handle,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
-};
+use axum_server::{Handle, tls_rustls::RustlsAcceptor};
 use ledger::api::{
     client::{Client, Identity},
     connections::{self, Door},
+    tls::{Certificate, Tls, TlsError},
 };
 use std::{
     net::{SocketAddr, TcpListener},
@@ -57,15 +55,6 @@ pub struct Config {
     pub clock: Clock,
 }
 
-/// Files for TLS, in PEM.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// The chain of certificates.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
 impl Config {
     /// A market on a loopback address with everything else as it is by default.
     pub fn new(client: Client, gateway: Identity, master: MasterKey, dir: PathBuf, listen: SocketAddr) -> Self {
@@ -105,13 +94,8 @@ pub enum ServiceError {
         source: std::io::Error,
     },
     /// The certificate or its key.
-    #[error("TLS with {cert} cannot be used: {source}")]
-    Tls {
-        /// Which certificate.
-        cert: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("the market cannot speak TLS")]
+    Tls(#[from] TlsError),
     /// The bucket of contents is out of reach, or does not let us in.
     #[error(
         "the bucket {bucket} at {endpoint} cannot be used: check [market.objects] in lonja.toml, the credentials, and whether the bucket is there"
@@ -180,11 +164,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
     let listener = TcpListener::bind(config.listen).map_err(listen)?;
     listener.set_nonblocking(true).map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
-    let tls = match &config.tls {
-        Some(files) => Some(tls_config(files).await?),
-        None => None,
-    };
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let certificate = config.tls.map(Certificate::open).transpose()?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
     let url = config.base_url.clone().unwrap_or_else(|| format!("{scheme}://{addr}"));
     let url = url.trim_end_matches('/').to_string();
     let secure = url.starts_with("https://");
@@ -198,6 +179,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         clock: config.clock,
         base_url: url.clone(),
         secure,
+        tls_until: certificate.as_ref().map(Certificate::until).unwrap_or_default(),
     })?;
     if let Some(Place::Bucket(bucket)) = &config.objects {
         market.objects().answers().await.map_err(|error| ServiceError::Contents {
@@ -210,6 +192,7 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
     let handle = Handle::new();
     let server = tokio::spawn({
         let handle = handle.clone();
+        let tls = certificate.as_ref().map(Certificate::config);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         async move {
             match tls {
@@ -227,12 +210,13 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
             }
         }
     });
-    let task = tokio::spawn(supervise(market.clone(), server, handle, shutdown));
+    let task = tokio::spawn(supervise(market.clone(), certificate, server, handle, shutdown));
     Ok(Running { addr, url, market, task })
 }
 
 async fn supervise(
     market: Market,
+    certificate: Option<Certificate>,
     server: JoinHandle<std::io::Result<()>>,
     handle: Handle<SocketAddr>,
     shutdown: CancellationToken,
@@ -248,6 +232,7 @@ async fn supervise(
         let (market, stop) = (market.clone(), stop.clone());
         async move { market.sweep_unanchored(stop).await }
     });
+    let renewal = certificate.map(|certificate| tokio::spawn(certificate.keep(stop.clone())));
     let mut follow = tokio::spawn({
         let stop = stop.clone();
         async move { market.follow(stop).await }
@@ -271,13 +256,8 @@ async fn supervise(
     stopping.orders().stop().await;
     let _stopped_either_way = orders.await;
     let _stopped_either_way = sweep.await;
+    if let Some(renewal) = renewal {
+        let _stopped_either_way = renewal.await;
+    }
     ended
-}
-
-async fn tls_config(files: &Tls) -> Result<RustlsConfig, ServiceError> {
-    // Whoever installed a provider before is right too; there is one for the process.
-    let _installed_before = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&files.cert, &files.key)
-        .await
-        .map_err(|source| ServiceError::Tls { cert: files.cert.clone(), source })
 }

@@ -24,6 +24,8 @@ pub async fn metrics(State(app): State<App>) -> Response {
     tell("following", "1 while the node is reached and believed", u64::from(following));
     tell("live_readers", "Pages that show blocks as they come", (LIVE_MAX - app.live.available_permits()) as u64);
     tell("exports_running", "Exports under way", (EXPORTS_MAX - app.exports.available_permits()) as u64);
+    let until = "When the certificate ends that is shown, in seconds since 1970; 0 where no TLS is spoken";
+    tell("tls_until_seconds", until, app.tls_until.seconds());
     let dropped = ledger::api::trace::dropped();
     registry.register("trace_spans_dropped", "Spans of traces that were not delivered, of the whole process", dropped);
     let mut text = String::new();

@@ -19,7 +19,7 @@ mod shell;
 mod verifier;
 mod words;
 
-pub use server::{Running, ServiceError, Tls, start};
+pub use server::{Running, ServiceError, start};
 
 use crate::{
     follow::{self, Shared},
@@ -37,7 +37,7 @@ use axum::{
     routing::get,
 };
 use errors::Failure;
-use ledger::api::client::Client;
+use ledger::api::{client::Client, tls::Until};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -53,13 +53,15 @@ pub struct App {
     live: Arc<Semaphore>,
     exports: Arc<Semaphore>,
     stop: CancellationToken,
+    /// When the certificate ends that is shown, if any is.
+    tls_until: Until,
 }
 
 impl App {
     /// Everything that handlers need.
     pub fn new(index: Arc<Index>, client: Client, state: Shared, stop: CancellationToken) -> Self {
         let (live, exports) = (Arc::new(Semaphore::new(LIVE_MAX)), Arc::new(Semaphore::new(EXPORTS_MAX)));
-        Self { index, client, state, live, exports, stop }
+        Self { index, client, state, live, exports, stop, tls_until: Until::default() }
     }
 
     /// Builds something from the read model on a thread that may wait for the disk.

@@ -6,11 +6,11 @@ use crate::{
     follow::{self, State},
     index::{Index, IndexError},
 };
-use axum_server::{
-    Handle,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
+use axum_server::{Handle, tls_rustls::RustlsAcceptor};
+use ledger::api::{
+    connections::{self, Door},
+    tls::{Certificate, TlsError},
 };
-use ledger::api::connections::{self, Door};
 use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -22,15 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How long requests under way may go on when the explorer stops.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// Files for TLS, in PEM.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// The chain of certificates.
-    pub cert: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
 
 /// Why the explorer could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +40,8 @@ pub enum ServiceError {
         source: std::io::Error,
     },
     /// The certificate or its key.
-    #[error("TLS with {} cannot be used", cert.display())]
-    Tls {
-        /// Which certificate.
-        cert: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("the explorer cannot speak TLS")]
+    Tls(#[from] TlsError),
     /// The folder cannot be made.
     #[error("cannot make the explorer's folder {}", dir.display())]
     Folder {
@@ -96,24 +82,24 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
     let listener = TcpListener::bind(config.listen).map_err(listen)?;
     listener.set_nonblocking(true).map_err(listen)?;
     let addr = listener.local_addr().map_err(listen)?;
-    let tls = match &config.tls {
-        Some(files) => Some(tls_config(files).await?),
-        None => None,
-    };
-    let url = format!("{}://{addr}", if tls.is_some() { "https" } else { "http" });
+    let certificate = config.tls.map(Certificate::open).transpose()?;
+    let url = format!("{}://{addr}", if certificate.is_some() { "https" } else { "http" });
     let dir = config.dir.clone();
     std::fs::create_dir_all(&dir).map_err(|source| ServiceError::Folder { dir: dir.clone(), source })?;
     let index = Arc::new(Index::open(&dir, config.client.network())?);
     let state = Arc::new(parking_lot::RwLock::new(State::default()));
-    let app = App::new(index.clone(), config.client.clone(), state.clone(), shutdown.clone());
+    let mut app = App::new(index.clone(), config.client.clone(), state.clone(), shutdown.clone());
+    app.tls_until = certificate.as_ref().map(Certificate::until).unwrap_or_default();
     let following = tokio::spawn(follow::follow(config.client, index.clone(), state, shutdown.clone()));
     let handle = Handle::new();
-    let drain = handle.clone();
+    let (drain, stop) = (handle.clone(), shutdown.clone());
     tokio::spawn(async move {
         shutdown.cancelled().await;
         drain.graceful_shutdown(Some(DRAIN));
     });
     let service = super::router(app).into_make_service();
+    let tls = certificate.as_ref().map(Certificate::config);
+    let renewal = certificate.map(|certificate| tokio::spawn(certificate.keep(stop)));
     let task = tokio::spawn(async move {
         let served = match tls {
             Some(tls) => match open(listener) {
@@ -127,6 +113,10 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
         };
         // The read model is closed before this ends, so the folder can be opened again at once.
         drop(following.await);
+        // There is nobody left to whom it would be shown.
+        if let Some(renewal) = renewal {
+            renewal.abort();
+        }
         served.map_err(ServiceError::Server)
     });
     Ok(Running { addr, url, index, task })
@@ -136,12 +126,4 @@ fn open(listener: TcpListener) -> std::io::Result<axum_server::Server<SocketAddr
     let mut server = axum_server::from_tcp(listener)?;
     connections::bound(&mut server);
     Ok(server)
-}
-
-async fn tls_config(files: &Tls) -> Result<RustlsConfig, ServiceError> {
-    // Another part of the process may have chosen a provider before; either will do.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    RustlsConfig::from_pem_file(&files.cert, &files.key)
-        .await
-        .map_err(|source| ServiceError::Tls { cert: files.cert.clone(), source })
 }

@@ -35,6 +35,7 @@ mod room;
 pub mod server;
 mod snapshots;
 pub(crate) mod submit;
+pub mod tls;
 pub mod trace;
 mod trust;
 pub mod types;

@@ -27,6 +27,7 @@ pub struct Metrics {
     behind: Gauge,
     listings: Gauge,
     orders: Gauge,
+    tls_until: Gauge,
 }
 
 impl Default for Metrics {
@@ -43,6 +44,7 @@ impl Default for Metrics {
             behind: Gauge::default(),
             listings: Gauge::default(),
             orders: Gauge::default(),
+            tls_until: Gauge::default(),
         };
         let registry = &mut made.registry;
         registry.register("requests_served", "Requests that were answered as asked", made.served.clone());
@@ -54,6 +56,11 @@ impl Default for Metrics {
         registry.register("index_behind_blocks", "Blocks that search lacks and the rows have", made.behind.clone());
         registry.register("listings", "Listings that search knows", made.listings.clone());
         registry.register("orders_open", "Orders that are signed and not decided", made.orders.clone());
+        registry.register(
+            "tls_until_seconds",
+            "When the certificate ends that is shown, in seconds since 1970; 0 where no TLS is spoken",
+            made.tls_until.clone(),
+        );
         let dropped = ledger::api::trace::dropped();
         registry.register(
             "trace_spans_dropped",
@@ -83,6 +90,7 @@ impl Metrics {
         self.behind.set(whole(height.saturating_sub(market.shown())));
         self.listings.set(whole(market.search().len()));
         self.orders.set(whole(market.orders().open_count()? as u64));
+        self.tls_until.set(whole(market.0.tls_until.seconds()));
         let mut text = String::new();
         encode(&mut text, &self.registry).map_err(|_| MarketError::Busy("the metrics could not be written"))?;
         Ok(text)

@@ -35,7 +35,10 @@ use contracts::{
     id::{Height, PartyId, TimeMs},
     party::{Party, Role},
 };
-use ledger::api::client::{Client, Identity};
+use ledger::api::{
+    client::{Client, Identity},
+    tls::Until,
+};
 use std::{path::Path, sync::Arc, time::SystemTime};
 use tokio::sync::watch;
 
@@ -61,6 +64,7 @@ pub(crate) struct Inner {
     pub vault: Vault,
     pub base_url: String,
     pub secure: bool,
+    pub tls_until: Until,
     pub clock: Clock,
     /// Up to which block rows and index are both written.
     pub shown: watch::Sender<Height>,
@@ -86,6 +90,8 @@ pub struct Parts<'a> {
     pub base_url: String,
     /// Reached by TLS: cookies are marked so.
     pub secure: bool,
+    /// When the certificate ends that it shows, if it speaks TLS itself.
+    pub tls_until: Until,
 }
 
 impl Market {
@@ -124,6 +130,7 @@ impl Market {
             vault,
             base_url: parts.base_url,
             secure: parts.secure,
+            tls_until: parts.tls_until,
             clock: parts.clock,
             shown: watch::Sender::new(0),
         };

@@ -14,6 +14,7 @@ mod limits;
 mod lists;
 mod orders;
 mod pages;
+mod renewal;
 mod repeats;
 mod schema;
 mod support;

@@ -1,0 +1,71 @@
+//! A certificate that is renewed while the market runs: whoever connects afterwards is shown the new one.
+
+use super::support::World;
+use ledger::{
+    api::tls::Tls,
+    testing::{log::Log, tls::Pair},
+};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Level;
+
+const SOON: Duration = Duration::from_millis(20);
+/// How long the market may take to look, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The certificate that is shown to somebody who comes now, and what is answered at `path`.
+async fn shown(url: &str, path: &str) -> (Vec<u8>, String) {
+    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).tls_info(true);
+    let answer = client.build().unwrap().get(format!("{url}{path}")).send().await.unwrap();
+    let info = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
+    let certificate = info.peer_certificate().unwrap().to_vec();
+    (certificate, answer.text().await.unwrap())
+}
+
+fn put(folder: &Path, pair: &Pair) {
+    for (name, text) in [("key", &pair.key), ("cert", &pair.cert)] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_and_one_that_cannot_be_used_is_not() {
+    let world = World::start().await;
+    let folder = world.folder.path().to_path_buf();
+    let (first, second) = (Pair::of(1, "20991231235959Z"), Pair::of(2, "20890101000000Z"));
+    put(&folder, &first);
+    let files = Tls { look_every: SOON, ..Tls::new(folder.join("cert"), folder.join("key")) };
+    let (log, _guard) = Log::begin();
+    let config = marketplace::Config { tls: Some(files), dir: folder.join("of-tls"), ..world.config() };
+    let stop = CancellationToken::new();
+    let running = marketplace::start(config, stop.clone()).await.unwrap();
+    let url = &running.url;
+    assert!(url.starts_with("https://"));
+    let (certificate, metrics) = shown(url, "/metrics").await;
+    assert!(certificate == first.der && metrics.contains("lonja_market_tls_until_seconds 4102444799\n"), "{metrics}");
+
+    put(&folder, &second);
+    let begun = Instant::now();
+    while shown(url, "/health").await.0 != second.der {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", log.lines(Level::WARN));
+        tokio::time::sleep(SOON).await;
+    }
+    let (_, metrics) = shown(url, "/metrics").await;
+    assert!(metrics.contains("lonja_market_tls_until_seconds 3755376000\n"), "{metrics}");
+
+    std::fs::write(folder.join("cert"), "rubbish").unwrap();
+    let begun = Instant::now();
+    let said = || log.lines(Level::WARN).iter().filter(|line| line.contains("holds no certificate")).count();
+    while said() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", log.lines(Level::WARN));
+        tokio::time::sleep(SOON).await;
+    }
+    tokio::time::sleep(10 * SOON).await;
+    assert_eq!((shown(url, "/health").await.0, said()), (second.der, 1), "what was shown before, and said once");
+    stop.cancel();
+    running.task.await.unwrap().unwrap();
+    world.network.stop().await;
+}
