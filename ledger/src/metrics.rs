@@ -33,6 +33,7 @@ pub struct Metrics {
     unarchived: Gauge,
     set_changes: Gauge,
     accusations: Gauge,
+    accusations_gone: Gauge,
     open: Gauge,
     unanswered: Gauge,
     set_until: Gauge,
@@ -54,6 +55,8 @@ pub struct Seen {
     pub status: Status,
     /// Validators in force that it caught.
     pub accusations: usize,
+    /// Keys of former validators, against which it has evidence that the ledger has not.
+    pub gone: usize,
     /// What waits for ballots.
     pub wanted: Wanted,
 }
@@ -78,6 +81,7 @@ impl Default for Metrics {
             unarchived: Gauge::default(),
             set_changes: Gauge::default(),
             accusations: Gauge::default(),
+            accusations_gone: Gauge::default(),
             open: Gauge::default(),
             unanswered: Gauge::default(),
             set_until: Gauge::default(),
@@ -120,6 +124,11 @@ impl Default for Metrics {
             "accusations",
             "Validators in force that this node caught at what no honest one does: at two statements which exclude each other, or at a proposal that breaks the rules",
             made.accusations.clone(),
+        );
+        made.registry.register(
+            "accusations_gone",
+            "Keys that have left the set of validators, against which this node has evidence that the ledger has not and does not take any more",
+            made.accusations_gone.clone(),
         );
         made.registry.register(
             "proposals_open",
@@ -198,7 +207,7 @@ impl Metrics {
     }
 
     /// The text that Prometheus reads.
-    pub fn render(&self, Seen { status, accusations, wanted }: &Seen) -> String {
+    pub fn render(&self, Seen { status, accusations, gone, wanted }: &Seen) -> String {
         self.height.set(status.height as i64);
         self.waiting.set(status.waiting as i64);
         self.healthy.set(i64::from(status.healthy));
@@ -209,6 +218,7 @@ impl Metrics {
         self.unarchived.set(i64::from(status.unarchived.is_some()));
         self.set_changes.set(i64::from(status.era));
         self.accusations.set(*accusations as i64);
+        self.accusations_gone.set(*gone as i64);
         self.open.set(wanted.open as i64);
         self.unanswered.set(wanted.unanswered as i64);
         self.set_until.set(wanted.set_until_ms.map_or(0, |until_ms| until_ms / 1_000) as i64);

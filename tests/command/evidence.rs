@@ -3,6 +3,8 @@
 use super::{
     growing::{status, until},
     harness::{Net, command, says},
+    lost_keys::takes_other_keys,
+    operations::metrics_of,
 };
 use contracts::{
     governance::{Accuse, Protest, Testimony},
@@ -30,6 +32,14 @@ fn caught(net: &Net, key: &str) -> Accuse {
     Accuse { validator, height: 3, round: 0, first, second }
 }
 
+/// Lays it where the node keeps it.
+fn put(net: &Net, evidence: &Accuse) {
+    let folder = net.dir().join("node/evidence");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{}.accusation", evidence.validator));
+    std::fs::write(file, borsh::to_vec(evidence).unwrap()).unwrap();
+}
+
 #[test]
 fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     let net = Net::created();
@@ -40,11 +50,7 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     let keys = net.ok(&["key", "list"]);
     let mut consensus = keys.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap());
     let consensus = consensus.find(|name| name.ends_with(".consensus")).unwrap().to_owned();
-    let evidence = caught(&net, &consensus);
-    let folder = net.dir().join("node/evidence");
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(format!("{}.accusation", evidence.validator));
-    std::fs::write(file, borsh::to_vec(&evidence).unwrap()).unwrap();
+    put(&net, &caught(&net, &consensus));
 
     let node = net.node();
     let accused = net.ok(&["governance", "accuse", "--as", "operator"]);
@@ -61,6 +67,39 @@ fn what_a_node_caught_a_validator_at_comes_on_the_ledger_once() {
     assert!(says(&said, "knows the rules up to version 1") && says(&said, "put in a release"), "{said}");
     node.stop();
     net.audit();
+}
+
+#[test]
+fn evidence_against_a_key_that_leaves_is_warned_of_before_and_shown_and_counted_after() {
+    let net = Net::created();
+    let evidence = caught(&net, "validator-0.consensus");
+    put(&net, &evidence);
+    let node = net.node();
+    let url = node.urls["node"].as_str().unwrap().to_owned();
+    let counts = |line: &str| metrics_of(&url).lines().any(|counted| counted == line);
+    assert!(counts("lonja_accusations 1") && counts("lonja_accusations_gone 0"));
+    // Whoever gives a word for the set without the key hears what is lost by it.
+    let fresh = net.dir().join("warned.member.json");
+    net.ok(&["key", "new", "warned", "--validator", "127.0.0.1:1"]);
+    let set = ["governance", "set", "--remove", "validator-0", "--add", fresh.to_str().unwrap(), "--as", "operator"];
+    let warned = net.run(&set);
+    let said = String::from_utf8_lossy(&warned.stderr);
+    assert!(warned.status.success() && says(&said, "the node caught validator-0 with the key"), "{said}");
+
+    takes_other_keys(&net, url.strip_prefix("http://").unwrap(), &[]);
+    assert!(counts("lonja_accusations 0") && counts("lonja_accusations_gone 1"));
+    assert_eq!(net.ok(&["governance", "accused"]), serde_json::json!([]), "the ledger has nothing");
+    let shown = net.ok(&["governance", "accuse", "--as", "operator"]);
+    let expected = serde_json::json!([{
+        "name": "validator-0", "key": evidence.validator, "height": 3, "round": 0, "what": "precommit",
+        "accused_at": null, "in_force": false,
+    }]);
+    assert_eq!(shown, expected);
+    let people =
+        command().arg("--dir").arg(net.dir()).args(["governance", "accuse", "--as", "operator"]).output().unwrap();
+    let people = String::from_utf8_lossy(&people.stdout).into_owned();
+    assert!(says(&people, "the ledger takes nothing against a key that has left the set"), "{people}");
+    node.stop();
 }
 
 /// Each of two nodes has its own word; with both on the ledger, everybody reads that it is established.

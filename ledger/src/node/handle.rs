@@ -235,12 +235,17 @@ impl Handle {
     pub fn metrics(&self) -> String {
         let era = self.shared.era();
         let is_in_force = |key: &PublicKey| era.set.number_of(key).is_some();
-        let caught: BTreeSet<PublicKey> = self.misconduct().iter().map(Evidence::against).filter(is_in_force).collect();
         let (status, reader) = (self.status(), self.shared.store.reader());
+        let evidence = self.misconduct();
+        let caught: BTreeSet<PublicKey> = evidence.iter().map(Evidence::against).filter(is_in_force).collect();
+        // What the ledger has is nowhere lost; where it cannot be read, the status says so.
+        let is_lost = |one: &&Evidence| !one.is_known(&reader).unwrap_or(true);
+        let gone: BTreeSet<PublicKey> = evidence.iter().filter(is_lost).map(Evidence::against).collect();
+        let gone = gone.difference(&caught).count();
         let wanted = self.shared.ballots.wanted(&reader, &era.set.digest(), era.number(), status.time_ms);
         // Where the state cannot be read, the node is not well, and its status says why.
         let wanted = wanted.unwrap_or_default();
-        self.shared.metrics.render(&Seen { status, accusations: caught.len(), wanted })
+        self.shared.metrics.render(&Seen { status, accusations: caught.len(), gone, wanted })
     }
 
     /// Where frames for the other validators go from now on, if anywhere.

@@ -7,10 +7,11 @@
 use crate::limits::{EVIDENCE_BYTES_MAX, EVIDENCE_MAX};
 use contracts::{
     action::{Action, Rule},
-    governance::{Accuse, Protest},
+    governance::{Accuse, Misconduct, Protest, Protests},
     id::NetworkId,
     key::{KeyError, PublicKey},
     rejection::Malformed,
+    state::{Fault, Reading, View},
 };
 use genesis::files::{self, Access, FileError};
 use parking_lot::Mutex;
@@ -50,6 +51,22 @@ impl Evidence {
             Self::Accusation(accusation) => accusation.verify(network),
             Self::Protest(protest) => protest.verify(network),
         }
+    }
+
+    /// Has the ledger it, or another of its kind against the same key?
+    ///
+    /// # Errors
+    /// [`Fault`] where the state cannot be read.
+    pub fn is_known(&self, state: &impl View) -> Result<bool, Fault> {
+        Ok(match self {
+            Self::Accusation(accusation) => {
+                state.value::<Misconduct>(&Misconduct::key(&accusation.validator))?.is_some()
+            }
+            Self::Protest(protest) => {
+                let known: Option<Protests> = state.value(&Protests::key(&protest.proposer))?;
+                known.is_some_and(|known| known.protests.iter().any(|one| one.by == protest.by))
+            }
+        })
     }
 
     /// The action that puts it on the ledger.

@@ -231,6 +231,12 @@ impl Trust {
             && self.compromised.is_superset(&earlier.compromised)
     }
 
+    /// What the validator was called last that had the consensus key `key`.
+    pub fn name_of(&self, key: &PublicKey) -> Option<&str> {
+        let mut validators = self.eras.iter().rev().flat_map(|era| &era.set.validators);
+        validators.find(|validator| validator.consensus == *key).map(|validator| validator.name.as_str())
+    }
+
     /// How many changes were followed.
     pub fn changes(&self) -> usize {
         self.eras.len() - 1

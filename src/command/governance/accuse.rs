@@ -8,16 +8,19 @@ use crate::{
 };
 use contracts::{
     event::Event,
-    governance::{Governance, Misconduct, Protests},
+    governance::{Change, Governance, Misconduct, Protests},
     id::Height,
     key::PublicKey,
     validators::ValidatorSet,
 };
-use ledger::node::Evidence;
+use ledger::{node::Evidence, receipt::Trust};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What the ledger has against one validator, of one kind.
+/// What is said of a proposal that breaks the rules.
+const INVALID: &str = "invalid-proposal";
+
+/// What there is against one validator, of one kind.
 #[derive(Serialize)]
 struct Shown {
     name: String,
@@ -25,7 +28,8 @@ struct Shown {
     height: Height,
     round: u32,
     what: &'static str,
-    accused_at: Height,
+    /// `None` where the node has evidence that no ledger takes any more.
+    accused_at: Option<Height>,
     in_force: bool,
     /// Where it takes the word of others: of how many that are in force, and whether it was ever of enough.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,16 +43,30 @@ struct Word {
     established: bool,
 }
 
-/// Hands in what the node has and the ledger has not.
+/// The ledger's place for evidence.
+#[derive(PartialEq, Eq)]
+enum Place {
+    Empty,
+    Taken,
+    /// A key has left the set, and the rules take nothing of it any more.
+    Closed,
+}
+
+/// Hands in what the node has and the ledger has not, and shows what neither has nor can have.
 pub(super) async fn accuse(context: &Context) -> Result<(), Problem> {
     let (client, set) = (context.client()?, in_force(context).await?);
-    let mut failed = None;
+    let (mut failed, mut late) = (None, Vec::new());
     for evidence in client.misconduct().await? {
-        if !is_wanted(context, &set, &evidence).await? {
+        let place = place_of(context, &set, &evidence).await?;
+        if place == Place::Taken {
             continue;
         }
         let validator = evidence.against();
         let done = match evidence.verify(&client.network()) {
+            Ok(()) if place == Place::Closed => {
+                late.push(evidence);
+                Ok(())
+            }
             Ok(()) => context.act(None, evidence.action(), None).await.map(drop),
             Err(error) => Err(Problem::new("the node's evidence does not hold")
                 .because(error)
@@ -61,29 +79,77 @@ pub(super) async fn accuse(context: &Context) -> Result<(), Problem> {
             failed = Some(problem);
         }
     }
-    show(context).await?;
+    let mut all = on_ledger(context).await?;
+    if !late.is_empty() {
+        client.refresh().await?;
+        let trust = client.trust();
+        all.extend(late.iter().map(|evidence| too_late(&trust, &set, evidence)));
+    }
+    print(context, &all);
     failed.map_or(Ok(()), Err)
 }
 
-/// Has the ledger a place for it that is empty? Whose key is no longer in the set cannot be accused any more, and need
-/// not be; nor does its protest count.
-async fn is_wanted(context: &Context, set: &ValidatorSet, evidence: &Evidence) -> Result<bool, Problem> {
-    let is_in_force = |key: &PublicKey| set.number_of(key).is_some();
-    match evidence {
+/// Says what can be put on the ledger only as long as `set` is in force, before a word is given for `change`.
+pub(super) async fn warn(context: &Context, set: &ValidatorSet, change: &Change) -> Result<(), Problem> {
+    let Change::Validators { set: next, .. } = change else { return Ok(()) };
+    for evidence in context.client()?.misconduct().await? {
+        let key = evidence.against();
+        let leaving = set.validators.iter().find(|one| one.consensus == key && next.number_of(&key).is_none());
+        if let Some(validator) = leaving
+            && place_of(context, set, &evidence).await? == Place::Empty
+        {
+            eprintln!(
+                "Warning: the node caught {} with the key that this set takes away, and the ledger does not have it. Once \
+                 the set is in force it takes no accusation of that key: `lonja governance accuse` first.",
+                validator.name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Has the ledger a place for it that is empty? It takes nothing against a key that is no longer in the set; nor does
+/// the protest of such a key count.
+async fn place_of(context: &Context, set: &ValidatorSet, evidence: &Evidence) -> Result<Place, Problem> {
+    let (known, keys) = match evidence {
         Evidence::Accusation(accusation) => {
             let known: Option<Misconduct> = context.proven(&Misconduct::key(&accusation.validator)).await?;
-            Ok(known.is_none() && is_in_force(&accusation.validator))
+            (known.is_some(), vec![accusation.validator])
         }
         Evidence::Protest(protest) => {
             let known: Option<Protests> = context.proven(&Protests::key(&protest.proposer)).await?;
             let known = known.unwrap_or_default().protests.iter().any(|one| one.by == protest.by);
-            Ok(!known && is_in_force(&protest.proposer) && is_in_force(&protest.by))
+            (known, vec![protest.proposer, protest.by])
         }
+    };
+    if known {
+        return Ok(Place::Taken);
     }
+    Ok(if keys.iter().all(|key| set.number_of(key).is_some()) { Place::Empty } else { Place::Closed })
+}
+
+/// What the node alone has.
+fn too_late(trust: &Trust, set: &ValidatorSet, evidence: &Evidence) -> Shown {
+    let (height, round, what) = match evidence {
+        Evidence::Accusation(accusation) => (accusation.height, accusation.round, accusation.first.said.word()),
+        Evidence::Protest(protest) => (protest.height, protest.round, INVALID),
+    };
+    let key = evidence.against();
+    let name = trust.name_of(&key).unwrap_or("unknown").to_owned();
+    Shown { name, key, height, round, what, accused_at: None, in_force: set.number_of(&key).is_some(), protests: None }
 }
 
 /// Everybody who was ever accused, or protested against.
 pub(super) async fn show(context: &Context) -> Result<(), Problem> {
+    print(context, &on_ledger(context).await?);
+    Ok(())
+}
+
+fn print(context: &Context, all: &[Shown]) {
+    context.print(&all, || told(all));
+}
+
+async fn on_ledger(context: &Context) -> Result<Vec<Shown>, Problem> {
     let (client, set) = (context.client()?, in_force(context).await?);
     let mut all = Vec::new();
     // Of each validator that was protested against: where in the list, since one protest follows another.
@@ -111,15 +177,14 @@ pub(super) async fn show(context: &Context) -> Result<(), Problem> {
             }
         }
     }
-    context.print(&all, || told(&all));
-    Ok(())
+    Ok(all)
 }
 
 async fn accused(context: &Context, set: &ValidatorSet, key: PublicKey, accused_at: Height) -> Result<Shown, Problem> {
     let record: Option<Misconduct> = context.proven(&Misconduct::key(&key)).await?;
     let Misconduct { name, height, round, first, .. } = record.ok_or_else(missing)?;
     let (what, in_force) = (first.said.word(), set.number_of(&key).is_some());
-    Ok(Shown { name, key, height, round, what, accused_at, in_force, protests: None })
+    Ok(Shown { name, key, height, round, what, accused_at: Some(accused_at), in_force, protests: None })
 }
 
 async fn protested(
@@ -132,8 +197,8 @@ async fn protested(
     let record: Option<Protests> = context.proven(&Protests::key(&key)).await?;
     let record = record.ok_or_else(missing)?;
     let (by, of, established) = (record.count_of(set), set.validators.len(), record.established(set));
-    let (what, in_force) = ("invalid-proposal", set.number_of(&key).is_some());
-    let protests = Some(Word { by, of, established });
+    let (what, in_force) = (INVALID, set.number_of(&key).is_some());
+    let (protests, accused_at) = (Some(Word { by, of, established }), Some(accused_at));
     Ok(Shown { name: record.name, key, height, round, what, accused_at, in_force, protests })
 }
 
@@ -150,18 +215,28 @@ fn told(all: &[Shown]) -> String {
     let row = |one: &Shown| {
         let now = if one.in_force { "a validator" } else { "no validator any more" };
         let place = format!("height {}, round {}", one.height, one.round);
-        let (what, proven) = match &one.protests {
-            None => (format!("two {}s of {place}", one.what), "by itself".to_owned()),
+        let what = match one.what {
+            INVALID => format!("a proposal of {place} that breaks the rules"),
+            what => format!("two {what}s of {place}"),
+        };
+        let proven = match &one.protests {
             Some(Word { by, of, established }) => {
                 let so = if *established { "established" } else { "not established" };
-                (format!("a proposal of {place} that breaks the rules"), format!("by {by} of {of} validators: {so}"))
+                format!("by {by} of {of} validators: {so}")
             }
+            None if one.what == INVALID => "by this node alone".into(),
+            None => "by itself".into(),
         };
-        [one.name.clone(), what, proven, one.accused_at.to_string(), now.to_owned()]
+        let since = one.accused_at.map_or_else(|| "never".into(), |height| height.to_string());
+        [one.name.clone(), what, proven, since, now.to_owned()]
     };
-    let table = output::table(["validator", "signed", "shown", "on the ledger since", "now"], all.iter().map(row));
+    let mut text = output::table(["validator", "signed", "shown", "on the ledger since", "now"], all.iter().map(row));
     if all.iter().any(|one| one.in_force) {
-        return format!("{table}\nTo expel one: lonja governance set --remove NAME --compromised NAME --as PARTY");
+        text += "\nTo expel one: lonja governance set --remove NAME --compromised NAME --as PARTY";
     }
-    table
+    if all.iter().any(|one| one.accused_at.is_none()) {
+        text += "\nNever: the ledger takes nothing against a key that has left the set. /v1/misconduct of the node has the \
+                 evidence, for the other members: its validator may go on under another key";
+    }
+    text
 }

@@ -1,6 +1,6 @@
 //! Proposing: the arguments, and the change that they stand for.
 
-use super::{in_force, unsigned};
+use super::{accuse, in_force, unsigned};
 use crate::{
     context::{Context, Done},
     output,
@@ -189,10 +189,12 @@ impl OfProtocol {
     }
 }
 
+/// Proposes a change, which is the own word for it too.
 async fn propose(context: &Context, change: Change, until: &Until, next: &str) -> Result<(), Problem> {
     check_version(&change)?;
     let (set, client) = (in_force(context).await?, context.client()?);
     let ours = Ours::of(context, &set)?;
+    accuse::warn(context, &set, &change).await?;
     let (base, now_ms) = (set.digest(), client.status().await?.time_ms);
     let until_ms = now_ms + u64::from(until.days) * DAY_MS;
     let id = Propose::id_of(&change, &base, until_ms);
