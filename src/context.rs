@@ -183,7 +183,7 @@ impl Context {
     pub fn market(&self) -> Result<Market, Problem> {
         let url = match self.global.market_url.clone().or_else(|| running::find(&self.layout(), "marketplace")) {
             Some(url) => url,
-            None => self.config()?.market.url(),
+            None => self.config()?.market.reached(),
         };
         Market::new(url)
     }

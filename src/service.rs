@@ -27,7 +27,7 @@ use ledger::{
     node::{self, Keys, Node, NodeError, Shown, Sources},
 };
 use marketplace::keys::MasterKey;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -52,6 +52,8 @@ pub struct Running {
     pub name: &'static str,
     /// Where people reach it.
     pub url: String,
+    /// Where this process does.
+    local: String,
     task: JoinHandle<Result<(), Problem>>,
     over: bool,
     /// Why it was not well when it was asked last, where it said so.
@@ -66,7 +68,12 @@ impl Running {
     /// Of the service that `task` runs and that is reached at `url`.
     pub fn new(context: &Context, name: &'static str, url: String, task: JoinHandle<Result<(), Problem>>) -> Self {
         let announced = running::announce(&context.layout(), name, &url);
-        Self { name, url, task, over: false, reason: None, door: None, announced }
+        Self { name, local: url.clone(), url, task, over: false, reason: None, door: None, announced }
+    }
+
+    /// Says at which address it listens, where people reach it by a name: what leads there may not stand yet.
+    fn at(self, listen: SocketAddr, service: &Service) -> Self {
+        Self { local: Service { listen, ..service.clone() }.url(), ..self }
     }
 
     /// Lets commands on the same directory ask for copies of its store. That they cannot is no reason not to run:
@@ -106,7 +113,7 @@ impl Running {
         let http = own()?;
         let (begun, mut say_after) = (tokio::time::Instant::now(), WELL_SOON);
         loop {
-            let asked = http.get(format!("{}/health", self.url)).send().await;
+            let asked = http.get(format!("{}/health", self.local)).send().await;
             if asked.as_ref().is_ok_and(|answer| answer.status().is_success()) {
                 self.reason = None;
                 return Ok(true);
@@ -334,7 +341,8 @@ pub async fn market(
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
     settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
-    settings.explorer_url = Some(config.explorer.url());
+    settings.explorer_url = Some(config.explorer.reached());
+    settings.base_url = config.market.public_url.as_ref().map(|_| config.market.reached());
     settings.tls = tls(context, &config.market);
     let running = marketplace::start(settings, stop).await.map_err(|error| match error {
         marketplace::service::ServiceError::Listen { source, .. } => {
@@ -355,7 +363,8 @@ pub async fn market(
             Err(error) => Err(Problem::new("the marketplace broke down").because(error.to_string())),
         }
     });
-    Ok(Running::new(context, "marketplace", running.url, task).copied_by(context, checkpoint))
+    let started = Running::new(context, "marketplace", running.url, task).at(running.addr, &config.market);
+    Ok(started.copied_by(context, checkpoint))
 }
 
 /// Starts the explorer on the node that `client` speaks to. It gets no key.
@@ -388,7 +397,8 @@ pub async fn explorer(
             Err(error) => Err(Problem::new("the explorer broke down").because(error.to_string())),
         }
     });
-    Ok(Running::new(context, "explorer", running.url, task))
+    let url = if config.explorer.public_url.is_some() { config.explorer.reached() } else { running.url };
+    Ok(Running::new(context, "explorer", url, task).at(running.addr, &config.explorer))
 }
 
 /// The certificate and key that a service shows, if it speaks TLS itself.

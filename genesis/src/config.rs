@@ -53,6 +53,10 @@ pub struct Service {
     /// A proxy in front of it does TLS.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub behind_proxy: bool,
+    /// Where people reach a marketplace or an explorer that has a name, such as `https://market.example.org`: links,
+    /// cookies and proofs of keys name it. Made from `listen` where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// Where the marketplace keeps contents; beside its other data where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<Contents>,
@@ -154,14 +158,22 @@ impl Default for Ports {
 
 const SECTIONS: [&str; 7] = ["node", "market", "explorer", "peers", "observe", "retention", "witnesses"];
 const KEYS: [&str; 5] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy"];
-const MARKET_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "objects"];
+const MARKET_KEYS: [&str; 7] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "public_url", "objects"];
+const EXPLORER_KEYS: [&str; 6] = ["listen", "data", "tls_cert", "tls_key", "behind_proxy", "public_url"];
 /// How keys are called by which people would write secrets into the configuration.
 const SECRET_WORDS: [&str; 4] = ["secret", "access_key", "password", "token"];
 
 impl Service {
     fn local(port: u16, data: &str) -> Self {
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Self { listen, data: data.into(), tls_cert: None, tls_key: None, behind_proxy: false, objects: None }
+        let data = data.into();
+        let (tls_cert, tls_key, public_url, objects) = (None, None, None, None);
+        Self { listen, data, tls_cert, tls_key, behind_proxy: false, public_url, objects }
+    }
+
+    /// Where people reach it.
+    pub fn reached(&self) -> String {
+        self.public_url.as_ref().map_or_else(|| self.url(), |url| url.trim_end_matches('/').to_owned())
     }
 
     /// Where clients on this machine reach it.
@@ -171,6 +183,13 @@ impl Service {
         let host = if unspecified { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.listen.ip() };
         format!("{scheme}://{}", SocketAddr::new(host, self.listen.port()))
     }
+}
+
+/// Is it `https://`, a host, and a port if any?
+fn is_public(url: &str) -> bool {
+    let host = url.strip_prefix("https://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    host.is_some_and(|host| host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && host.bytes().all(fits))
 }
 
 impl Config {
@@ -208,6 +227,11 @@ impl Config {
                 let remedy = "listen on 127.0.0.1, set tls_cert and tls_key, or set behind_proxy = true \
                               when a proxy in front does TLS";
                 return wrong(format!("{name}.listen"), "is reachable from outside without TLS", remedy);
+            }
+            if service.public_url.as_deref().is_some_and(|url| !is_public(url)) {
+                let remedy = "write https:// and the name by which browsers come, with its port if that is not 443, and \
+                              no path";
+                return wrong(format!("{name}.public_url"), "is no address of a service with TLS", remedy);
             }
             if service.data.as_os_str().is_empty() {
                 return wrong(format!("{name}.data"), "is empty", "name a directory");
@@ -272,6 +296,7 @@ impl Config {
             }
             let known: &[&str] = match service.as_str() {
                 "market" => &MARKET_KEYS,
+                "explorer" => &EXPLORER_KEYS,
                 "peers" => &peers::KEYS,
                 "observe" => &observe::KEYS,
                 "retention" => &retention::KEYS,
@@ -323,7 +348,8 @@ impl Config {
         let text = format!(
             "# Where the services of this network listen and keep their data.\n\
              # Keys of each: listen, data, tls_cert, tls_key, behind_proxy. An address other than\n\
-             # loopback needs tls_cert and tls_key, or behind_proxy = true. The marketplace keeps contents\n\
+             # loopback needs tls_cert and tls_key, or behind_proxy = true. Where people reach marketplace\n\
+             # or explorer by a name, public_url says it: https://market.example. The marketplace keeps contents\n\
              # in its data, or where [market.objects] says: kind = \"local\" with folder, or kind = \"s3\" with\n\
              # endpoint, region, bucket, prefix and credentials (a file of mode 600).\n\
              # A validator among several has [peers]: listen, and the addresses of the others by their\n\
@@ -372,6 +398,10 @@ mod tests {
         check("data = \"market\"", "data = \"node\"", "market.data", "its own directory");
         check("data = \"market\"", "data = \"\"", "market.data", "name a directory");
         check("data = \"node\"", "data = \"node\"\ntls_cert = \"c.pem\"", "node.tls_cert", "both");
+        for url in ["http://market.example", "https://", "https://me@market.example", "https://market.example/path"] {
+            let told = format!("data = \"market\"\npublic_url = \"{url}\"");
+            check("data = \"market\"", &told, "market.public_url", "browsers come");
+        }
         check("127.0.0.1:7200", "nowhere", "listen", "correct");
         check("[market]", "[market", "line", "correct");
         check("data = \"node\"", "data = \"node\"\ndata = \"other\"", "duplicate key", "correct");

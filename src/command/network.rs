@@ -179,8 +179,8 @@ fn show(context: &Context, signed: &SignedDocument) -> Result<(), Problem> {
             .map(|f| Founder { party: founder(f), name: &f.name, roles: f.roles })
             .collect(),
         node: config.node.url(),
-        market: config.market.url(),
-        explorer: config.explorer.url(),
+        market: config.market.reached(),
+        explorer: config.explorer.reached(),
     };
     context.print(&shown, || {
         let head = output::lines(&[
