@@ -103,7 +103,7 @@ mod tests {
         let height = network.client.status().await.unwrap().height;
         let nobody = Client::new("http://127.0.0.1:9", network.anchor.clone()).unwrap();
         assert_eq!(Sources::ask(&[]).await, Sources::None);
-        assert_eq!(Sources::ask(&[nobody.clone()]).await, Sources::Silent);
+        assert_eq!(Sources::ask(std::slice::from_ref(&nobody)).await, Sources::Silent);
         let Sources::Show(shown) = Sources::ask(&[nobody, network.client.clone()]).await else {
             panic!("it does not show anything")
         };
