@@ -20,7 +20,7 @@ pub fn votings() -> Vec<Vec<u8>> {
     // As it is written now, and as it was.
     let written = |kind| voting::written(&[begins(kind), record.clone(), block.clone(), ours.clone()]);
     let synced = |at: u64| (5, at.to_be_bytes().to_vec());
-    let whole = voting::written(&[begins(6), record.clone(), synced(69), block.clone(), ours.clone(), synced(197)]);
+    let whole = voting::written(&[begins(6), record.clone(), synced(69), block.clone(), ours.clone(), synced(189)]);
     vec![voting::written(&[begins(6)]), whole, written(4), written(0), vec![]]
 }
 
