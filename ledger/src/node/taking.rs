@@ -187,6 +187,11 @@ impl Handle {
         let account = self.check_admissible(&reader, &checked)?;
         let held = side.map_or(Ok(false), |side| self.hold(&checked, account, &side))?;
         let mut queue = self.shared.queue.lock();
+        // Once more where a block that takes it out cannot come in between: it would wait for a block without it.
+        if self.shared.store.reader().place(&id)?.is_some() {
+            queue.mempool.give_up(&id);
+            return Ok(());
+        }
         if !held {
             return Ok(queue.mempool.insert(checked, account)?);
         }

@@ -195,8 +195,28 @@ impl Four {
         }
     }
 
+    /// Waits until nothing has been at work for a while: of a height that is cut short, a node may lack the seal.
+    fn rest(&self) {
+        let at = |node: &Node| {
+            let (handle, durable) =
+                (node.handle(), node.handle().store().reader().tip().unwrap().map(|tip| tip.height));
+            let status = handle.status();
+            (durable == Some(status.height) && status.waiting == 0).then_some(status.height)
+        };
+        let (begun, mut since, mut before) = (Instant::now(), Instant::now(), Vec::new());
+        while since.elapsed() < Duration::from_millis(300) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "they do not rest: {before:?}");
+            std::thread::sleep(Duration::from_millis(10));
+            let now: Vec<_> = self.nodes.iter().flatten().map(at).collect();
+            if now != before || now.iter().any(|height| height.is_none() || *height != now[0]) {
+                (since, before) = (Instant::now(), now);
+            }
+        }
+    }
+
     fn audit(mut self) {
         assert_eq!(*self.faults.lock(), [], "all are honest");
+        self.rest();
         (0..COUNT).for_each(|number| self.down(number));
         let heads: Vec<_> = (0..COUNT)
             .map(|number| {
