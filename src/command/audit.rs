@@ -148,10 +148,17 @@ fn people(target: &str, audited: &Audited) -> String {
 }
 
 fn verdict(report: &Report) -> String {
+    let unsealed = match report.unsealed {
+        0 => String::new(),
+        1 => "; the newest block is decided, and its seal had not come when the node stopped".into(),
+        count => format!("; the newest {count} blocks are decided, and their seals had not come when the node stopped"),
+    };
     match (report.is_clean(), &report.unexecuted) {
         (false, _) => "does not hold".into(),
-        (true, None) => "everything holds".into(),
-        (true, Some(reason)) => format!("hashes and signatures hold; no block was executed again, since {reason}"),
+        (true, None) => format!("everything holds{unsealed}"),
+        (true, Some(reason)) => {
+            format!("hashes and signatures hold; no block was executed again, since {reason}{unsealed}")
+        }
     }
 }
 

@@ -83,10 +83,17 @@ pub struct Report {
     /// Why no block was executed again, if none was: then hashes and signatures hold, and nothing else is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unexecuted: Option<String>,
+    /// Newest blocks that are decided, as their certificates show, and whose seals had not come when the node stopped.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unsealed: u64,
     /// What is not as it must be. Empty means that everything holds, as far as `unexecuted` does not say otherwise.
     pub findings: Vec<Finding>,
     /// Findings beyond those listed.
     pub more_findings: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Report {
@@ -105,6 +112,7 @@ impl Report {
             orphans: 0,
             digest: Digest::default(),
             unexecuted: None,
+            unsealed: 0,
             findings: Vec::new(),
             more_findings: 0,
         }

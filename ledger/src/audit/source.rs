@@ -5,28 +5,71 @@ use crate::{
     api::{BlockPage, client::Client},
     block::Block,
     era,
-    store::Store,
+    limits::UNSEALED_HEIGHTS_MAX,
+    ordering::Certificate,
+    receipt::{Seal, SetChange},
+    store::{Reader, Store, StoredResult},
 };
 use contracts::id::Height;
 use parking_lot::Mutex;
 use std::{collections::VecDeque, time::Duration};
+
+/// A block, and what is kept beside it.
+pub(super) struct Page {
+    pub block: Block,
+    pub results: Vec<StoredResult>,
+    pub certificate: Certificate,
+    pub seal: Option<Seal>,
+    pub change: Option<SetChange>,
+    /// Must seal and record be there? Else they may be on their way still ([`sealed`]).
+    pub due: bool,
+}
+
+impl From<BlockPage> for Page {
+    fn from(page: BlockPage) -> Self {
+        let BlockPage { block, results, certificate, seal, change } = page;
+        Self { block, results, certificate, seal: Some(seal), change, due: true }
+    }
+}
+
+/// The newest height that must have its seal, and where it ends an era the record of that. One of several validators
+/// commits a height, and the signatures of others come a moment later: a node that stops in between lacks those of its
+/// newest heights, and asks for them when it starts. That these are decided, their certificates show.
+pub(super) fn sealed(reader: &Reader, tip: Height) -> Result<Height, Missed> {
+    let ends = reader.header(tip)?.is_some_and(|header| header.ends_era());
+    let passed_on = !ends || era::change_after(reader, tip).map_err(|error| error.to_string())?.is_some();
+    // One more may be at work when no more are begun.
+    let base = reader.base()?;
+    let least = tip.saturating_sub(UNSEALED_HEIGHTS_MAX as u64 + 1).max(base);
+    let mut height = if passed_on { tip } else { tip - 1 };
+    while height > least && reader.seal(height)?.is_none() {
+        height -= 1;
+    }
+    // Where so many are missing, nothing explains it.
+    let explained = height == base || reader.seal(height)?.is_some();
+    Ok(if explained { height } else { tip })
+}
 
 /// Blocks, one after the other.
 pub(super) trait Source {
     /// The last height.
     fn last(&self) -> Result<Height, String>;
     /// The block at `height`; asked for in order.
-    fn block(&self, height: Height) -> Result<BlockPage, Missed>;
+    fn block(&self, height: Height) -> Result<Page, Missed>;
 }
 
 /// A store on this machine.
 pub(super) struct Folder {
     store: Store,
+    sealed: Height,
 }
 
 impl Folder {
     pub fn new(store: Store) -> Self {
-        Self { store }
+        // What cannot be read is found at its height: until then everything must be there.
+        let tip = store.tip().ok().flatten().map_or(0, |tip| tip.height);
+        let sealed = sealed(&store.reader(), tip).unwrap_or(tip);
+        Self { store, sealed }
     }
 }
 
@@ -36,19 +79,19 @@ impl Source for Folder {
         Ok(tip.ok_or("the store is empty")?.height)
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
+    fn block(&self, height: Height) -> Result<Page, Missed> {
         let reader = self.store.reader();
         let header = reader.header(height)?.ok_or("its header is missing")?;
         let transactions = reader.bodies(height)?.ok_or_else(|| match reader.pruned() {
             Ok(pruned) if height <= pruned => "its transactions were pruned, and the archive has no file of them",
             _ => "its transactions are missing",
         })?;
-        let seal = reader.seal(height)?.ok_or("its seal is missing")?;
-        Ok(BlockPage {
+        Ok(Page {
             block: Block { header, transactions },
             results: reader.results(height)?.ok_or("its results are missing")?,
             certificate: reader.certificate(height)?.ok_or("its certificate is missing")?,
-            seal: decode_seal(&seal)?,
+            seal: reader.seal(height)?.map(|seal| decode_seal(&seal)).transpose()?,
+            due: height <= self.sealed,
             change: era::change_after(&reader, height).map_err(|error| error.to_string())?,
         })
     }
@@ -67,7 +110,7 @@ impl Source for Completed {
         self.folder.last()
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
+    fn block(&self, height: Height) -> Result<Page, Missed> {
         let is_here = height > self.base && self.folder.store.reader().has_bodies(height)?;
         if is_here { self.folder.block(height) } else { self.node.block(height) }
     }
@@ -92,7 +135,7 @@ impl Source for Node {
         Ok(self.last)
     }
 
-    fn block(&self, height: Height) -> Result<BlockPage, Missed> {
+    fn block(&self, height: Height) -> Result<Page, Missed> {
         let mut ahead = self.ahead.lock();
         let is_before = |page: &BlockPage| page.block.header.entry.height < height;
         while ahead.front().is_some_and(is_before) {
@@ -102,6 +145,6 @@ impl Source for Node {
             let pages = self.runtime.block_on(self.client.blocks(height - 1, Duration::ZERO));
             ahead.extend(pages.map_err(|error| error.to_string())?);
         }
-        Ok(ahead.pop_front().ok_or("the node does not serve it")?)
+        Ok(ahead.pop_front().ok_or("the node does not serve it")?.into())
     }
 }

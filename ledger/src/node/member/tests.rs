@@ -214,21 +214,43 @@ impl Four {
         }
     }
 
-    fn audit(mut self) {
+    /// Stops all, and finds nothing wrong with any of them.
+    fn audit(mut self) -> Self {
         assert_eq!(*self.faults.lock(), [], "all are honest");
         self.rest();
         (0..COUNT).for_each(|number| self.down(number));
-        let heads: Vec<_> = (0..COUNT)
-            .map(|number| {
-                let scratch = tempfile::tempdir().unwrap();
-                let anchor = self.document.anchor();
-                let report =
-                    audit::folder(&self.path(number), &self.document, &anchor, scratch.path(), &|_, _| {}).unwrap();
-                assert!(report.is_clean(), "node {number}: {:?}", report.findings);
-                report.height
-            })
-            .collect();
-        assert!(heads.iter().all(|height| *height > 0), "{heads:?}");
+        for number in 0..COUNT {
+            let report = self.audited(number);
+            assert!(report.is_clean() && report.height > 0, "node {number}: {:?}", report.findings);
+            assert_eq!(report.unsealed, 0, "node {number}");
+        }
+        self
+    }
+
+    /// What an audit says of the folder of validator `number`, which is down.
+    fn audited(&self, number: u16) -> audit::Report {
+        let (scratch, anchor) = (tempfile::tempdir().unwrap(), self.document.anchor());
+        audit::folder(&self.path(number), &self.document, &anchor, scratch.path(), &|_, _| {}).unwrap()
+    }
+
+    /// Commits `later` while the folder of validator 3 is kept as it was, stops it, and puts that back: all in it is
+    /// of before, and agrees. Returns the newest height of before, and that of now.
+    async fn of_yesterday(&mut self, later: std::ops::RangeInclusive<u8>) -> (Height, Height) {
+        let first = self.commit(3, 1).await;
+        self.all_at(first).await;
+        self.down(3);
+        let (folder, backup) = (self.path(3), self.folder.path().join("backup"));
+        testing::copied(&folder, &backup);
+        self.up(3);
+        let mut newest = first;
+        for number in later {
+            newest = self.commit(3, number).await;
+        }
+        self.all_at(newest).await;
+        self.down(3);
+        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::rename(&backup, &folder).unwrap();
+        (first, newest)
     }
 }
 
@@ -362,20 +384,7 @@ async fn a_store_beside_what_was_signed_stops_the_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_folder_from_a_backup_is_found_out_by_the_others() {
     let mut four = Four::start();
-    let first = four.commit(3, 1).await;
-    four.all_at(first).await;
-    four.down(3);
-    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
-    testing::copied(&folder, &backup);
-    four.up(3);
-    let mut newest = first;
-    for number in 2..=6 {
-        newest = four.commit(3, number).await;
-    }
-    four.all_at(newest).await;
-    four.down(3);
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::rename(&backup, &folder).unwrap();
+    let (_, mut newest) = four.of_yesterday(2..=6).await;
     four.up(3);
     let begun = Instant::now();
     let observes = |four: &Four| four.handle(3).status().reason.is_some_and(|reason| reason.contains("it observes"));

@@ -116,21 +116,8 @@ async fn a_block_that_was_fetched_before_the_others_were_there_holds_nobody_back
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_lost_shows_though_blocks_were_fetched() {
     let mut four = Four::start();
-    let first = four.commit(3, 1).await;
-    four.all_at(first).await;
-    four.down(3);
-    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
-    testing::copied(&folder, &backup);
-    four.up(3);
-    let mut newest = first;
-    for number in 2..=4 {
-        newest = four.commit(3, number).await;
-    }
-    four.all_at(newest).await;
+    let (first, newest) = four.of_yesterday(2..=4).await;
     let pages: Vec<_> = (first + 1..=newest).map(|height| page(&four.handle(0), height)).collect();
-    four.down(3);
-    std::fs::remove_dir_all(&folder).unwrap();
-    testing::copied(&backup, &folder);
     four.cut.write().insert(3);
     four.up(3);
     four.handle(3).observe(pages);

@@ -1,7 +1,10 @@
 //! One validator that lays a burden on the others which no honest one does.
 
 use super::*;
-use crate::limits::UNSEALED_HEIGHTS_MAX;
+use crate::{
+    limits::UNSEALED_HEIGHTS_MAX,
+    store::{Batch, Store},
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Each frame of nine bytes makes them read sixteen blocks, or sign twice; and while one waits, nothing else was done.
@@ -49,12 +52,12 @@ async fn one_that_asks_without_end_stops_nobody() {
 /// With one that votes and does not sign, and one that is slower than the rest, nothing is sealed for as long.
 #[tokio::test(flavor = "multi_thread")]
 async fn heights_without_signatures_do_not_pile_up() {
-    let four = Four::start();
+    let mut four = Four::start();
     let first = four.commit(0, 1).await;
     four.all_at(first).await;
     four.mute.write().insert(3);
     four.cut.write().insert(2);
-    let handle = four.handle(0);
+    let handle = four.handle(1);
     let committed = || handle.store().reader().tip().unwrap().unwrap().height;
     for number in 2..=120 {
         let before = committed();
@@ -70,6 +73,12 @@ async fn heights_without_signatures_do_not_pile_up() {
     assert_eq!(handle.status().height, first, "nothing more is sealed");
     let unsealed = (committed() - first) as usize;
     assert!((UNSEALED_HEIGHTS_MAX..=UNSEALED_HEIGHTS_MAX + 1).contains(&unsealed), "{unsealed} heights");
+    // So it is with whoever stops meanwhile: what is decided holds, and an audit says what is to come still.
+    four.down(0);
+    let report = four.audited(0);
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert_eq!((report.height - first, report.unsealed), (unsealed as u64, unsealed as u64));
+    four.up(0);
     // What was decided meanwhile is sealed as soon as the slow one signs it, and they go on.
     four.cut.write().clear();
     four.all_at(committed()).await;
@@ -77,5 +86,14 @@ async fn heights_without_signatures_do_not_pile_up() {
     let last = four.commit(0, 200).await;
     four.all_at(last).await;
     drop(handle);
-    four.audit();
+    let four = four.audit();
+    // One that is missing below others was there.
+    let store = Store::open(&four.path(1).join("db")).unwrap();
+    let mut batch = Batch::default();
+    batch.delete("seals", (first + 3).to_be_bytes());
+    store.kv().write(batch).unwrap();
+    drop(store);
+    let findings = four.audited(1).findings;
+    assert_eq!((findings.len(), findings[0].place.as_str()), (1, &*format!("block {}", first + 3)), "{findings:?}");
+    assert!(findings[0].what.contains("seal is missing"), "{findings:?}");
 }

@@ -56,21 +56,8 @@ async fn that_what_was_voted_for_is_gone_is_known_after_each_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn that_a_whole_folder_was_of_yesterday_is_known_after_each_restart() {
     let mut four = Four::start();
-    let first = four.commit(3, 1).await;
-    four.all_at(first).await;
-    four.down(3);
-    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
-    testing::copied(&folder, &backup);
+    let (_, mut newest) = four.of_yesterday(2..=6).await;
     let old = four.mark(3);
-    four.up(3);
-    let mut newest = first;
-    for number in 2..=6 {
-        newest = four.commit(3, number).await;
-    }
-    four.all_at(newest).await;
-    four.down(3);
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::rename(&backup, &folder).unwrap();
     for _ in 0..3 {
         four.up(3);
         four.up_to(3, newest);
@@ -93,22 +80,9 @@ async fn that_a_whole_folder_was_of_yesterday_is_known_after_each_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_shown_once_more_what_it_had_lost_is_not_held_back_for_good() {
     let mut four = Four::start();
-    let first = four.commit(3, 1).await;
-    four.all_at(first).await;
-    four.down(3);
-    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
-    testing::copied(&folder, &backup);
-    four.up(3);
-    let mut newest = first;
-    for number in 2..=4 {
-        newest = four.commit(3, number).await;
-    }
-    four.all_at(newest).await;
-    let reader = four.handle(0).shared.store.reader().header(newest).unwrap().unwrap();
-    let head = TreeHead { size: reader.log_size, root: reader.log_root };
-    four.down(3);
-    std::fs::remove_dir_all(&folder).unwrap();
-    std::fs::rename(&backup, &folder).unwrap();
+    let (_, mut newest) = four.of_yesterday(2..=4).await;
+    let header = four.handle(0).shared.store.reader().header(newest).unwrap().unwrap();
+    let head = TreeHead { size: header.log_size, root: header.log_root };
     four.up(3);
     four.up_to(3, newest);
     four.observes(3, "up to height").await;
