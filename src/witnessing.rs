@@ -1,5 +1,9 @@
 //! Asking witnesses to cosign a running node's checkpoints, again and again.
 
+mod logs;
+
+pub use logs::Logs;
+
 use crate::{
     problem::{Exit, Problem},
     service::said,

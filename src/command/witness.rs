@@ -6,7 +6,8 @@ use crate::{
     output,
     problem::{Exit, Problem},
     stop::StopRequests,
-    traces, witnessing,
+    traces,
+    witnessing::Logs,
 };
 use clap::{Args, Subcommand};
 use contracts::key::Signer;
@@ -117,16 +118,9 @@ impl Run {
             ));
         }
         traces::describe("lonja.witness", &self.name);
-        let policy = witnessing::policy(&self.logs)?;
-        let logs: Vec<_> = policy.logs().iter().map(|log| log.key.clone()).collect();
-        if logs.is_empty() {
-            return Err(Problem::usage(
-                format!("{} names no log", self.logs.display()),
-                "write `log KEY` for each; `lonja witness policy` prints those of a network",
-            ));
-        }
+        let (logs, keys) = Logs::read(self.logs)?;
         let folder = self.data.clone().unwrap_or_else(|| context.layout().root().join("witness"));
-        let core = Core::open(&folder, &self.name, signer(context)?, logs).map_err(|error| {
+        let core = Core::open(&folder, &self.name, signer(context)?, keys).map_err(|error| {
             Problem::new("the witness does not start")
                 .because(error)
                 .help("nothing was changed; a record that is lost or older than it was cannot be mended, but by a new key and name")
@@ -145,6 +139,10 @@ impl Run {
         context.print(&serde_json::json!({ "witness": url, "key": key }), || {
             output::lines(&[("witness", url.clone()), ("key", key.clone())])
         });
-        http::serve(listener, Arc::new(core), async move { requests.asked().await }).await.map_err(failed)
+        let core = Arc::new(core);
+        tokio::select! {
+            served = http::serve(listener, core.clone(), async move { requests.asked().await }) => served.map_err(failed),
+            never = logs.keep_up(core) => match never {},
+        }
     }
 }

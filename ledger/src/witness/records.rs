@@ -82,18 +82,31 @@ impl Records {
     ) -> Result<Self, RecordError> {
         fs::create_dir_all(folder).map_err(Failed::to("make", folder))?;
         let lock = lock(&folder.join("lock"))?;
-        let mut of = BTreeMap::new();
+        let mut records = Self { folder: folder.to_path_buf(), of: BTreeMap::new(), _lock: lock };
+        records.read(key, origins)?;
+        Ok(records)
+    }
+
+    /// Reads what was cosigned by `key` of the logs with these `origins`, where that is not known. What is known stays:
+    /// it is as new as the file, or newer.
+    ///
+    /// # Errors
+    /// [`RecordError`]; some may be read then.
+    pub fn read<'a>(&mut self, key: &VerifierKey, origins: impl Iterator<Item = &'a str>) -> Result<(), RecordError> {
         for origin in origins {
             let hash = origin_hash(origin);
-            let path = path(folder, &hash);
+            let path = path(&self.folder, &hash);
+            if self.of.contains_key(&hash) {
+                continue;
+            }
             let Some(bytes) = read(&path)? else { continue };
             let record = parse(&bytes, key, origin).map_err(|source| {
                 let (path, origin, key) = (path, origin.to_owned(), key.to_string());
                 RecordError::Foreign { path, origin, key, source }
             })?;
-            of.insert(hash, record);
+            self.of.insert(hash, record);
         }
-        Ok(Self { folder: folder.to_path_buf(), of, _lock: lock })
+        Ok(())
     }
 
     /// The newest checkpoint of a log.

@@ -17,7 +17,7 @@ use contracts::{
     key::{SignError, Signer},
     merkle::empty_root,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::{path::Path, sync::Arc};
 
 /// A witness of some logs.
@@ -25,7 +25,7 @@ pub struct Witness {
     key: VerifierKey,
     signer: Arc<dyn Signer>,
     /// Keys of logs, each named as its log's origin.
-    logs: Vec<VerifierKey>,
+    logs: RwLock<Vec<VerifierKey>>,
     records: Mutex<Records>,
 }
 
@@ -104,12 +104,21 @@ impl Witness {
         signer: Arc<dyn Signer>,
         logs: Vec<VerifierKey>,
     ) -> Result<Self, WitnessError> {
-        if logs.len() > WITNESS_LOG_KEYS_MAX {
-            return Err(WitnessError::Logs(logs.len()));
-        }
+        few_enough(&logs)?;
         let key = VerifierKey::new(name, KeyKind::Cosignature, signer.public())?;
         let records = Records::open(folder, &key, logs.iter().map(VerifierKey::name))?;
-        Ok(Self { key, signer, logs, records: Mutex::new(records) })
+        Ok(Self { key, signer, logs: RwLock::new(logs), records: Mutex::new(records) })
+    }
+
+    /// Knows the log keys `logs` from now on, in the place of those before. What was cosigned of any log stays so.
+    ///
+    /// # Errors
+    /// [`WitnessError`]; it goes on with the keys that it knows.
+    pub fn know(&self, logs: Vec<VerifierKey>) -> Result<(), WitnessError> {
+        few_enough(&logs)?;
+        self.records.lock().read(&self.key, logs.iter().map(VerifierKey::name))?;
+        *self.logs.write() = logs;
+        Ok(())
     }
 
     /// The key by which its cosignatures verify.
@@ -125,8 +134,8 @@ impl Witness {
     pub fn add(&self, body: &[u8], now_s: u64) -> Result<NoteSignature, Refusal> {
         let request = AddCheckpoint::decode(body)?;
         let note = request.checkpoint();
-        let known = self.logs.iter().filter(|key| key.name() == request.origin());
-        let known: Vec<VerifierKey> = known.cloned().collect();
+        let known: Vec<VerifierKey> =
+            self.logs.read().iter().filter(|key| key.name() == request.origin()).cloned().collect();
         if known.is_empty() {
             return Err(Refusal::Origin(request.origin().to_owned()));
         }
@@ -168,6 +177,10 @@ impl Witness {
         let signature = self.signer.sign(&checkpoint::cosigned_message(now_s, text))?;
         Ok(checkpoint::cosignature_line(&self.key, now_s, &signature))
     }
+}
+
+fn few_enough(logs: &[VerifierKey]) -> Result<(), WitnessError> {
+    if logs.len() > WITNESS_LOG_KEYS_MAX { Err(WitnessError::Logs(logs.len())) } else { Ok(()) }
 }
 
 /// Does the request lead from `recorded`, or from nothing, to its checkpoint?

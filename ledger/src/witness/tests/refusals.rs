@@ -35,6 +35,38 @@ fn verdict(answer: Result<NoteSignature, Refusal>) -> String {
     }
 }
 
+/// Its record is the one on disk, from whenever it was known before.
+#[test]
+fn other_logs_are_known_without_a_restart_and_none_is_forgotten() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, moved) = (Log::new(9), "example.com/moved");
+    let key = VerifierKey::new(moved, KeyKind::Ed25519, TestSigner::of(40).public()).unwrap();
+    let text = body(moved, &log.head(9));
+    let note = Note::new(text.clone(), vec![key.line(&TestSigner::of(40).sign(text.as_bytes()).unwrap().0)]).unwrap();
+    let first = AddCheckpoint::new(0, vec![], note).unwrap().to_string();
+    let both = Witness::open(place.path(), NAME, Arc::new(TestSigner::of(50)), vec![key.clone()]).unwrap();
+    assert_eq!(verdict(both.add(first.as_bytes(), NOW)), "cosigned");
+    drop(both);
+
+    let witness = witness(place.path(), &log);
+    assert_eq!(verdict(witness.add(log.request(0, 5).as_bytes(), NOW)), "cosigned");
+    assert_eq!(verdict(witness.add(first.as_bytes(), NOW)), "origin");
+    let many = vec![key.clone(); crate::limits::WITNESS_LOG_KEYS_MAX + 1];
+    assert!(matches!(witness.know(many), Err(WitnessError::Logs(_))));
+    assert_eq!(verdict(witness.add(log.request(5, 6).as_bytes(), NOW)), "cosigned", "as before");
+    witness.know(vec![key]).unwrap();
+    assert_eq!(verdict(witness.add(log.request(6, 7).as_bytes(), NOW)), "origin");
+    assert_eq!(verdict(witness.add(first.as_bytes(), NOW)), "conflict 9", "it remembers what it cosigned");
+    witness.know(vec![log.key.clone()]).unwrap();
+    assert_eq!(verdict(witness.add(log.request(0, 7).as_bytes(), NOW)), "conflict 6");
+    // A damaged record is not taken up, and what is known stays.
+    let other = "example.com/other";
+    fs::write(records::path(place.path(), &records::origin_hash(other)), "no checkpoint").unwrap();
+    let other = VerifierKey::new(other, KeyKind::Ed25519, TestSigner::of(40).public()).unwrap();
+    assert!(matches!(witness.know(vec![other]), Err(WitnessError::Records(RecordError::Foreign { .. }))));
+    assert_eq!(verdict(witness.add(log.request(6, 8).as_bytes(), NOW)), "cosigned");
+}
+
 /// A log of four validators: one that lies cannot have its own tree cosigned, after which theirs would be refused.
 #[test]
 fn of_a_log_with_several_keys_more_than_two_thirds_must_sign() {
