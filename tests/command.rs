@@ -37,6 +37,8 @@ mod founding;
 mod full_disk;
 #[path = "command/full_market.rs"]
 mod full_market;
+#[path = "command/full_validator.rs"]
+mod full_validator;
 #[path = "command/growing.rs"]
 mod growing;
 #[path = "command/harness.rs"]

@@ -91,7 +91,7 @@ fn the_trial_of_the_readme_ends_with_a_receipt_that_three_of_four_signed() {
 }
 
 /// Starts validator `number` alone, as on a machine of its own.
-fn validator(net: &Net, number: usize) -> Service {
+pub fn validator(net: &Net, number: usize) -> Service {
     start(&directory(net, number), &net.path(&format!("log-{number}")), &["node", "run"])
 }
 
