@@ -105,8 +105,13 @@ impl SideBody {
             }
             last = &field.name;
         }
-        let bytes = self.fields.iter().map(|field| field.name.len() + field.value.len() + 8).sum::<usize>() + 36;
+        let bytes = self.bytes();
         if bytes > SIDE_BYTES_MAX { Err(SideError::TooLarge(bytes)) } else { Ok(()) }
+    }
+
+    /// Its size in bytes, as it is written.
+    pub fn bytes(&self) -> usize {
+        self.fields.iter().map(|field| field.name.len() + field.value.len() + 8).sum::<usize>() + 36
     }
 
     /// The commitment that goes on the ledger.

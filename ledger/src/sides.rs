@@ -112,6 +112,11 @@ impl Sides {
         Ok(())
     }
 
+    /// Is a body kept that `id` commits to?
+    pub fn has(&self, id: &SideId) -> bool {
+        self.path(id).exists()
+    }
+
     /// Makes a folder of the store, with a durable name: a body is lost with the folder it lies in.
     fn make_folder(&self, folder: &Path) -> Result<(), Failed> {
         let _one_at_a_time = self.making.lock();

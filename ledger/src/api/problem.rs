@@ -1,6 +1,9 @@
 //! Problems: one shape (RFC 9457) and one place that gives each error its status and code.
 
-use crate::{mempool::Busy, node::Refused};
+use crate::{
+    mempool::Busy,
+    node::{Refused, SideShare},
+};
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -88,6 +91,12 @@ impl From<Refused> for Problem {
             },
             Refused::Side(_) => {
                 of(StatusCode::UNPROCESSABLE_ENTITY, "side-mismatch", "The side body is not the transaction's")
+            }
+            Refused::SideShare(SideShare::Stranger(_)) => {
+                of(StatusCode::PAYLOAD_TOO_LARGE, "side-too-large", "The side body is too large")
+            }
+            Refused::SideShare(SideShare::UsedUp { .. }) => {
+                of(StatusCode::TOO_MANY_REQUESTS, "quota", "The party's quota is used up")
             }
             Refused::Inadmissible(reason) => match reason {
                 Inadmissible::Expired { .. } => of(StatusCode::CONFLICT, "expired", "The transaction's time is over"),

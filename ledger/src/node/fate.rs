@@ -25,6 +25,8 @@ pub enum Fate {
     Dropped(Inadmissible),
     /// Executing it failed in a way that is our fault; it was left out.
     Faulty,
+    /// What came with the same bytes, handed in at the same time, could not be kept.
+    Unkept,
 }
 
 /// A block that was committed and sealed, with what is needed to make receipts for it.

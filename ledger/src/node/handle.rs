@@ -1,7 +1,7 @@
 //! What others may ask of a running node: what became of this, read that. How submissions are taken in is in
 //! [`super::taking`].
 
-use super::{Evidence, Links, Shared, fate::Fate, witnessed::Hashes};
+use super::{Evidence, Links, Shared, fate::Fate, side_share::SideShare, witnessed::Hashes};
 use crate::{
     api::BlockPage,
     limits::{SETTLED_WAIT, SUBMIT_WAIT_MS},
@@ -49,6 +49,9 @@ pub enum Refused {
     /// It may not be in a block.
     #[error(transparent)]
     Inadmissible(#[from] Inadmissible),
+    /// Its side body finds no room.
+    #[error(transparent)]
+    SideShare(#[from] SideShare),
     /// The node cannot take it now.
     #[error(transparent)]
     Busy(#[from] Busy),
@@ -287,6 +290,9 @@ impl Handle {
             Ok(Err(_)) => Err(Refused::CutShort { id, reason: self.why_stopped() }),
             Ok(Ok(Fate::Dropped(reason))) => Err(reason.into()),
             Ok(Ok(Fate::Faulty)) => Err(Refused::Faulty),
+            Ok(Ok(Fate::Unkept)) => {
+                Err(Refused::Sides("it came with the same bytes, handed in at the same time".into()))
+            }
             Ok(Ok(fate)) => Ok(fate),
         }
     }

@@ -25,6 +25,7 @@ mod observer;
 mod role;
 mod run;
 mod seat;
+mod side_share;
 mod status;
 mod taking;
 mod waiting;
@@ -38,6 +39,7 @@ pub use handle::{Handle, Refused};
 pub use member::{Frame, Links};
 pub use misconduct::Evidence;
 pub use seat::{Keys, ValidatorKeys};
+pub use side_share::SideShare;
 pub use status::{NextProtocol, Status};
 pub use taking::{Entrant, Taken};
 
@@ -152,6 +154,8 @@ pub(crate) struct Shared {
     /// The newest checkpoint that witnesses cosigned.
     pub witnessed: witnessed::Witnessed,
     pub metrics: crate::metrics::Metrics,
+    /// What each party has in side bodies.
+    pub side_shares: Mutex<side_share::Shares>,
 }
 
 /// Somebody who waits for what becomes of a transaction.
@@ -260,6 +264,7 @@ impl Node {
             ballots,
             witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),
             metrics: crate::metrics::Metrics::default(),
+            side_shares: Mutex::default(),
             keys: config.keys,
             document: config.document,
         });

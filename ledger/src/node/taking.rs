@@ -1,6 +1,6 @@
 //! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
 
-use super::{Frame, Handle, Refused, Shared, Waiter, fate::Fate};
+use super::{Frame, Handle, Queue, Refused, Shared, Waiter, fate::Fate};
 use crate::{
     limits::SIDE_LATE_HEIGHTS_MAX,
     mempool::{Account, Busy},
@@ -37,18 +37,21 @@ impl Entrant {
     }
 }
 
-/// The place that is held for a transaction while its side body is written. Dropped, it is given up, and whoever handed
-/// in the same bytes meanwhile is told that nothing came of it.
-struct Place<'a> {
+/// The place that is held for a transaction while its side body is written. Dropped, it is given up since that could
+/// not be kept, and so is told whoever handed in the same bytes meanwhile.
+struct Held<'a> {
     shared: &'a Shared,
     id: TransactionId,
 }
 
-impl Drop for Place<'_> {
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         let mut queue = self.shared.queue.lock();
         if queue.mempool.give_up(&self.id) {
-            queue.waiters.remove(&self.id);
+            for waiter in queue.waiters.remove(&self.id).into_iter().flatten() {
+                // Whoever waited may have gone.
+                drop(waiter.told.send(Fate::Unkept));
+            }
         }
     }
 }
@@ -106,12 +109,8 @@ impl Handle {
             return Err(Refused::Stopped(self.why_stopped()));
         }
         // While it waited for the disk, it may have come into a block from another.
-        if forward.as_ref().is_some_and(|submission| submission.side.is_some()) {
-            let place = self.shared.store.reader().place(&id);
-            if !matches!(place, Ok(None)) {
-                queue.mempool.give_up(&id);
-                return Ok(place.map(|_| (id, None))?);
-            }
+        if forward.as_ref().is_some_and(|submission| submission.side.is_some()) && self.overtaken(&mut queue, &id)? {
+            return Ok((id, None));
         }
         let taken =
             if held { Ok(queue.mempool.fill(checked)) } else { queue.mempool.insert(checked, account).map(|()| true) };
@@ -176,20 +175,26 @@ impl Handle {
         submission.check_side()?;
         let Submission { transaction, side } = submission;
         let (id, reader) = (transaction.id(), self.shared.store.reader());
+        let sender = transaction.body.sender;
         // It may have come from several, and first from one that has not its side body.
         if self.shared.queue.lock().mempool.holds(&id) {
-            return side.map_or(Ok(()), |side| self.keep(&side));
+            return side.map_or(Ok(()), |side| self.keep(sender, &side));
         }
         if let Some(place) = reader.place(&id)? {
-            return side.map_or(Ok(()), |side| self.keep_late(&side, place.height));
+            return side.map_or(Ok(()), |side| self.keep_late(sender, &side, place.height));
         }
         let checked = self.shared.verified.check(transaction, &self.shared.network)?;
         let account = self.check_admissible(&reader, &checked)?;
+        self.let_in(Entrant { checked, account, side, span: Span::none() })
+    }
+
+    /// Takes in what another validator was handed, and was checked.
+    pub(super) fn let_in(&self, entrant: Entrant) -> Result<(), Refused> {
+        let Entrant { checked, account, side, .. } = entrant;
+        let id = checked.id();
         let held = side.map_or(Ok(false), |side| self.hold(&checked, account, &side))?;
         let mut queue = self.shared.queue.lock();
-        // Once more where a block that takes it out cannot come in between: it would wait for a block without it.
-        if self.shared.store.reader().place(&id)?.is_some() {
-            queue.mempool.give_up(&id);
+        if self.overtaken(&mut queue, &id)? {
             return Ok(());
         }
         if !held {
@@ -197,6 +202,17 @@ impl Handle {
         }
         queue.mempool.fill(checked);
         Ok(())
+    }
+
+    /// Is it in a block by now, in which it came from another? Taken in all the same, it would have one more made that is
+    /// empty. `queue` is locked meanwhile, so that no block takes it out in between. A place that is held for it is given
+    /// up; who waits for it is told with its block.
+    fn overtaken(&self, queue: &mut Queue, id: &TransactionId) -> Result<bool, Refused> {
+        let place = self.shared.store.reader().place(id);
+        if !matches!(place, Ok(None)) {
+            queue.mempool.give_up(id);
+        }
+        Ok(place?.is_some())
     }
 
     /// Has the mempool hold a place for a transaction, and keeps its side body then: never that of one that is turned
@@ -213,29 +229,30 @@ impl Handle {
             Err(busy) => return Err(busy.into()),
         };
         drop(queue);
-        let place = held.then(|| Place { shared: &self.shared, id: checked.id() });
-        self.keep(side)?;
+        let place = held.then(|| Held { shared: &self.shared, id: checked.id() });
+        self.keep(checked.body().sender, side)?;
         std::mem::forget(place);
         Ok(held)
     }
 
     /// Keeps the side body of a transaction whose block was faster. Not of one that is long committed: nobody hands that
     /// on, and the body may have been taken down since.
-    fn keep_late(&self, side: &SideBody, height: Height) -> Result<(), Refused> {
+    fn keep_late(&self, sender: PartyId, side: &SideBody, height: Height) -> Result<(), Refused> {
         let (id, sides, tip) = (side.id(), &self.shared.sides, self.shared.tip.borrow().height);
         if tip.saturating_sub(height) > SIDE_LATE_HEIGHTS_MAX {
             return Ok(());
         }
-        self.keep(side)?;
+        self.keep(sender, side)?;
         // Asked when it is kept, so that it goes also where the two happen at once.
         if sides.was_deleted(&id) { sides.delete(&id).map_err(|error| self.not_kept(error)) } else { Ok(()) }
     }
 
-    /// Keeps a side body durably.
+    /// Keeps a side body of `sender` durably, where its share has room for it.
     ///
     /// A side body that finds no room stops the node: it would go on taking in what has none, and
     /// refuse what has one, until the store finds no room either.
-    fn keep(&self, side: &SideBody) -> Result<(), Refused> {
+    fn keep(&self, sender: PartyId, side: &SideBody) -> Result<(), Refused> {
+        self.count_side(sender, side)?;
         self.shared.sides.keep(side).map_err(|error| self.not_kept(error))
     }
 

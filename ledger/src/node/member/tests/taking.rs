@@ -98,6 +98,51 @@ async fn what_was_committed_before_its_turn_to_be_kept_is_known() {
     four.audit();
 }
 
+/// It would wait for one more block, which would be empty.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_on_is_not_taken_in_after_its_block() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let handle = four.handle(1);
+    let submission = four.mint(2, height);
+    let (_, entrant) = handle.check(submission.clone()).unwrap();
+    four.all_at(four.commit(0, 2).await).await;
+    handle.let_in(entrant.unwrap()).unwrap();
+    assert!(handle.shared.queue.lock().mempool.is_empty());
+}
+
+/// The same bytes were handed in twice, and the first, which had its side body with it, could not keep that.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::await_holding_lock, reason = "the disk is slow until the second waits as well")]
+async fn who_waits_for_what_could_not_be_kept_is_told_so() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    let (handle, submission) = (four.handle(0), four.applies(1, 1, height));
+    let id = submission.transaction.id();
+    let folder = four.path(0).join("sides").join(&submission.side.as_ref().unwrap().id().to_string()[..2]);
+    let held_up = handle.shared.sides.held_up();
+    let (first, one) = (four.handle(0), submission.clone());
+    let first = tokio::task::spawn_blocking(move || first.take(one));
+    while !handle.shared.queue.lock().mempool.holds(&id) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let (_, waits) = handle.take(Submission { side: None, ..submission.clone() }).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    drop(held_up);
+    let refused = first.await.unwrap().err().unwrap();
+    assert!(matches!(refused, Refused::Sides(_)), "{refused}");
+    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    let refused = handle.fate(id, waits.unwrap(), soon).await.err().unwrap();
+    assert!(matches!(refused, Refused::Sides(_)) && refused.to_string().contains("the same bytes"), "{refused}");
+    assert!(handle.shared.queue.lock().mempool.is_empty());
+    std::fs::remove_file(&folder).unwrap();
+    let (_, taken) = handle.take(submission).unwrap();
+    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    assert!(matches!(handle.fate(id, taken.unwrap(), soon).await, Ok(Fate::Committed(..))));
+}
+
 /// It would be in no quota, and nothing on the ledger would ever name it.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_what_is_turned_away_no_body_is_kept() {
