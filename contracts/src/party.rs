@@ -6,6 +6,7 @@
 use crate::{
     action::{Call, Rule},
     event::Event,
+    governance,
     id::{Height, PartyId, SideId},
     key::{Domain, PublicKey, Signature},
     limits::{NAME_BYTES_MAX, PARTY_KEYS_MAX},
@@ -268,6 +269,18 @@ pub fn require_active(view: &dyn View, id: &PartyId) -> Result<Party, Stop> {
     Ok(party)
 }
 
+/// The party `id`, if it was ever admitted: whoever was suspended since then is one.
+///
+/// # Errors
+/// A refusal: unknown, or not admitted yet.
+pub fn require_admitted(view: &dyn View, id: &PartyId) -> Result<Party, Stop> {
+    let party: Party = view.value(&Party::key(id))?.ok_or(Rejection::PartyUnknown { party: *id })?;
+    match party.standing {
+        Standing::Applied => Err(Rejection::PartyNotActive { party: *id }.into()),
+        Standing::Active | Standing::Suspended => Ok(party),
+    }
+}
+
 /// The party `id`, if it is active and holds `role`.
 ///
 /// # Errors
@@ -340,6 +353,7 @@ impl Rule for Admit {
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
         require_role(call.state, &call.sender, Role::Operator)?;
+        governance::open_to_operators(call.state, &self.party)?;
         let key = Party::key(&self.party);
         let mut party: Party = call.state.value(&key)?.ok_or(Rejection::PartyUnknown { party: self.party })?;
         if self.party == call.sender && !self.roles.has(Role::Operator) {
@@ -389,6 +403,7 @@ impl Rule for Suspend {
         if self.party == call.sender {
             return Err(Rejection::OperatorWouldLockItselfOut.into());
         }
+        governance::open_to_operators(call.state, &self.party)?;
         let key = Party::key(&self.party);
         let mut party: Party = call.state.value(&key)?.ok_or(Rejection::PartyUnknown { party: self.party })?;
         party.standing = Standing::Suspended;

@@ -310,6 +310,8 @@ rejections! {
     ProtocolHeight { least: Height } = 157, "another version of the rules begins at height {least} at the earliest: propose a later one";
     /// A validator protests once against each other.
     ProtestedAlready { number: u8, by: u8 } = 158, "validator number {by} has protested against a proposal of validator number {number} already: one protest of each is kept";
+    /// What a quorum decided of a party, no operator undoes.
+    PartyDecided { party: PartyId, proposal: ProposalId } = 159, "validators decided what party {party} is, by proposal {proposal}: only they decide otherwise (`lonja governance party`)";
 }
 
 fn list(missing: &[Gap]) -> String {

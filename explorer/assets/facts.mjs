@@ -81,6 +81,7 @@ const rejection = tagged('kind', {
   156: ['protocol-version', { next: u16 }],
   157: ['protocol-height', { least: u64 }],
   158: ['protested-already', { number: u8, by: u8 }],
+  159: ['party-decided', { party: id, proposal: id }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],

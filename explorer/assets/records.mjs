@@ -97,4 +97,5 @@ export const RECORDS = {
     name: text,
     protests: sequence(struct({ by: id, height: u64, round: u32, proposed: testimony, signature: hexadecimal(64) })),
   })],
+  28: ['party decision', struct({ proposal: id })],
 };

@@ -326,6 +326,7 @@ rejection = tagged("kind", {
     156: ("protocol-version", dict(next=u16)),
     157: ("protocol-height", dict(least=u64)),
     158: ("protested-already", dict(number=u8, by=u8)),
+    159: ("party-decided", dict(party=party, proposal=proposal)),
 })
 
 event = tagged("event", {
@@ -472,6 +473,7 @@ RECORDS = {
             by=public_key, height=u64, round=u32, proposed=testimony, signature=hexadecimal(64),
         )),
     )),
+    28: ("party decision", struct(proposal=proposal)),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

@@ -11,7 +11,7 @@ use crate::{
     event::Event,
     id::{Height, NetworkId},
     key::{KeyError, PublicKey, Signature},
-    party::require_active,
+    party::require_admitted,
     rejection::{Malformed, Rejection, Stop},
     state::{Key, Reading, Subject},
     statement::{Said, Statement},
@@ -95,7 +95,7 @@ impl Rule for Accuse {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_active(call.state, &call.sender)?;
+        require_admitted(call.state, &call.sender)?;
         let set = set(call)?;
         let number = set.number_of(&self.validator).ok_or(Rejection::NoConsensusKey { key: self.validator })?;
         let key = Misconduct::key(&self.validator);

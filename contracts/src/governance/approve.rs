@@ -1,12 +1,12 @@
 //! Approving a proposal, and what happens when a quorum has.
 
-use super::{Ballot, Change, Governance, Proposal, ProposalState, add, current, protocol, set};
+use super::{Ballot, Change, Governance, PartyDecision, Proposal, ProposalState, add, current, protocol, set};
 use crate::{
     action::{Call, Rule},
     event::Event,
     founding::Parameters,
     id::ProposalId,
-    party::{Party, require_active},
+    party::{Party, require_admitted},
     rejection::{Malformed, Rejection, Stop},
     state::Reading,
     validators::ValidatorSet,
@@ -30,7 +30,7 @@ impl Rule for Approve {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_active(call.state, &call.sender)?;
+        require_admitted(call.state, &call.sender)?;
         let set = set(call)?;
         let mut proposal = current(call, &self.proposal, ProposalState::Open, &set)?;
         self.ballot.verify_approval(&call.network, &set, &self.proposal)?;
@@ -74,6 +74,7 @@ fn decide(call: &mut Call, id: ProposalId, change: &Change) -> Result<(), Stop> 
             let mut record: Party = call.state.value(&key)?.ok_or(Rejection::PartyUnknown { party: *party })?;
             (record.standing, record.roles) = (*standing, *roles);
             call.state.put(&key, record)?;
+            call.state.put(&PartyDecision::key(party), PartyDecision { proposal: id })?;
             call.state.emit(Event::PartyDecided { proposal: id, party: *party, standing: *standing, roles: *roles });
         }
         Change::Protocol { version, from } => protocol::decide(call, id, *version, *from)?,

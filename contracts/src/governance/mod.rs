@@ -11,10 +11,13 @@
 //! [ready](Ready). The block in which that is complete is the last one of the old set. Until then another set that
 //! a quorum decides takes its place: the validators in force are never bound by newcomers that do not come.
 //!
-//! Any active party may hand a ballot in. It is the validator's key that decides, not the sender.
+//! Any party that was admitted may hand a ballot in, also one that an operator has suspended since: or one operator could suspend
+//! all others and nothing would be decided any more. It is the validator's key that decides, not the sender. What is
+//! decided of a party stands above operators ([`PartyDecision`]).
 
 mod accuse;
 mod approve;
+mod decided;
 mod propose;
 mod protest;
 pub mod protocol;
@@ -22,6 +25,7 @@ mod ready;
 
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
+pub use decided::{PartyDecision, open_to_operators};
 pub use propose::Propose;
 pub use protest::{Protest, Protested, Protests};
 pub use protocol::{PROTOCOL_FIRST, PROTOCOL_NEWEST, Protocol};

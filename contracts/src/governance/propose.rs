@@ -7,7 +7,7 @@ use crate::{
     founding::Parameters,
     id::{Digest, ProposalId, TimeMs},
     limits::{PROPOSAL_MS_MAX, SET_CHANGES_MAX},
-    party::{Party, require_active},
+    party::{Party, require_admitted},
     rejection::{Malformed, Rejection, Stop},
     state::Reading,
     validators::ValidatorSet,
@@ -48,7 +48,7 @@ impl Rule for Propose {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_active(call.state, &call.sender)?;
+        require_admitted(call.state, &call.sender)?;
         let (id, set) = (self.id(), set(call)?);
         if call.state.value::<Proposal>(&Proposal::key(&id))?.is_some() {
             return Err(Rejection::ProposalExists { proposal: id }.into());

@@ -15,7 +15,7 @@ use crate::{
     event::Event,
     id::{Height, NetworkId},
     key::{KeyError, PublicKey, SignError, Signature, Signer},
-    party::require_active,
+    party::require_admitted,
     rejection::{Malformed, Rejection, Stop},
     state::{Key, Reading, Subject},
     statement::{Said, Statement},
@@ -144,7 +144,7 @@ impl Rule for Protest {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_active(call.state, &call.sender)?;
+        require_admitted(call.state, &call.sender)?;
         let set = set(call)?;
         let number = |key: PublicKey| match set.number_of(&key) {
             Some(number) => Ok(number as u8),

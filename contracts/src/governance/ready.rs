@@ -7,7 +7,7 @@ use crate::{
     id::{Height, ProposalId},
     key::Domain,
     limits::READY_BLOCKS_MAX,
-    party::require_active,
+    party::require_admitted,
     rejection::{Malformed, Rejection, Stop},
     state::{Reading, View},
     validators::ValidatorSet,
@@ -33,7 +33,7 @@ impl Rule for Ready {
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
-        require_active(call.state, &call.sender)?;
+        require_admitted(call.state, &call.sender)?;
         let now = set(call)?;
         let mut proposal = current(call, &self.proposal, ProposalState::Passed, &now)?;
         let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::{
     key::{Signer, TestSigner},
     limits::{PROPOSAL_MS_MAX, READY_BLOCKS_MAX, SET_CHANGES_MAX},
     outcome::Outcome,
-    party::{Party, Role, Roles, Standing},
+    party::{Admit, Party, Role, Roles, Standing},
     quota::QuotaLimits,
     rejection::Rejection,
     state::Reading,
@@ -135,6 +135,30 @@ fn no_operator_is_above_a_quorum() {
     proposed(&mut market, another, 3);
     market.ok(BUYER, super::refusals::suspend(PROVIDER));
     assert_eq!(now::<Party>(&market, &Party::key(&party(OPERATOR))).standing, Standing::Suspended);
+}
+
+/// One operator cannot keep the others from deciding about it, nor undo what they decided.
+#[test]
+fn whom_an_operator_suspends_hands_ballots_in_all_the_same() {
+    let mut market = market();
+    for other in [PROVIDER, BUYER] {
+        market.ok(OPERATOR, super::refusals::suspend(other));
+    }
+    let roles = Roles::of(&[Role::Operator]);
+    proposed(&mut market, Change::Party { party: party(BUYER), standing: Standing::Active, roles }, 3);
+    let gone = Change::Party { party: party(OPERATOR), standing: Standing::Suspended, roles: Roles::default() };
+    let decided = id(&gone);
+    proposed(&mut market, gone, 3);
+    let admit = Admit { party: party(OPERATOR), roles };
+    let suspend = super::refusals::suspend(OPERATOR);
+    let refused = Rejection::PartyDecided { party: party(OPERATOR), proposal: decided };
+    assert_eq!(market.no(BUYER, admit.clone()), refused);
+    assert_eq!(market.no(BUYER, suspend), refused);
+    // Of others it decides as before, and validators decide again.
+    market.ok(BUYER, Admit { party: party(PROVIDER), roles: Roles::of(&[Role::Provider]) });
+    let back = Change::Party { party: party(OPERATOR), standing: Standing::Active, roles };
+    proposed(&mut market, back, 3);
+    assert_eq!(now::<Party>(&market, &Party::key(&party(OPERATOR))).standing, Standing::Active);
 }
 
 #[test]
@@ -373,6 +397,13 @@ pub(super) const GOVERNANCE: &[Case] = &[
     ("NothingChanges", |m, _| {
         let same = Change::Party { party: party(BUYER), standing: Standing::Active, roles: Roles::of(&[Role::Buyer]) };
         in_four(m, |m| m.no(BUYER, propose(0, same)))
+    }),
+    ("PartyDecided", |m, _| {
+        in_four(m, |m| {
+            let roles = Roles::of(&[Role::Buyer, Role::Provider]);
+            proposed(m, Change::Party { party: party(BUYER), standing: Standing::Active, roles }, 3);
+            m.no(OPERATOR, super::refusals::suspend(BUYER))
+        })
     }),
     ("PartyUnknown", |m, _| {
         let nobody = Change::Party { party: party(STRANGER), standing: Standing::Active, roles: Roles::default() };

@@ -10,7 +10,8 @@ use contracts::{
     event::Event,
     founding::Parameters,
     governance::{
-        Ballot, Change, Governance, Misconduct, Proposal, ProposalState, Protested, Protests, Protocol, Testimony,
+        Ballot, Change, Governance, Misconduct, PartyDecision, Proposal, ProposalState, Protested, Protests, Protocol,
+        Testimony,
     },
     group::Group,
     id::*,
@@ -309,6 +310,8 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Misconduct>(9),
         zero::<Protocol>(9),
         zero::<Protests>(9),
+        zero::<PartyDecision>(9),
+        record(PartyDecision::key(&party), PartyDecision { proposal: PROPOSAL }),
         record(Key::new(Proposal::TAG, &[&[4]]), proposal(Change::Protocol { version: 2, from: 700 })),
         record(Misconduct::key(&crate::testing::accusation(1, 7).validator), misconduct()),
         record(Protests::key(&crate::testing::accusation(1, 7).validator), protests()),

@@ -7,7 +7,7 @@ use contracts::{
     dataset::Dataset,
     delivery::Delivery,
     founding::Parameters,
-    governance::{Governance, Misconduct, Proposal, Protests, Protocol},
+    governance::{Governance, Misconduct, PartyDecision, Proposal, Protests, Protocol},
     group::Group,
     jacket::Jacket,
     offer::{Offer, OfferRevision},
@@ -44,7 +44,7 @@ macro_rules! kinds {
 kinds! {
     Party, Quota, Dataset, Jacket, Version, Offer, OfferRevision, UsedQuote, Agreement, Holding, Delivery,
     Consent, Scope, LegalBasis, Group, Account, Supply, Booking, ValidatorSet, Parameters,
-    SideOwner, Anchored, Proposal, Governance, Misconduct, Protocol, Protests,
+    SideOwner, Anchored, Proposal, Governance, Misconduct, Protocol, Protests, PartyDecision,
 }
 
 fn shown<T: Subject + serde::Serialize>(bytes: &[u8]) -> Option<Value> {
