@@ -35,6 +35,13 @@ impl Role {
             check_keys(&seated.set.validators[usize::from(*seat)], keys)?;
         }
         tracing::info!(era = number, validator = ?seated.number(), "an era begins");
+        if alone && seat.is_some() {
+            // As at a start: whoever was restored from before the others left remembers, or somebody else does.
+            shared.sources.check(&seated)?;
+            if mark > height {
+                return Err(NodeError::RolledBack { path: folder.join("db"), found: height, signed: mark });
+            }
+        }
         shared.enter(seated)?;
         Ok(match seat {
             None => Self::Observer(Box::new(Observer::new(shared.clone(), chain, highwater))),

@@ -179,6 +179,8 @@ impl Owner {
         let begun = Instant::now();
         let (height, time_ms) = (prepared.header.entry.height, prepared.header.entry.time_ms);
         let head = TreeHead { size: prepared.header.log_size, root: prepared.header.log_root };
+        let signed = self.highwater.mark().height;
+        assert!(height > signed, "block {height} would be made a second time: up to {signed} was signed");
         spans::decided(&Span::current(), &prepared.header);
         let certificate = self.ordering.order(height, prepared.header.id())?;
         let committed = self.chain.commit(prepared, certificate)?;
