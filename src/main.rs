@@ -4,6 +4,7 @@
 //! `explorer`; this package reads arguments, asks those, and prints the answer for people or as JSON.
 
 mod backup;
+mod begun;
 mod buckets;
 mod cli;
 mod command;

@@ -4,7 +4,7 @@
 //! as on three machines.
 
 use crate::{
-    backup, buckets, contents,
+    backup, begun, buckets, contents,
     context::Context,
     control::{self, Checkpoint, Door},
     joining,
@@ -230,6 +230,10 @@ pub async fn node(
     };
     let retention = config.retention.as_ref().map(kept).transpose()?;
     let follows = !sources.is_empty();
+    // One of several learns from the others what it signed, and one with sources from them.
+    if !names.is_empty() && !follows && document.document.founding.validators.validators.len() == 1 {
+        begun::check(&layout, &folder)?;
+    }
     // Who holds no key is no validator, and need not know how far the others are.
     let only_observes = names.is_empty() && follows;
     let shown = if only_observes { Sources::Show(Shown::default()) } else { Sources::ask(&sources).await };
@@ -240,6 +244,7 @@ pub async fn node(
         Ok(Err(error)) => return Err(node_problem(&error, &layout.keyring(), &names)),
         Err(error) => return Err(Problem::new("the node broke down while it started").because(error.to_string())),
     };
+    begun::note(&layout);
     let linker = Linker { handle: node.handle(), layout, keys, follows };
     let links = linker.link().await?;
     let ending = CancellationToken::new();

@@ -27,6 +27,25 @@ fn told(dir: &Path, to: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// As when the disk of its folder is not mounted: the empty folder tells nothing, and the directory does.
+#[test]
+fn a_ledger_that_is_not_where_it_was_is_not_begun_a_second_time() {
+    let net = Net::created();
+    let node = net.node();
+    net.ok(&["party", "apply", "buyer", "--as", "buyer"]);
+    node.stop();
+    let (folder, elsewhere) = (net.dir().join("node"), net.path("elsewhere"));
+    fs::rename(&folder, &elsewhere).unwrap();
+    let said = net.fails(6, &["node", "run"]);
+    assert!(says(&said, "has nothing of it") && says(&said, "mount the disk that has it"), "{said}");
+    assert!(!folder.exists(), "nothing is made");
+    fs::rename(&elsewhere, &folder).unwrap();
+    let node = net.node();
+    net.ok(&["party", "admit", "buyer", "--role", "buyer"]);
+    node.stop();
+    assert_eq!(net.audit()["findings"], json!([]));
+}
+
 #[test]
 fn what_a_node_has_archived_is_in_its_backup_and_where_it_is_not_that_is_said() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
