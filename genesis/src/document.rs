@@ -2,6 +2,10 @@
 //!
 //! Its id, the SHA-256 of its borsh bytes, is inside every signature and every checkpoint of the
 //! network, so nothing in it can be changed later without becoming another network.
+//!
+//! It names no older ledger that it continues, where the keys of a quorum were lost: whoever founds a network could say
+//! that of any, and those who could have confirmed it are gone. That two belong together is said outside, by the
+//! parties, with an audit of the old one beside it.
 
 use crate::{
     anchor::TrustAnchor,
