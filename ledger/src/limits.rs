@@ -107,6 +107,19 @@ pub const VOTING_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// each. A validator without room for that stops, and at the same height again; without room for a block it votes for
 /// none.
 pub const VOTING_RECORDS_BYTES: u64 = 64 * 1024 * 1024;
+/// Room for blocks in that file.
+pub const VOTING_BLOCKS_BYTES: u64 = VOTING_BYTES_MAX - VOTING_RECORDS_BYTES;
+/// Of that, a validator's blocks have an even share, and at least as much: the largest block that it makes, one of an
+/// earlier round that it proposes again, and a third. More than a third of sixteen validators do not fill the room.
+pub const VOTING_SHARE_BYTES_MIN: u64 = 24 * 1024 * 1024;
+/// Rounds of one height with blocks of the full size. From then on each as many have half of the size of those before,
+/// down to [`LATE_BLOCKS_BYTES_MIN`]: what fails may be too large for a slow link, and the room for blocks must last.
+pub const ROUNDS_OF_FULL_BLOCKS: u32 = 4;
+/// Bytes of the transactions of a block in however late a round: the largest transaction fits.
+pub const LATE_BLOCKS_BYTES_MIN: usize = 128 * 1024;
+
+const _: () = assert!(LATE_BLOCKS_BYTES_MIN >= contracts::limits::TRANSACTION_BYTES_MAX);
+
 /// Proposals of one validator for later heights that a replica holds in memory, some megabyte each: of one
 /// that is a step ahead comes one, and a second after a round that failed.
 pub const REPLICA_EARLY_BLOCKS_MAX: usize = 2;

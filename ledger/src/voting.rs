@@ -16,15 +16,15 @@
 mod frames;
 
 use crate::{
-    limits::{VOTING_BYTES_MAX, VOTING_RECORDS_BYTES},
-    whole::{Failed, put, sync_folder},
+    limits::{VOTING_BLOCKS_BYTES, VOTING_BYTES_MAX},
+    whole::{Failed, put},
 };
 use contracts::id::{Digest, Height, NetworkId};
 use frames::{BEGAN, BEGINS, BEGUN, FRAME_BYTES, Frame, SYNCED, Sums};
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -84,30 +84,34 @@ impl Voting {
     /// # Errors
     /// [`VotingError`].
     pub fn open(path: &Path, network: NetworkId) -> Result<Self, VotingError> {
-        let new = !path.try_exists().map_err(Failed::to("look at", path))?;
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = opened.map_err(Failed::to("open", path))?;
+        let new = is_missing(path)?;
         if new {
-            sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+            // Never empty, so that an empty one was emptied by somebody else.
+            write_first(path, &network, 0)?;
         }
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        let file = opened.map_err(Failed::to("open", path))?;
         let bytes = std::fs::read(path).map_err(Failed::to("read", path))?;
         let mut voting = Self::empty(file, path.to_path_buf(), network, new);
         voting.read(&bytes)?;
         Ok(voting)
     }
 
-    /// As [`Voting::open`], of a validator that has signed up to height `mark`. Where its file is gone, it may have voted
-    /// at the height above, so there is one that says that the height after that was at work: whoever is stopped before
-    /// it gets there does not forget it.
+    /// As [`Voting::open`], of a validator that has voted and signed, up to height `last`. Where its file is gone, or no
+    /// longer says its height, it may have voted at the height above, so there is one that says that the height after
+    /// that was at work: whoever is stopped before it gets there does not forget it.
     ///
     /// # Errors
     /// [`VotingError`].
-    pub fn open_signed(path: &Path, network: NetworkId, mark: Height) -> Result<Self, VotingError> {
-        if !path.try_exists().map_err(Failed::to("look at", path))? {
-            let begins = [network.0.as_slice(), &mark.saturating_add(2).to_be_bytes()].concat();
-            put(&path.with_extension("new"), path, &written(&[(BEGINS, begins)]))?;
+    pub fn open_signed(path: &Path, network: NetworkId, last: Height) -> Result<Self, VotingError> {
+        if !is_missing(path)? {
+            let voting = Self::open(path, network)?;
+            if !voting.is_new() {
+                return Ok(voting);
+            }
         }
-        Self::open(path, network)
+        write_first(path, &network, last.saturating_add(2))?;
+        Ok(Self { new: true, ..Self::open(path, network)? })
     }
 
     fn empty(file: File, path: PathBuf, network: NetworkId, new: bool) -> Self {
@@ -122,8 +126,7 @@ impl Voting {
         self.height
     }
 
-    /// Was there no file when it was opened, or one that is damaged where it says its height? An empty one is what a
-    /// crash may leave of a height at which nothing was said yet; one that is gone was taken away, or never was.
+    /// Was there no file when it was opened, an empty one, or one that is damaged where it says its height?
     pub fn is_new(&self) -> bool {
         self.new
     }
@@ -151,10 +154,11 @@ impl Voting {
         if height == self.height && self.end > 0 {
             return Ok(());
         }
-        self.file.set_len(0).map_err(Failed::to("empty", &self.path))?;
         self.clear(height);
         let begins = [self.network.0.as_slice(), &height.to_be_bytes()].concat();
-        self.append(BEGINS, &begins)
+        self.append(BEGINS, &begins)?;
+        // Cut afterwards: the file is empty at no moment, and what stands behind has another file's sum.
+        Ok(self.file.set_len(self.end).map_err(Failed::to("cut", &self.path))?)
     }
 
     /// Keeps a record. It is durable after [`Voting::sync`].
@@ -214,7 +218,7 @@ impl Voting {
 
     fn append(&mut self, kind: u8, payload: &[u8]) -> Result<(), VotingError> {
         let length = payload.len() as u64;
-        let most = if kind == BLOCK { VOTING_BYTES_MAX - VOTING_RECORDS_BYTES } else { VOTING_BYTES_MAX };
+        let most = if kind == BLOCK { VOTING_BLOCKS_BYTES } else { VOTING_BYTES_MAX };
         if self.end + length + FRAME_BYTES as u64 > most {
             return Err(VotingError::Full { path: self.path.clone(), height: self.height });
         }
@@ -288,6 +292,21 @@ impl Voting {
         }
         Ok(true)
     }
+}
+
+/// Is there no file, or an empty one?
+fn is_missing(path: &Path) -> Result<bool, VotingError> {
+    match std::fs::metadata(path) {
+        Ok(there) => Ok(there.len() == 0),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(Failed::to("look at", path)(error).into()),
+    }
+}
+
+/// Puts a file there that says that `height` is at work, and nothing else, whole and durable.
+fn write_first(path: &Path, network: &NetworkId, height: Height) -> Result<(), VotingError> {
+    let begins = [network.0.as_slice(), &height.to_be_bytes()].concat();
+    Ok(put(&path.with_extension("new"), path, &written(&[(BEGINS, begins)]))?)
 }
 
 /// Reads `bytes` as a file of network 07…07, touching none. Was every byte of it a whole frame?

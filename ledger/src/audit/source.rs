@@ -34,20 +34,17 @@ impl From<BlockPage> for Page {
 
 /// The newest height that must have its seal, and where it ends an era the record of that. One of several validators
 /// commits a height, and the signatures of others come a moment later: a node that stops in between lacks those of its
-/// newest heights, and asks for them when it starts. That these are decided, their certificates show.
+/// newest heights, or of some of them, and asks for them when it starts. That these are decided, their certificates show.
 pub(super) fn sealed(reader: &Reader, tip: Height) -> Result<Height, Missed> {
     let ends = reader.header(tip)?.is_some_and(|header| header.ends_era());
     let passed_on = !ends || era::change_after(reader, tip).map_err(|error| error.to_string())?.is_some();
+    let newest = if passed_on { tip } else { tip - 1 };
     // One more may be at work when no more are begun.
-    let base = reader.base()?;
-    let least = tip.saturating_sub(UNSEALED_HEIGHTS_MAX as u64 + 1).max(base);
-    let mut height = if passed_on { tip } else { tip - 1 };
-    while height > least && reader.seal(height)?.is_none() {
-        height -= 1;
+    let mut height = tip.saturating_sub(UNSEALED_HEIGHTS_MAX as Height + 1).max(reader.base()?);
+    while height < newest && reader.seal(height + 1)?.is_some() {
+        height += 1;
     }
-    // Where so many are missing, nothing explains it.
-    let explained = height == base || reader.seal(height)?.is_some();
-    Ok(if explained { height } else { tip })
+    Ok(height)
 }
 
 /// Blocks, one after the other.

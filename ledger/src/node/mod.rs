@@ -49,6 +49,7 @@ use crate::{
     chain::Chain,
     era::{self, Era},
     highwater::{HighWater, Mark},
+    limits::UNSEALED_HEIGHTS_MAX,
     log,
     mempool::Mempool,
     receipt::{SetChange, Trust},
@@ -310,12 +311,13 @@ impl Drop for Node {
     }
 }
 
-/// The newest block that is sealed, as are all before it. Only a network of many has later ones.
+/// The newest block that is sealed, as are all before it. Only a network of many has later ones, and among these sealed
+/// ones too: seals come in any order.
 fn newest_sealed(chain: &Chain) -> Result<Tip, NodeError> {
     let (reader, newest) = (chain.store().reader(), chain.tip());
-    let mut height = newest.height;
-    while height > 0 && reader.seal(height)?.is_none() {
-        height -= 1;
+    let mut height = newest.height.saturating_sub(UNSEALED_HEIGHTS_MAX as Height + 1).max(reader.base()?);
+    while height < newest.height && reader.seal(height + 1)?.is_some() {
+        height += 1;
     }
     if height == newest.height { Ok(newest.clone()) } else { tip_at(&reader, newest.network, height) }
 }

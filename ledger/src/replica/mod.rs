@@ -32,7 +32,7 @@ pub use chained::{Chained, ChainedError, Judged};
 pub use parts::{Failure, Ledger, Memory, Orderable};
 
 use crate::{
-    limits::REPLICA_HELP_BLOCKS,
+    limits::{REPLICA_HELP_BLOCKS, VOTING_BLOCKS_BYTES, VOTING_SHARE_BYTES_MIN},
     ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer, Verdict},
 };
 use contracts::id::{Digest, Height, NetworkId};
@@ -110,6 +110,10 @@ pub struct Replica<L: Ledger, M> {
     observes_to: Height,
     /// It votes at no height until its owner lets it.
     held: bool,
+    /// Bytes of blocks that are kept of the height at work, by who sent them.
+    shares: BTreeMap<u16, u64>,
+    /// A block of the height at work found no room.
+    full: bool,
 }
 
 impl<L: Ledger, M: Memory> Replica<L, M> {
@@ -118,7 +122,8 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     pub fn new(network: NetworkId, ordering: Box<dyn Ordering>, ledger: L, memory: M) -> Self {
         let (timers, starts, proposals, resting) = (BTreeMap::new(), 0, Proposals::new(), true);
         let observes_to = memory.height().saturating_sub(1);
-        Self { network, ledger, memory, ordering, timers, starts, proposals, resting, observes_to, held: false }
+        let (held, shares, full) = (false, BTreeMap::new(), false);
+        Self { network, ledger, memory, ordering, timers, starts, proposals, resting, observes_to, held, shares, full }
     }
 
     /// Lets it vote at no height up to `height`.
@@ -175,6 +180,16 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// The chain, for what its owner puts into it.
     pub fn ledger_mut(&mut self) -> &mut L {
         &mut self.ledger
+    }
+
+    /// What it remembers of the height at work.
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Is there no room for another block of the height at work? Then none is voted for that is not there.
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Is no height at work?
@@ -250,7 +265,7 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             None => {
                 let block = make(&mut self.ledger)?;
                 let id = block.id();
-                if !self.keep(id, &block)? {
+                if !self.keep(id, &block, None)? {
                     return Ok(());
                 }
                 self.memory.propose(round, id)?;
@@ -359,16 +374,34 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         let Some(id) = self.proposals.admit(proposal, &self.ledger.turns()) else { return Ok(None) };
         let Proposal { from, round, block } = proposal;
         let verdict = self.ledger.judge(block, *round)?;
-        if verdict == Verdict::Valid && !self.keep(id, block)? {
+        if verdict == Verdict::Valid && !self.keep(id, block, Some(*from))? {
             return Ok(None);
         }
         Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, verdict }))
     }
 
-    /// Keeps `block`, whose id is `id`.
-    fn keep(&mut self, id: Digest, block: &L::Block) -> Result<bool, ReplicaError> {
+    /// Keeps `block`, whose id is `id`, where there is room for it: of what another sent, in its share, so that one that
+    /// lies leaves room for the blocks of the others.
+    fn keep(&mut self, id: Digest, block: &L::Block, from: Option<u16>) -> Result<bool, ReplicaError> {
+        if self.memory.block(&id).is_some() {
+            return Ok(true);
+        }
         let bytes = borsh::to_vec(block).expect("writing to memory does not fail");
-        Ok(self.memory.keep(id, bytes)?)
+        if let Some(from) = from {
+            let most = (VOTING_BLOCKS_BYTES / self.ledger.turns().len().max(1) as u64).max(VOTING_SHARE_BYTES_MIN);
+            let kept = self.shares.entry(from).or_default();
+            if *kept + bytes.len() as u64 > most {
+                tracing::warn!(from, most, "a validator's blocks of this height find no more room");
+                return Ok(false);
+            }
+            *kept += bytes.len() as u64;
+        }
+        let kept = self.memory.keep(id, bytes)?;
+        if !kept && !std::mem::replace(&mut self.full, true) {
+            let height = self.ledger.height() + 1;
+            tracing::error!(height, "there is no room for another block of this height, so none is voted for");
+        }
+        Ok(kept)
     }
 
     fn kept(&self, id: &Digest) -> Option<L::Block> {
@@ -404,7 +437,8 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
         self.ledger.commit(&block, &certificate)?;
         acts.push(Act::Committed(block, certificate));
         self.timers.clear();
-        self.resting = true;
+        self.shares.clear();
+        (self.resting, self.full) = (true, false);
         let next = self.ledger.height() + 1;
         let now = self.proposals.advance(next);
         if !self.takes_part() || (now.is_empty() && !self.is_under_way()) {
@@ -449,13 +483,25 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
                 Output::Misbehaved(misbehaviour) => acts.push(Act::Misbehaved(misbehaviour)),
                 Output::Decided(certificate) => {
                     // Without the block we wait until somebody sends it with its certificate.
-                    if let Some(block) = self.kept(&certificate.block) {
-                        queue.extend(self.commit(block, certificate, acts)?);
-                    }
+                    let Some(block) = self.kept(&certificate.block) else { continue };
+                    let height = certificate.height;
+                    let next = self.commit(block, certificate, acts)?;
+                    queue.drain(..).for_each(|late| acts.extend(late_act(height, late)));
+                    queue.extend(next);
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// What becomes of an output that comes after the decision of `height`. Our last vote may be the one that others miss;
+/// timers and turns of a height that is over are none of the next.
+fn late_act<B>(height: Height, output: Output) -> Option<Act<B>> {
+    match output {
+        Output::Send(bytes) => Some(Act::Broadcast(Packet::Message(height, bytes))),
+        Output::Misbehaved(misbehaviour) => Some(Act::Misbehaved(misbehaviour)),
+        _ => None,
     }
 }
 

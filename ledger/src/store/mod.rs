@@ -6,6 +6,7 @@
 //! | `meta` | `tip` | [`Tip`] |
 //! | `meta` | `pruned` | the height up to which transactions are in the archive, where they are not here |
 //! | `meta` | `base` | [`Base`], where it was begun by a snapshot |
+//! | `meta` | `votes` | the last era in which this node has begun to vote as one of several, if it has |
 //! | `blocks` | height | [`Header`] |
 //! | `bodies` | height | signed transactions, in order; the only family that may be pruned |
 //! | `results` | height | entries and events of the transactions, in order |
@@ -290,6 +291,16 @@ impl Store {
     pub fn keep_seal(&self, height: Height, seal: Vec<u8>) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.put("seals", height.to_be_bytes(), seal);
+        Ok(self.kv.write(batch)?)
+    }
+
+    /// Keeps that this node begins to vote in era `number`. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keep_votes_since(&self, number: u32) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        batch.put("meta", b"votes".as_slice(), encode(&number));
         Ok(self.kv.write(batch)?)
     }
 

@@ -102,6 +102,14 @@ impl<'a> Reader<'a> {
         self.get("meta", b"base", "base")
     }
 
+    /// The last era in which this node has begun to vote as one of several, if it has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn votes_since(&self) -> Result<Option<u32>, StoreError> {
+        self.get("meta", b"votes", "era")
+    }
+
     /// Refuses what is of the block at `height`, where that is none that is here.
     ///
     /// # Errors

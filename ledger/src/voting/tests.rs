@@ -54,7 +54,7 @@ fn a_file_full_of_blocks_takes_records() {
     let id = Digest([1; 32]);
     voting.keep(id, b"block".to_vec()).unwrap();
     // As after so many blocks, which are a hole here.
-    voting.end = VOTING_BYTES_MAX - VOTING_RECORDS_BYTES;
+    voting.end = VOTING_BLOCKS_BYTES;
     assert!(matches!(voting.keep(Digest([2; 32]), b"block".to_vec()), Err(VotingError::Full { height: 1, .. })));
     voting.propose(1, id).unwrap();
     (0..1_000).for_each(|_| voting.record(vec![1; 200]).unwrap());
@@ -100,6 +100,37 @@ fn one_changed_bit_is_no_end_that_a_crash_cut_short() {
         voting.begin(8).unwrap();
         voting.record(b"goes on".to_vec()).unwrap();
         assert_eq!(open(&path).records(), [b"goes on".to_vec()]);
+    }
+}
+
+/// By one that has voted: whatever became of the file, nothing is said at the height above the last that was signed,
+/// also after one more restart.
+#[test]
+fn where_it_is_gone_or_does_not_say_its_height_it_is_begun_above() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("voting");
+    let whole = |path: &Path| {
+        let mut voting = open(path);
+        assert!(std::fs::metadata(path).unwrap().len() > 0, "an empty one was emptied by somebody else");
+        voting.begin(7).unwrap();
+        voting.record(b"vote".to_vec()).unwrap();
+        voting.sync().unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let bytes = whole(&path);
+    let signed = || Voting::open_signed(&path, NETWORK, 6).unwrap();
+    assert_eq!((signed().height(), signed().is_new(), signed().records().len()), (7, false, 1));
+    let mut changed = bytes.clone();
+    changed[20] ^= 1;
+    for left in [None, Some(Vec::new()), Some(changed)] {
+        match &left {
+            None => std::fs::remove_file(&path).unwrap(),
+            Some(left) => std::fs::write(&path, left).unwrap(),
+        }
+        for is_first in [true, false] {
+            let voting = signed();
+            assert_eq!((voting.height(), voting.is_new(), voting.records().len()), (8, is_first, 0), "{left:?}");
+        }
     }
 }
 

@@ -7,6 +7,9 @@
 //! then until it has that log, and two heights more: it may have voted at the height above, and its last
 //! signature may have reached nobody.
 //!
+//! Of the height at work they show its votes as well, which an image of the same disk that was made a moment before does
+//! not have; it leaves that height to the others.
+//!
 //! As many must answer as it needs for a quorum, without whom it can decide nothing anyway. Where all who
 //! answer have lost their memory too, or lie, nothing is noticed.
 

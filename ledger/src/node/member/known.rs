@@ -12,6 +12,7 @@ use crate::{
         run::reachable,
     },
     receipt::{Seal, Vote},
+    replica::Ledger,
     spans,
     store::Tip,
 };
@@ -56,9 +57,11 @@ impl Member {
         if was_lost { self.pass() } else { Ok(()) }
     }
 
-    /// Our signatures of the newest height, once the mark says that we gave them; none below the mark, where
-    /// we cannot tell yet whether this is what we signed. While the gate is closed or we observe, neither: the mark says
-    /// what we know to have signed, and what we lost shows against it alone, also after one more restart.
+    /// Our signatures of the newest height, once the mark says that we gave them; none while the ledger ends below the
+    /// mark, where we cannot tell yet whether this is what we signed. What it has up to there is, so after a restart we
+    /// sign it again: others may have stopped as well before they had a quorum. While the gate is closed or we observe,
+    /// neither: the mark says what we know to have signed, and what we lost shows against it alone, also after one more
+    /// restart.
     fn signed(&mut self, head: &TreeHead, tip: &Tip, signs: bool) -> Result<Option<Vote>, NodeError> {
         let (mark, height) = (self.highwater.mark(), tip.height);
         if height > mark.height && signs {
@@ -66,7 +69,7 @@ impl Member {
         } else if height == mark.height && (head.size, head.root) != (mark.size, mark.root) {
             return Err(NodeError::OtherHistory { path: self.folder.join("db"), signed: height });
         }
-        let may = signs && height >= self.highwater.mark().height;
+        let may = signs && self.replica.ledger().height() >= self.highwater.mark().height;
         if may { self.sign(head, tip.time_ms).map(Some) } else { Ok(None) }
     }
 

@@ -28,7 +28,7 @@ use crate::{
     block::Block,
     chain::{Chain, Committed},
     highwater::HighWater,
-    limits::{AWAY_PATIENCE, PROPOSAL_TRANSACTIONS_MAX},
+    limits::{AWAY_PATIENCE, LATE_BLOCKS_BYTES_MIN, PROPOSAL_TRANSACTIONS_MAX, ROUNDS_OF_FULL_BLOCKS},
     ordering::{
         Timer, TimerKind, Turn,
         bft::{Bft, Patience},
@@ -114,21 +114,30 @@ struct Unknown {
     cosign: Span,
 }
 
+/// Bytes of the transactions of a block that we make in `round`.
+fn bytes_in_round(round: u32) -> usize {
+    let halved = (round / ROUNDS_OF_FULL_BLOCKS).min(usize::BITS - 1);
+    (BLOCK_BYTES_MAX >> halved).max(LATE_BLOCKS_BYTES_MIN)
+}
+
 impl Member {
     pub fn new(shared: Arc<Shared>, chain: Chain, highwater: HighWater, folder: &Path) -> Result<Self, NodeError> {
         let (era, mark, path) = (shared.era(), highwater.mark().height, folder.join("voting"));
-        // Without what was voted for, it may be that we voted at the height above the mark. Not so where nothing
-        // of this era was signed: then we have only just become one of several.
-        let signed = mark > era.after;
-        let voting = if signed {
-            Voting::open_signed(&path, shared.network, mark)?
+        // Without what was voted for, it may be that we voted at the height above the last that we signed. Not so where
+        // we never began to vote in this era: then we have only just become one of several.
+        let (last, number) = (mark.max(era.after), era.era.number);
+        let voted = mark > era.after || shared.store.reader().votes_since()?.is_some_and(|since| since >= number);
+        let voting = if voted {
+            Voting::open_signed(&path, shared.network, last)?
         } else {
             Voting::open(&path, shared.network)?
         };
+        // The file is there by now: from here on, that it is not means that it is gone.
+        shared.store.keep_votes_since(number)?;
         let ordering = Bft::new(shared.network, era.keys().consensus.clone(), Patience::default());
         let clock = Box::new(shared.clock);
         let chained = Chained::new(chain, &era.set, clock).map_err(|error| ReplicaError::Part(error.into()))?;
-        let observes_to = if voting.is_new() && signed { mark + 1 } else { mark };
+        let observes_to = if voting.is_new() && voted { last + 1 } else { mark };
         let mut replica = Replica::new(shared.network, Box::new(ordering), chained, voting);
         replica.observe(observes_to);
         replica.hold();
@@ -173,6 +182,10 @@ impl Member {
             let (hashes, log_before, log) = (Vec::new(), before.log, tip.log.clone());
             let committed = Committed { header, results, hashes, log_before, log, keys: 0 };
             self.committed(committed, tip, Span::none(), true)?;
+            // Seals come in any order: the one of a later height may be there.
+            let kept = seals::kept(&self.shared.store.reader(), height)?;
+            let seal = kept.and_then(|seal| self.seals.sealed(&self.shared.network, height, seal));
+            self.sealed(height, seal)?;
         }
         Ok(())
     }
@@ -230,7 +243,7 @@ impl Member {
             }
             Act::Propose(height, round) => {
                 let queue = self.shared.queue.lock();
-                let candidates = queue.mempool.peek(PROPOSAL_TRANSACTIONS_MAX, BLOCK_BYTES_MAX);
+                let candidates = queue.mempool.peek(PROPOSAL_TRANSACTIONS_MAX, bytes_in_round(round));
                 drop(queue);
                 self.propose(height, round, candidates)?;
             }

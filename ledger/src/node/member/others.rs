@@ -9,10 +9,13 @@ use crate::{
     api::BlockPage,
     block::Block,
     highwater::Mark,
-    limits::{HANDED_ON_BYTES_MAX, HANDED_ON_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, WANTED_SEALS_MAX},
+    limits::{
+        HANDED_ON_BYTES_MAX, HANDED_ON_TRANSACTIONS_MAX, STALLED_AFTER, STATUS_EVERY, VOTING_BLOCKS_BYTES,
+        WANTED_SEALS_MAX,
+    },
     log::proof::TreeHead,
     node::{Handle, NodeError},
-    ordering::OrderingError,
+    ordering::{OrderingError, bft},
     receipt::Cosignature,
     replica::{Ledger, Packet, Replica, ReplicaError},
     submission::Submission,
@@ -30,7 +33,10 @@ impl Member {
                 self.shared.blame(from, &format!("a frame that cannot be read: {reason}"));
                 return Ok(());
             }
-            Ok(Frame::Message(height, bytes)) => Packet::Message(height, bytes),
+            Ok(Frame::Message(height, bytes)) => match self.forgotten(&bytes) {
+                None => Packet::Message(height, bytes),
+                Some(height) => return self.observe_what_is_forgotten(from, height),
+            },
             Ok(Frame::Proposed { round, block }) => Packet::Proposed { round, block },
             Ok(Frame::Status(height)) => {
                 // It is there, so it can answer.
@@ -44,6 +50,11 @@ impl Member {
                 Packet::Status(height)
             }
             Ok(Frame::AskSigned) => {
+                if !self.served.shows(from, Instant::now()) {
+                    return Ok(());
+                }
+                // First, so that it knows of them when it takes part.
+                self.show_votes(from);
                 let after = self.shared.era().after;
                 let signed = self.remembered.newest(from as u8, after, &self.shared.store.reader())?;
                 self.send(from, &Frame::Signed(signed));
@@ -156,6 +167,32 @@ impl Member {
         if opens || held { self.pass() } else { Ok(()) }
     }
 
+    /// Sends validator `to` its own votes at the height at work.
+    fn show_votes(&self, to: u16) {
+        let (era, memory) = (self.shared.era(), self.replica.memory());
+        let Some(validator) = era.set.validators.get(usize::from(to)) else { return };
+        for message in bft::said_by(memory.records(), &validator.consensus) {
+            self.send(to, &Frame::Message(memory.height(), message));
+        }
+    }
+
+    /// The height at which we voted as `bytes` say, if we do not remember it and may vote there.
+    fn forgotten(&self, bytes: &[u8]) -> Option<Height> {
+        let (ours, memory) = (self.shared.era().keys().consensus.public(), self.replica.memory());
+        let height = bft::forgotten(bytes, &self.shared.network, &ours, memory.height(), memory.records())?;
+        let above = self.replica.observes_to().unwrap_or(self.replica.ledger().height());
+        (height > above).then_some(height)
+    }
+
+    /// Validator `from` shows a vote of ours at `height` that we do not remember: as after an image of the disk was
+    /// restored that was made before it. That height is left to the others.
+    fn observe_what_is_forgotten(&mut self, from: u16, height: Height) -> Result<(), NodeError> {
+        tracing::error!(height, from, "a vote of ours is shown that we do not remember");
+        self.replica.hold();
+        self.replica.observe_for_good(height)?;
+        self.pass()
+    }
+
     /// The gate opens and nothing was lost: what was committed while it was closed is ours to sign like the rest. Who
     /// misses our signatures asks for them.
     fn sign_what_came(&mut self) -> Result<(), NodeError> {
@@ -226,13 +263,21 @@ impl Member {
         Ok(())
     }
 
-    /// Somebody misses our signatures of a height: we sign again what we signed.
+    /// Somebody misses our signatures of a height: it gets the seal, or we sign again what we signed.
     fn answer_want(&mut self, from: u16, height: Height) -> Result<(), NodeError> {
         if height <= self.shared.era().after {
             return self.send_seal(from, height);
         }
+        if !self.served.signature(from, Instant::now()) {
+            return Ok(());
+        }
+        // Others whose signatures are in it may give them no more.
+        if let Some(seal) = seals::kept(&self.shared.store.reader(), height)? {
+            self.send(from, &Frame::Sealed(height, seal));
+            return Ok(());
+        }
         let mark = self.highwater.mark().height;
-        if height > mark || self.replica.ledger().height() < mark || !self.served.signature(from, Instant::now()) {
+        if height > mark || self.replica.ledger().height() < mark {
             return Ok(());
         }
         let Some(header) = self.shared.store.reader().header(height)? else { return Ok(()) };
@@ -265,8 +310,15 @@ impl Member {
             *self.shared.stopped.lock() = None;
         } else if now.duration_since(self.idle_at) > STALLED_AFTER {
             let (seconds, missing) = (self.idle_at.elapsed().as_secs(), if rests { "no word" } else { "no block" });
-            let reason = format!("{missing} for {seconds} s: {quorum} of {count} validators must be up and reached");
             let height = self.replica.ledger().height() + 1;
+            let reason = if self.replica.is_full() {
+                format!(
+                    "no block for {seconds} s: {VOTING_BLOCKS_BYTES} bytes of blocks were proposed for height {height} \
+                     and none found a quorum, so there is no room for another; see what the other validators say"
+                )
+            } else {
+                format!("{missing} for {seconds} s: {quorum} of {count} validators must be up and reached")
+            };
             // Once for each standstill; how long it lasts, the health says.
             if self.shared.stopped.lock().replace(reason.clone()).is_none() {
                 tracing::warn!(height, "{reason}");

@@ -12,6 +12,8 @@ struct Account {
     newest: Option<(Height, Instant)>,
     /// How many signatures it was given since when.
     signatures: Option<(usize, Instant)>,
+    /// When it was shown last what it signed and said.
+    shown: Option<Instant>,
 }
 
 /// What each of the others was given lately.
@@ -40,6 +42,16 @@ impl Served {
         let (count, since) = lately.unwrap_or((0, now));
         account.signatures = Some((count + 1, since));
         count < WANTED_SEALS_MAX
+    }
+
+    /// Is validator `to` to be shown what it signed and said? An honest one asks with each status.
+    pub fn shows(&mut self, to: u16, now: Instant) -> bool {
+        let account = self.0.entry(to).or_default();
+        let due = account.shown.is_none_or(|shown| now.duration_since(shown) >= ASKED_AGAIN_AFTER);
+        if due {
+            account.shown = Some(now);
+        }
+        due
     }
 }
 

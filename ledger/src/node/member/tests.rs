@@ -47,7 +47,7 @@ struct Wires {
 /// Those to whom nothing goes, and of whom nothing comes.
 type Cut = Arc<RwLock<HashSet<u16>>>;
 
-/// Those who vote and do not sign what was decided.
+/// Those who vote and give nobody signatures of what was decided.
 type Mute = Cut;
 
 /// Who was blamed, and for what.
@@ -58,7 +58,8 @@ impl Links for Wires {
         if self.cut.read().iter().any(|cut| [self.from, to].contains(cut)) {
             return;
         }
-        if self.mute.read().contains(&self.from) && matches!(Frame::decode(frame), Ok(Frame::Vote(..))) {
+        let of_signatures = |frame| matches!(Frame::decode(frame), Ok(Frame::Vote(..) | Frame::Sealed(..)));
+        if self.mute.read().contains(&self.from) && of_signatures(frame) {
             return;
         }
         if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {

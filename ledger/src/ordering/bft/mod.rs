@@ -17,10 +17,13 @@
 mod breaking;
 mod context;
 mod effect;
+mod ours;
 mod record;
 mod sieve;
 mod verify;
 mod wire;
+
+pub use ours::{forgotten, said_by};
 
 use super::{Input, Ordering, OrderingError, Output, Timer, Turn, Verdict};
 use crate::limits::{ORDERING_AHEAD_HEIGHTS_MAX, ORDERING_AHEAD_MESSAGES_MAX};

@@ -29,6 +29,92 @@ impl Four {
     }
 }
 
+impl Four {
+    /// Has validator 3 vote at the height above all, of which only validator 0 hears; both are down afterwards.
+    async fn votes_heard_by_one(&mut self, nonce: u8) -> Height {
+        // Until each has asked the others what it signed, and takes part.
+        tokio::time::sleep(3 * STATUS_EVERY).await;
+        let newest = self.handle(3).status().height;
+        (1..3).for_each(|number| self.down(number));
+        self.handle(0).take(self.mint(nonce, newest)).unwrap();
+        let (begun, key) = (Instant::now(), testing::validator_keys(3).consensus.public());
+        let voting = self.path(0).join("voting");
+        // The first frame ends with the height.
+        let heard = || {
+            let bytes = std::fs::read(&voting).unwrap();
+            let at_work = bytes.get(45..53) == Some(&(newest + 1).to_be_bytes());
+            at_work && bytes.windows(32).any(|part| part == key.0)
+        };
+        while !heard() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not vote");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        [0, 3].iter().for_each(|number| self.down(*number));
+        newest + 1
+    }
+}
+
+/// At the first height of a network, or of an era, nothing is signed that would say that there were votes.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_what_was_voted_for_is_gone_is_known_at_the_very_first_height() {
+    let mut four = Four::start();
+    let height = four.votes_heard_by_one(1).await;
+    assert_eq!(height, 1);
+    let (path, backup) = (four.path(3).join("voting"), std::fs::read(four.path(3).join("voting")).unwrap());
+    let mut changed = backup.clone();
+    changed[20] ^= 1;
+    for left in [None, Some(Vec::new()), Some(changed)] {
+        match &left {
+            None => std::fs::remove_file(&path).unwrap(),
+            Some(left) => std::fs::write(&path, left).unwrap(),
+        }
+        for _ in 0..2 {
+            four.up(3);
+            four.observes(3, "up to height 1").await;
+            four.down(3);
+            assert_eq!(four.votes_from(3), 2);
+        }
+        std::fs::write(&path, &backup).unwrap();
+    }
+    std::fs::remove_file(&path).unwrap();
+    (0..COUNT).for_each(|number| four.up(number));
+    four.all_at(1).await;
+    four.all_at(four.commit(3, 2).await).await;
+    four.audit();
+}
+
+/// An image that was made after the last height was signed, and before it voted at the next: neither its mark nor any
+/// signature of a height tells. Who heard the vote does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vote_that_an_image_does_not_have_is_shown_by_who_heard_it() {
+    let mut four = Four::start();
+    let newest = four.commit(3, 1).await;
+    four.all_at(newest).await;
+    four.rest();
+    four.down(3);
+    let (folder, backup) = (four.path(3), four.folder.path().join("backup"));
+    testing::copied(&folder, &backup);
+    four.up(3);
+    four.up_to(3, newest);
+    let height = four.votes_heard_by_one(2).await;
+    assert_eq!(height, newest + 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::rename(&backup, &folder).unwrap();
+    four.up(0);
+    for _ in 0..2 {
+        four.up(3);
+        four.observes(3, &format!("up to height {height}")).await;
+        four.down(3);
+        assert_eq!(four.votes_from(3), height + 1);
+    }
+    (1..COUNT).for_each(|number| four.up(number));
+    four.all_at(height).await;
+    four.down(0);
+    four.commit(3, 3).await;
+    four.up(0);
+    four.audit();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn that_what_was_voted_for_is_gone_is_known_after_each_restart() {
     let mut four = Four::start();
