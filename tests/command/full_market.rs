@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Applies under a key of its own; words that no compression makes small fill the side body.
 fn apply(runtime: &tokio::runtime::Runtime, url: &str, number: u32) -> (u16, Value) {
     let word = |n: u32| blake3::hash(&[number.to_be_bytes(), n.to_be_bytes()].concat()).to_string();
-    let contact = (0..900).map(word).collect::<Vec<_>>().join(" ");
+    let contact = (0..115).map(word).collect::<Vec<_>>().join(" ");
     let body =
         json!({"name": format!("Pilots {number}"), "kind": "business", "jurisdiction": "ES", "contact": contact});
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -49,7 +49,7 @@ fn a_request_that_finds_the_disk_full_is_told_so() {
     let node = net.node();
     let market = net.start(&["market", "run"]);
     let url = genesis::Layout::at(net.dir()).config().unwrap().market.url();
-    disk.fill(256 << 10).unwrap();
+    disk.fill(64 << 10).unwrap();
     let refused = (0..APPLICATIONS).find_map(|number| match apply(&runtime, &url, number) {
         (201, _) => None,
         (status, problem) => Some((number, status, problem)),
