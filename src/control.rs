@@ -193,7 +193,10 @@ pub fn ask(layout: &Layout, name: &str, to: &Path) -> Result<(), Problem> {
         Ok(Answer::Done(_)) => Ok(()),
         Ok(Answer::Error(reason)) => Err(Problem::new(format!("the {name} made no copy of its store"))
             .because(reason)
-            .help("check the room and the permissions where the backup is to lie; the service's log may say more")
+            .help(
+                "check the room and the permissions where the backup is to lie, and under systemd whether the unit's \
+                 ReadWritePaths= names that place; the service's log may say more",
+            )
             .exits(Exit::File)),
         Err(error) => Err(unreachable(io::Error::new(io::ErrorKind::InvalidData, error))),
     }

@@ -27,7 +27,12 @@ use ledger::{
     node::{self, Keys, Node, NodeError, Shown, Sources},
 };
 use marketplace::keys::MasterKey;
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
@@ -76,10 +81,14 @@ impl Running {
         Self { local: Service { listen, ..service.clone() }.url(), ..self }
     }
 
-    /// Lets commands on the same directory ask for copies of its store. That they cannot is no reason not to run:
-    /// a backup is made then while it is stopped.
-    fn copied_by(mut self, context: &Context, checkpoint: Checkpoint) -> Self {
+    /// Lets commands on the same directory ask for copies of its store in folder `store`. That they cannot is no reason
+    /// not to run: a backup is made then while it is stopped.
+    fn copied_by(mut self, context: &Context, store: PathBuf, copy: Checkpoint) -> Self {
         if self.announced.is_some() {
+            // Whoever asks may see other mounts than this process, and not know what the copy takes.
+            let checkpoint: Checkpoint = Arc::new(move |to| {
+                backup::room::check_checkpoint(&store, to).map_err(|problem| said(&problem)).and_then(|()| copy(to))
+            });
             match control::open(&context.layout(), self.name, checkpoint) {
                 Ok(door) => self.door = Some(door),
                 Err(error) => tracing::warn!("`lonja backup` will not reach the {} while it runs: {error}", self.name),
@@ -222,6 +231,7 @@ pub async fn node(
         if names.is_empty() { Arc::new(Vec::new()) } else { Arc::new(Ring::open(context, &names)?) };
     let witnesses = Witnesses::of(&layout, config.witnesses.as_ref())?;
     let folder = layout.data_path(&config.node.data);
+    let store = folder.join("db");
     if config.observe.as_ref().is_some_and(|observe| observe.snapshot) {
         joining::join(&sources, &folder).await?;
     }
@@ -267,7 +277,7 @@ pub async fn node(
         served
     });
     let reached = Service { listen: address, ..config.node.clone() };
-    Ok(Running::new(context, "node", reached.url(), task).copied_by(context, checkpoint))
+    Ok(Running::new(context, "node", reached.url(), task).copied_by(context, store, checkpoint))
 }
 
 /// Serves a node until `stop`, or until it stops by itself: a node that makes no blocks and answers all
@@ -343,6 +353,7 @@ pub async fn market(
     traces::describe("lonja.party", gateway.party);
     let master = context.open_secret(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
+    let store = dir.join("own");
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
     settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
@@ -369,7 +380,7 @@ pub async fn market(
         }
     });
     let started = Running::new(context, "marketplace", running.url, task).at(running.addr, &config.market);
-    Ok(started.copied_by(context, checkpoint))
+    Ok(started.copied_by(context, store, checkpoint))
 }
 
 /// Starts the explorer on the node that `client` speaks to. It gets no key.

@@ -22,7 +22,7 @@ mod lay;
 mod manifest;
 pub mod mark;
 mod places;
-mod room;
+pub mod room;
 mod take;
 
 pub use lacking::Lacking;

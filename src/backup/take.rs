@@ -19,7 +19,6 @@ use ledger::{
 };
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -72,16 +71,20 @@ struct Copied {
 
 fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) -> Result<Copied, Problem> {
     let wanted = places.files()?;
-    let stores = [(places.market.join("own"), "market"), (places.node.join("db"), "node")];
+    let stores = [places.market.join("own"), places.node.join("db")];
     let copied: u64 = wanted.iter().map(|wanted| wanted.bytes).fold(0, u64::saturating_add);
-    let whole: u64 = stores.iter().map(|(store, _)| bytes_in(store)).sum();
-    // Where a file can have a second name on the same disk, a checkpoint takes next to no room.
-    let apart: u64 = stores.iter().filter(|(store, _)| !on_one_disk(store, to)).map(|(store, _)| bytes_in(store)).sum();
-    room::check(to, copied.saturating_add(apart))?;
+    let whole: u64 = stores.iter().map(|store| bytes_in(store)).sum();
+    let mut checkpoints = 0;
+    for store in &stores {
+        checkpoints += room::of_checkpoint(store, to)?;
+    }
+    room::check(to, copied.saturating_add(checkpoints))?;
 
     // Stores that no service has open stay open here until all is copied, so that none starts meanwhile.
     let _market = of_market(layout, places, &to.join("market"))?;
     let _ledger = of_node(layout, places, &to.join("node"))?;
+    // A service may have had to copy what we could have linked, and no disk is filled by the rest.
+    room::check(to, copied)?;
     let mut work = Work::new("copying MiB", copied.saturating_add(whole));
     let mut files = Vec::new();
     for part in ["market", "node"] {
@@ -111,11 +114,6 @@ fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) 
         }
     }
     Ok(copied)
-}
-
-fn on_one_disk(folder: &Path, to: &Path) -> bool {
-    let disk = |path: &Path| fs::metadata(path).map(|found| found.dev());
-    matches!((disk(folder), disk(to)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Copies the marketplace's own store into the new folder `to`, where the directory has one.

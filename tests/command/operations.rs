@@ -112,6 +112,20 @@ fn commands_of_the_guides_and_units_are_there_with_their_flags() {
     }
 }
 
+/// A unit that lets its service write below its directory alone has a line to say where else, and whoever is told to use
+/// a folder elsewhere is told of that line.
+#[test]
+fn where_a_folder_lies_elsewhere_the_units_can_be_told() {
+    for unit in names("systemd", ".service") {
+        let text = text(&format!("systemd/{unit}"));
+        assert!(text.contains("\nProtectSystem=strict\n"), "{unit}");
+        assert!(text.contains("\n# ReadWritePaths=/"), "{unit} has no line to say where else it may write");
+    }
+    for page in ["README.md", "backup.md", "prune.md"] {
+        assert!(text(page).contains("\n[Service]\nReadWritePaths=/"), "{page}");
+    }
+}
+
 /// The words of a text that begin as our metrics do.
 fn metrics_named(text: &str) -> BTreeSet<String> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
