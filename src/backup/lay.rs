@@ -37,7 +37,7 @@ pub struct Laid {
     pub lacking: Lacking,
     /// Settings of `lonja.toml` that named places outside of the directory, and now name such within.
     pub moved: Vec<&'static str>,
-    /// Files that `lonja.toml` names and no backup has.
+    /// Files that `lonja.toml` names and the backup has not.
     pub missing: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Prob
             .exits(Exit::Untrue));
     }
     let ledger = ledger(backup, &manifest, &document, said)?;
-    let moved = places::bring_home(&mut config);
+    let moved = places::bring_home(&mut config, manifest.has_file(places::POLICY));
 
     let part = Part::new(layout.root())?;
     room::check(part.path(), manifest.bytes())?;
@@ -77,7 +77,7 @@ pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Prob
         if work.copy(entry.name.clone(), &source, &target)?.as_ref() != Some(entry) {
             return Err(manifest::damaged(&source));
         }
-        if places::OF_ROOT.contains(&entry.name.as_str()) {
+        if places::OF_ROOT.contains(&entry.name.as_str()) || entry.name == places::POLICY {
             fs::set_permissions(&target, Permissions::from_mode(0o644))
                 .map_err(super::copying::failed("open to all", &target))?;
         }
@@ -94,7 +94,8 @@ pub fn lay_out(backup: &Path, layout: &Layout, said: &Said) -> Result<Laid, Prob
     part.place()?;
     let standing = ledger.as_ref().map(|ledger| ledger.standing);
     let lacking = ledger.map(|ledger| ledger.lacking).unwrap_or_default();
-    Ok(Laid { manifest, standing, lacking, moved, missing: missing(&config) })
+    let missing = missing(&config, &manifest);
+    Ok(Laid { manifest, standing, lacking, moved, missing })
 }
 
 /// A directory that has anything in it is not touched.
@@ -169,14 +170,16 @@ fn make_folders(manifest: &Manifest, layout: &Layout, places: &Places) -> Result
     Ok(())
 }
 
-/// Files that the configuration names, which are secrets or belong to others, and are in no backup.
-fn missing(config: &Config) -> Vec<String> {
+/// Files that the configuration names and the backup has not: they are secrets or belong to others.
+fn missing(config: &Config, manifest: &Manifest) -> Vec<String> {
     let tls = |service: &Service| [service.tls_cert.clone(), service.tls_key.clone()];
     let mut files: Vec<_> = [&config.node, &config.market, &config.explorer].into_iter().flat_map(tls).collect();
     if let Some(Contents::S3(bucket)) = &config.market.objects {
         files.push(bucket.credentials.clone());
     }
     files.extend(config.retention.as_ref().and_then(|kept| kept.bucket()).map(|bucket| bucket.credentials.clone()));
-    files.push(config.witnesses.as_ref().map(|witnesses| witnesses.policy.clone()));
+    // A backup of a release that did not copy it.
+    let policy = config.witnesses.as_ref().filter(|_| !manifest.has_file(places::POLICY));
+    files.push(policy.map(|witnesses| witnesses.policy.clone()));
     files.into_iter().flatten().map(|path| path.display().to_string()).collect()
 }

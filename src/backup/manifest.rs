@@ -117,6 +117,11 @@ impl Manifest {
         self.files.iter().any(|entry| entry.name.split_once('/').is_some_and(|(first, _)| first == part))
     }
 
+    /// Is the file called `name` in it?
+    pub fn has_file(&self, name: &str) -> bool {
+        self.files.iter().any(|entry| entry.name == name)
+    }
+
     fn digest(&self) -> Digest {
         Digest::of(&[&serde_json::to_vec(self).expect("plain data has a JSON form")])
     }

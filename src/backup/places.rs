@@ -2,7 +2,7 @@
 //! backup always in the same places.
 //!
 //! ```text
-//! network.json  anchor.json  lonja.toml  trust.json  keys/
+//! network.json  anchor.json  lonja.toml  trust.json  witnesses.policy  keys/
 //! node/db/  node/sides/  node/sides.key  node/evidence/
 //! market/own/  market/own.mark  market/subjects/
 //! contents/  archive/
@@ -21,6 +21,9 @@ use std::{
 
 /// Files of the directory itself. The first three are in every backup.
 pub const OF_ROOT: [&str; 4] = ["network.json", "anchor.json", "lonja.toml", "trust.json"];
+/// The policy of a node's witnesses, wherever `lonja.toml` says that it lies. It is no secret, and the node does not start
+/// without it.
+pub const POLICY: &str = "witnesses.policy";
 /// Files of one backup; more do not fit its list.
 const FILES_MAX: usize = 2_000_000;
 /// What an outboard of a content is called after it.
@@ -43,6 +46,8 @@ pub struct Places {
     pub archive: Option<PathBuf>,
     /// The bucket that has them instead.
     pub archive_bucket: Option<String>,
+    /// The policy of its witnesses, where it has any.
+    policy: Option<PathBuf>,
 }
 
 /// A file to copy.
@@ -77,6 +82,7 @@ impl Places {
                 .as_ref()
                 .and_then(|kept| kept.bucket())
                 .map(|bucket| bucket.bucket.clone()),
+            policy: config.witnesses.as_ref().map(|witnesses| layout.data_path(&witnesses.policy)),
         }
     }
 
@@ -85,6 +91,7 @@ impl Places {
         let (part, rest) = name.split_once('/').unwrap_or(("", name));
         let folder = match part {
             "" if OF_ROOT.contains(&name) => &self.root,
+            "" if name == POLICY => return self.policy.clone(),
             "keys" => return Some(self.root.join(name)),
             "node" => &self.node,
             "market" => &self.market,
@@ -104,6 +111,9 @@ impl Places {
         let mut wanted = Vec::new();
         for name in OF_ROOT {
             add(&mut wanted, name.into(), self.root.join(name))?;
+        }
+        if let Some(policy) = &self.policy {
+            add(&mut wanted, POLICY.into(), policy.clone())?;
         }
         flat(&mut wanted, "keys", &self.root.join("keys"), |name| name.ends_with(".key"))?;
         add(&mut wanted, "node/sides.key".into(), self.node.join("sides.key"))?;
@@ -203,8 +213,9 @@ pub fn bytes_in(folder: &Path) -> u64 {
 }
 
 /// Puts every part of the directory below it, where `lonja.toml` names a place elsewhere: there the directory that was
-/// backed up may still be. Names the settings that were changed.
-pub fn bring_home(config: &mut Config) -> Vec<&'static str> {
+/// backed up may still be. The policy of witnesses stays where it is unless the backup `has_policy`, for nothing is put
+/// there then. Names the settings that were changed.
+pub fn bring_home(config: &mut Config, has_policy: bool) -> Vec<&'static str> {
     let mut settings = vec![
         ("node.data", &mut config.node.data, "node"),
         ("market.data", &mut config.market.data, "market"),
@@ -215,6 +226,9 @@ pub fn bring_home(config: &mut Config) -> Vec<&'static str> {
     }
     if let Some(Retention { archive: Archive::Folder(folder), .. }) = &mut config.retention {
         settings.push(("retention.archive", folder, "archive"));
+    }
+    if let Some(witnesses) = config.witnesses.as_mut().filter(|_| has_policy) {
+        settings.push(("witnesses.policy", &mut witnesses.policy, POLICY));
     }
     let mut changed = Vec::new();
     for (setting, path, home) in settings {
@@ -231,7 +245,7 @@ pub fn bring_home(config: &mut Config) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use genesis::config::Ports;
+    use genesis::config::{Ports, Witnesses};
 
     #[test]
     fn only_what_cannot_be_made_again_is_wanted() {
@@ -239,9 +253,11 @@ mod tests {
         let layout = Layout::at(folder.path());
         let mut config = Config::local(Ports::default());
         config.retention = Some(Retention { keep_blocks: 2_048, archive: Archive::Folder("old/archive".into()) });
+        config.witnesses = Some(Witnesses { policy: "outside/of.policy".into() });
         let wanted = [
             ("network.json", "network.json"),
             ("lonja.toml", "lonja.toml"),
+            ("witnesses.policy", "outside/of.policy"),
             ("keys/operator.key", "keys/operator.key"),
             ("node/sides.key", "node/sides.key"),
             ("node/sides/ab/abcd", "node/sides/ab/abcd"),
@@ -295,20 +311,24 @@ mod tests {
         let in_bucket = Places::of(&layout, &config);
         assert_eq!((&in_bucket.archive, in_bucket.archive_bucket.as_deref()), (&None, Some("old-blocks")));
         assert!(in_bucket.files().unwrap().iter().all(|found| !found.name.starts_with("archive/")));
-        assert_eq!(bring_home(&mut config), [""; 0]);
+        assert_eq!(bring_home(&mut config, true), [""; 0]);
+        config.witnesses = None;
+        assert_eq!(Places::of(&layout, &config).of_file("witnesses.policy"), None);
         assert_eq!(places.of_file("market/own/CURRENT"), Some(folder.path().join("market/own/CURRENT")));
     }
 
     #[test]
     fn nothing_is_restored_outside_of_the_directory() {
         let mut config = Config::local(Ports::default());
-        assert_eq!(bring_home(&mut config), [""; 0]);
+        assert_eq!(bring_home(&mut config, true), [""; 0]);
         config.node.data = "/var/lib/node".into();
         config.market.data = "../market".into();
         config.market.objects = Some(Contents::Local { folder: "".into() });
         config.retention = Some(Retention { keep_blocks: 2_048, archive: Archive::Folder("a/./b".into()) });
-        assert_eq!(bring_home(&mut config), ["node.data", "market.data", "market.objects.folder"]);
+        config.witnesses = Some(Witnesses { policy: "/etc/lonja/witnesses.policy".into() });
+        assert_eq!(bring_home(&mut config, false), ["node.data", "market.data", "market.objects.folder"]);
+        assert_eq!(bring_home(&mut config, true), ["witnesses.policy"], "once there is one to be put there");
         assert_eq!(config.node.data, Path::new("node"));
-        assert_eq!(bring_home(&mut config), [""; 0]);
+        assert_eq!(bring_home(&mut config, true), [""; 0]);
     }
 }

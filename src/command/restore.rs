@@ -110,7 +110,7 @@ fn notes(laid: &Laid) -> Vec<String> {
         ));
     }
     if !laid.missing.is_empty() {
-        notes.push(format!("lonja.toml names files that are in no backup: put back {}.", laid.missing.join(", ")));
+        notes.push(format!("lonja.toml names files that are not in the backup: put back {}.", laid.missing.join(", ")));
     }
     if laid.manifest.has("keys") {
         notes.push("The passphrase is in no backup: put it back, or type it.".into());

@@ -1,8 +1,9 @@
 //! Witnesses from end to end: a witness runs, a node is cosigned by it, and whoever verifies asks for that.
 
 use super::{
+    backup::{notes, restored},
     growing::until,
-    harness::{Net, Service, says},
+    harness::{Net, Service, says, start, word},
     lost_keys::takes_other_keys,
     operations::metrics_of,
 };
@@ -170,6 +171,33 @@ fn an_older_receipt_is_vouched_for_by_validators_who_came_later() {
     let said = net.fails(4, &["verify", &first, "--policy", &stale]);
     assert!(says(&said, "no log of the policy signed") && says(&said, "where the validators have changed"), "{said}");
     node.stop();
+    witness.stop();
+}
+
+#[test]
+fn a_node_with_witnesses_starts_from_its_backup() {
+    let (net, witness, _) = witnessed();
+    let (inside, outside) = (net.dir().join("witnesses.policy"), net.path("of-all-networks.policy"));
+    fs::rename(inside, &outside).unwrap();
+    let config = net.dir().join("lonja.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("witnesses.policy", word(&outside))).unwrap();
+    let node = net.node();
+    applied(&net, "first");
+    net.ok(&["backup", "--to", word(&net.path("backup"))]);
+    node.stop();
+    // The machine is lost, and with it what lay outside of the directory.
+    let policy = fs::read(&outside).unwrap();
+    fs::remove_file(&outside).unwrap();
+    let dir = net.path("restored");
+    let shown = restored(&net, &net.path("backup"), &dir, &["--accept-loss"]);
+    assert!(notes(&shown).contains("witnesses.policy") && !notes(&shown).contains("put back"), "{shown}");
+    assert_eq!(fs::read(dir.join("witnesses.policy")).unwrap(), policy);
+    start(&dir, &net.path("log"), &["node", "run"]).stop();
+
+    // Where there was none to be copied, it is asked for, and its place stays.
+    net.ok(&["backup", "--to", word(&net.path("without"))]);
+    let shown = restored(&net, &net.path("without"), &net.path("lacking"), &["--accept-loss"]);
+    assert!(notes(&shown).contains(&format!("put back {}", outside.display())), "{shown}");
     witness.stop();
 }
 
