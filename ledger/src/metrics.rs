@@ -6,7 +6,7 @@ use crate::{
     replica::Judged,
     time::Ahead,
 };
-use contracts::outcome::Outcome;
+use contracts::{id::TimeMs, outcome::Outcome};
 use parking_lot::Mutex;
 use prometheus_client::{
     encoding::text::encode,
@@ -29,6 +29,7 @@ pub struct Metrics {
     observes: Gauge,
     links: Gauge,
     connected: Gauge,
+    base: Gauge,
     pruned: Gauge,
     unarchived: Gauge,
     set_changes: Gauge,
@@ -61,8 +62,27 @@ pub struct Seen {
     pub wanted: Wanted,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Those of a node that started at `started_ms`, in milliseconds since 1970, and keeps the transactions of the newest
+    /// `keep_blocks` blocks out of its archive; none where it has no archive.
+    pub fn new(started_ms: TimeMs, keep_blocks: Option<u64>) -> Self {
+        let mut made = Self::counting_nothing();
+        made.registry.register(
+            "started_seconds",
+            "When this node started, in seconds since 1970",
+            standing(started_ms / 1_000),
+        );
+        if let Some(keep_blocks) = keep_blocks {
+            made.registry.register(
+                "keep_blocks",
+                "Newest blocks whose transactions are not archived; absent where nothing is archived",
+                standing(keep_blocks),
+            );
+        }
+        made
+    }
+
+    fn counting_nothing() -> Self {
         let buckets = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
         let mut made = Self {
             registry: Registry::with_prefix("lonja"),
@@ -77,6 +97,7 @@ impl Default for Metrics {
             observes: Gauge::default(),
             links: Gauge::default(),
             connected: Gauge::default(),
+            base: Gauge::default(),
             pruned: Gauge::default(),
             unarchived: Gauge::default(),
             set_changes: Gauge::default(),
@@ -113,6 +134,11 @@ impl Default for Metrics {
         made.registry.register("observes", "1 while the node is no validator", made.observes.clone());
         made.registry.register("links", "Other validators", made.links.clone());
         made.registry.register("links_connected", "Other validators that it is linked with", made.connected.clone());
+        made.registry.register(
+            "base_height",
+            "Height up to which the node has no blocks, since it joined by a snapshot; 0 where it has all",
+            made.base.clone(),
+        );
         made.registry.register("pruned_height", "Height up to which transactions are archived", made.pruned.clone());
         made.registry.register(
             "archive_failing",
@@ -173,9 +199,7 @@ impl Default for Metrics {
         );
         made
     }
-}
 
-impl Metrics {
     /// Takes note of a block.
     pub fn committed(&self, block: &Committed, took: Duration) {
         let applied = block.results.iter().filter(|result| result.entry.outcome == Outcome::Applied).count() as u64;
@@ -214,6 +238,7 @@ impl Metrics {
         self.observes.set(i64::from(status.observes));
         self.links.set(status.links.len() as i64);
         self.connected.set(status.links.iter().filter(|link| link.connected).count() as i64);
+        self.base.set(status.base as i64);
         self.pruned.set(status.pruned as i64);
         self.unarchived.set(i64::from(status.unarchived.is_some()));
         self.set_changes.set(i64::from(status.era));
@@ -234,5 +259,30 @@ impl Metrics {
             Ok(()) => text,
             Err(_) => String::from("# the metrics could not be written\n"),
         }
+    }
+}
+
+/// A number that stays.
+fn standing(number: u64) -> Gauge {
+    let gauge: Gauge = Gauge::default();
+    gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_from_the_start_is_told_and_no_archive_where_there_is_none() {
+        let told = |keep_blocks| {
+            let mut text = String::new();
+            encode(&mut text, &Metrics::new(1_700_000_000_999, keep_blocks).registry).unwrap();
+            text
+        };
+        let text = told(Some(2_048));
+        assert!(text.contains("\nlonja_started_seconds 1700000000\n"), "{text}");
+        assert!(text.contains("\nlonja_keep_blocks 2048\n"), "{text}");
+        assert!(!told(None).contains("keep_blocks"));
     }
 }

@@ -146,6 +146,9 @@ pub fn metrics_of(url: &str) -> String {
 #[test]
 fn metrics_of_the_dashboard_and_the_alerts_are_there() {
     let net = Net::created();
+    let config = net.dir().join("lonja.toml");
+    let settings = fs::read_to_string(&config).unwrap() + "\n[retention]\nkeep_blocks = 2048\narchive = \"archive\"\n";
+    fs::write(config, settings).unwrap();
     let up = net.start(&["up"]);
     let services = ["node", "marketplace", "explorer"];
     let told: String = services.iter().map(|name| metrics_of(up.urls[*name].as_str().unwrap())).collect();

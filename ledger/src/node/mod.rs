@@ -214,6 +214,7 @@ impl Node {
             .map_err(|source| NodeError::Folder { path: config.folder.clone(), source })?;
         let mark_path = config.folder.join("highwater");
         let archive = config.retention.as_ref().map(|retention| retention.archive.clone());
+        let keep_blocks = config.retention.as_ref().map(|retention| retention.keep_blocks);
         // Made before the store, so that a store without it is one whose file was taken away.
         let highwater =
             if fresh && !mark_path.exists() { HighWater::create(&mark_path)? } else { HighWater::open(&mark_path)? };
@@ -264,7 +265,7 @@ impl Node {
             misconduct,
             ballots,
             witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),
-            metrics: crate::metrics::Metrics::default(),
+            metrics: crate::metrics::Metrics::new(run::now_ms(), keep_blocks),
             side_shares: Mutex::default(),
             keys: config.keys,
             document: config.document,
