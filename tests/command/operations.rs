@@ -167,6 +167,18 @@ fn metrics_of_the_dashboard_and_the_alerts_are_there() {
 }
 
 #[test]
+fn whatever_an_alert_looks_at_is_on_the_dashboard() {
+    let shown = metrics_named(&text("dashboard/lonja.json"));
+    let unseen: Vec<_> =
+        metrics_named(&text("dashboard/alerts.yml")).into_iter().filter(|name| !shown.contains(name)).collect();
+    assert!(unseen.is_empty(), "no panel shows {unseen:?}");
+    // What no alert looks at, and people do.
+    for name in ["lonja_observes", "lonja_blocks_ahead_total", "lonja_trace_spans_dropped_total"] {
+        assert!(shown.contains(name), "no panel shows {name}");
+    }
+}
+
+#[test]
 fn every_alert_has_its_answer() {
     let (alerts, watch) = (text("dashboard/alerts.yml"), text("watch.md"));
     let names: Vec<_> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
