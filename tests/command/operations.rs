@@ -199,3 +199,64 @@ fn the_index_has_every_page_and_links_lead_somewhere() {
         }
     }
 }
+
+/// Is the file at `path` sent to a build of the image? By the rules of `.dockerignore`: the last line that names it, or a
+/// folder that it lies in, decides; `*` is any name in the root, `**/` any place.
+fn is_sent(rules: &str, path: &str) -> bool {
+    let mut sent = true;
+    for line in rules.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (pattern, kept) = line.strip_prefix('!').map_or((line, false), |pattern| (pattern, true));
+        let names = |name: &str| match pattern.strip_prefix("**/*") {
+            Some(ending) => name.ends_with(ending),
+            None => pattern.strip_prefix("**/") == Some(name),
+        };
+        let is_named = match pattern {
+            "*" => true,
+            _ if pattern.starts_with("**/") => path.split('/').any(names),
+            _ => path == pattern || path.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/')),
+        };
+        if is_named {
+            sent = kept;
+        }
+    }
+    sent
+}
+
+#[test]
+fn a_build_of_the_image_is_sent_the_sources_and_no_secret() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules = fs::read_to_string(root.join(".dockerignore")).unwrap();
+    for path in [
+        ".lonja/keys/operator.key",
+        ".lonja/passphrase",
+        "keys/operator.key",
+        "passphrase",
+        "trial/validators/validator-2/node/sides.key",
+        "src/passphrase",
+        "ledger/.lonja/network.json",
+        "src/one.key",
+        "target/release/lonja",
+        "contracts/target/debug/x",
+        "node_modules/a/b.js",
+        "tests/browser/node_modules/a/b.js",
+        "marketplace/node_modules/a/b.js",
+        ".git/config",
+        "backup/backup.json",
+    ] {
+        assert!(!is_sent(&rules, path), "{path} is sent");
+    }
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).unwrap();
+    let members: Vec<String> = serde_json::from_str(members).unwrap();
+    let members = members.into_iter().map(|member| member + "/").chain([String::new()]);
+    for member in members {
+        for needed in ["Cargo.toml", "src"] {
+            let needed = format!("{member}{needed}");
+            assert!(is_sent(&rules, &needed) && root.join(&needed).exists(), "{needed} is not sent");
+        }
+    }
+    // A folder of sources that is called as one of a network's directory.
+    for needed in ["Cargo.lock", "marketplace/src/keys/mod.rs", "explorer/assets/live.js"] {
+        assert!(is_sent(&rules, needed), "{needed} is not sent");
+    }
+}
