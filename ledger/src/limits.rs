@@ -329,6 +329,8 @@ pub const ADD_CHECKPOINT_HASHES_MAX: usize = 63;
 pub const ADD_CHECKPOINT_BYTES_MAX: usize = 25 + 45 * ADD_CHECKPOINT_HASHES_MAX + 1 + crate::note::NOTE_BYTES_MAX;
 /// Log keys that one witness knows. Of each log a checkpoint is held in memory, 64 MiB if all are of the longest.
 pub const WITNESS_LOG_KEYS_MAX: usize = 1_024;
+/// How old what a witness knows of its key and its disk may be when somebody asks for its health: a trial signs and syncs.
+pub const WITNESS_TRY_EVERY: Duration = Duration::from_secs(10);
 /// How long a connection to a witness may take to come about.
 pub const WITNESS_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// How long a witness may take for an answer: it verifies, signs, and waits for its disk.

@@ -1,9 +1,6 @@
 //! The guides for operators stay true: every command, flag, metric, alert, unit and page that they name is there.
 
-use super::{
-    harness::{Net, command},
-    readme::words,
-};
+use super::{growing::until, harness::command, readme::words, witnesses::witnessed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -101,7 +98,8 @@ fn commands_of_the_guides_and_units_are_there_with_their_flags() {
     }
     assert!(checked > 50, "{checked} command lines");
     let units = names("systemd", ".service");
-    assert_eq!(units, ["lonja-explorer.service", "lonja-market.service", "lonja-node.service"]);
+    let expected = ["explorer", "market", "node", "witness"].map(|name| format!("lonja-{name}.service"));
+    assert_eq!(units, expected);
     for unit in units {
         let text = text(&format!("systemd/{unit}"));
         let start: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
@@ -145,14 +143,19 @@ pub fn metrics_of(url: &str) -> String {
 
 #[test]
 fn metrics_of_the_dashboard_and_the_alerts_are_there() {
-    let net = Net::created();
+    let (net, witness, _) = witnessed();
     let config = net.dir().join("lonja.toml");
     let settings = fs::read_to_string(&config).unwrap() + "\n[retention]\nkeep_blocks = 2048\narchive = \"archive\"\n";
     fs::write(config, settings).unwrap();
     let up = net.start(&["up"]);
     let services = ["node", "marketplace", "explorer"];
-    let told: String = services.iter().map(|name| metrics_of(up.urls[*name].as_str().unwrap())).collect();
+    let mut told: String = services.iter().map(|name| metrics_of(up.urls[*name].as_str().unwrap())).collect();
+    // Of a log of which nothing was cosigned there is no size.
+    let of_witness = || metrics_of(witness.urls["witness"].as_str().unwrap());
+    until("a checkpoint is cosigned", || of_witness().contains("lonja_witness_size{"));
+    told += &of_witness();
     up.stop();
+    witness.stop();
     let known: BTreeSet<&str> = told.lines().filter_map(|line| line.split([' ', '{']).next()).collect();
     let (dashboard, alerts) = (text("dashboard/lonja.json"), text("dashboard/alerts.yml"));
     drop(serde_json::from_str::<serde_json::Value>(&dashboard).unwrap());

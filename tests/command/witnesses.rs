@@ -15,7 +15,7 @@ use std::{
 const NAME: &str = "witness.example/one";
 
 /// A network with a policy that wants the witness `NAME`, and the witness, which runs.
-fn witnessed() -> (Net, Service, String) {
+pub fn witnessed() -> (Net, Service, String) {
     let net = Net::created();
     net.ok(&["key", "new", "watcher"]);
     write_logs(&net, &[]);

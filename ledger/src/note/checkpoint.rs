@@ -12,6 +12,11 @@ use data_encoding::BASE64;
 /// The latest time that a cosignature may carry, in seconds since 1970.
 pub const TIME_MAX: u64 = i64::MAX as u64;
 
+/// May a cosignature carry `time`, in seconds since 1970?
+pub fn is_time(time: u64) -> bool {
+    (1..=TIME_MAX).contains(&time)
+}
+
 /// The log's name: first line of its checkpoints, and name of its keys.
 pub fn origin(network: &NetworkId) -> String {
     format!("lonja.{network}")

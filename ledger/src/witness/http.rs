@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `POST /add-checkpoint` | the cosignature's line; 409 with the recorded size; otherwise a problem |
 //! | `GET /{SHA-256 of the origin, hex}/checkpoint` | the newest checkpoint that was cosigned |
+//! | `GET /health` | ours, and not C2SP's: 200, or 503 with the reason where it cannot sign or record |
+//! | `GET /metrics` | likewise: counters for Prometheus (OpenMetrics) |
 
 use super::server::{Refusal, Witness};
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     limits::{ADD_CHECKPOINT_BYTES_MAX, BODY_TIME_MAX, DRAIN, REQUESTS_MAX},
 };
 use axum::{
-    Router,
+    Json, Router,
     body::{Body, to_bytes},
     error_handling::HandleErrorLayer,
     extract::{Path, State},
@@ -24,6 +26,7 @@ use axum::{
     routing::{get, post},
 };
 use contracts::id::Digest;
+use serde::Serialize;
 use std::{
     error::Error,
     future::Future,
@@ -41,7 +44,11 @@ pub fn router(witness: Arc<Witness>) -> Router {
     let routes = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
         .route("/{origin}/checkpoint", get(checkpoint))
-        .fallback(|| async { Problem::not_found("a witness answers POST /add-checkpoint, and GET /…/checkpoint") })
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .fallback(|| async {
+            Problem::not_found("a witness answers POST /add-checkpoint, and GET /…/checkpoint, /health and /metrics")
+        })
         .layer(
             // Bodies at work are bounded by it: so many of the longest request.
             ServiceBuilder::new()
@@ -86,7 +93,7 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Body) -> Resu
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", "The body came too slowly", detail));
         }
     };
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now_s = seconds();
     // It verifies, signs and waits for the disk: not on the threads that serve sockets.
     let span = tracing::info_span!("cosign");
     match tokio::task::spawn_blocking(move || span.in_scope(|| witness.add(&body, now_s))).await {
@@ -105,6 +112,37 @@ async fn checkpoint(State(witness): State<Arc<Witness>>, Path(origin): Path<Stri
     let found = tokio::task::spawn_blocking(move || hash.and_then(|hash| witness.newest(&hash))).await;
     let note = found.map_err(|_| Problem::internal("the request failed; the witness goes on"))?.ok_or_else(nothing)?;
     Ok((TEXT, [(header::CACHE_CONTROL, "no-cache")], note.to_string()).into_response())
+}
+
+/// Since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+/// How a witness is.
+#[derive(Serialize)]
+struct Health {
+    healthy: bool,
+    /// Why not.
+    reason: Option<&'static str>,
+    /// What it is known by.
+    key: String,
+}
+
+async fn health(State(witness): State<Arc<Witness>>) -> Result<Response, Problem> {
+    let key = witness.key().to_string();
+    // It may sign and write.
+    let asked = tokio::task::spawn_blocking(move || witness.hindrance(seconds())).await;
+    let reason = asked.map_err(|_| Problem::internal("the request failed; the witness goes on"))?;
+    let code = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((code, Json(Health { healthy: reason.is_none(), reason, key })).into_response())
+}
+
+async fn metrics(State(witness): State<Arc<Witness>>) -> Result<Response, Problem> {
+    let told = tokio::task::spawn_blocking(move || witness.metrics(seconds())).await;
+    let text = told.map_err(|_| Problem::internal("the request failed; the witness goes on"))?;
+    let kind = (header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    Ok(([kind, (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
 /// A refusal with its cause, in one sentence.

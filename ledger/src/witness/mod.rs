@@ -15,9 +15,11 @@ mod reading;
 pub mod add;
 
 pub mod client;
+mod counts;
 pub mod http;
 mod records;
 pub mod server;
+mod trial;
 
 pub use add::AddCheckpoint;
 pub use http::router;

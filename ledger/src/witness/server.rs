@@ -5,7 +5,9 @@
 
 use super::{
     add::{AddCheckpoint, AddError},
+    counts::Counts,
     records::{self, Record, RecordError, Records},
+    trial::Trial,
 };
 use crate::{
     limits::WITNESS_LOG_KEYS_MAX,
@@ -18,7 +20,7 @@ use contracts::{
     merkle::empty_root,
 };
 use parking_lot::{Mutex, RwLock};
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 /// A witness of some logs.
 pub struct Witness {
@@ -27,6 +29,8 @@ pub struct Witness {
     /// Keys of logs, each named as its log's origin.
     logs: RwLock<Vec<VerifierKey>>,
     records: Mutex<Records>,
+    counts: Counts,
+    trial: Trial,
 }
 
 /// Why a witness cannot begin.
@@ -107,7 +111,8 @@ impl Witness {
         few_enough(&logs)?;
         let key = VerifierKey::new(name, KeyKind::Cosignature, signer.public())?;
         let records = Records::open(folder, &key, logs.iter().map(VerifierKey::name))?;
-        Ok(Self { key, signer, logs: RwLock::new(logs), records: Mutex::new(records) })
+        let (logs, records, trial) = (RwLock::new(logs), Mutex::new(records), Trial::new(folder));
+        Ok(Self { key, signer, logs, records, counts: Counts::default(), trial })
     }
 
     /// Knows the log keys `logs` from now on, in the place of those before. What was cosigned of any log stays so.
@@ -132,6 +137,14 @@ impl Witness {
     /// # Errors
     /// [`Refusal`].
     pub fn add(&self, body: &[u8], now_s: u64) -> Result<NoteSignature, Refusal> {
+        let answer = self.decide(body, now_s);
+        let shown = answer.as_ref().map(|_| ());
+        self.counts.note(shown, now_s);
+        self.trial.shown(shown);
+        answer
+    }
+
+    fn decide(&self, body: &[u8], now_s: u64) -> Result<NoteSignature, Refusal> {
         let request = AddCheckpoint::decode(body)?;
         let note = request.checkpoint();
         let known: Vec<VerifierKey> =
@@ -170,8 +183,24 @@ impl Witness {
         self.records.lock().get(origin).map(|record| record.note.clone())
     }
 
+    /// Why it cannot cosign anything at `now_s`, in seconds since 1970, if it cannot: in words for everybody.
+    pub fn hindrance(&self, now_s: u64) -> Option<&'static str> {
+        self.trial.reason(&*self.signer, now_s)
+    }
+
+    /// What Prometheus reads of it at `now_s`.
+    pub fn metrics(&self, now_s: u64) -> String {
+        let healthy = self.hindrance(now_s).is_none();
+        let known: BTreeSet<Digest> = self.logs.read().iter().map(|key| records::origin_hash(key.name())).collect();
+        let records = self.records.lock();
+        let sizes = known.into_iter().map(|hash| (hash, records.get(&hash).map(|record| record.head.size)));
+        let sizes: Vec<_> = sizes.collect();
+        drop(records);
+        self.counts.render(healthy, &sizes)
+    }
+
     fn cosign(&self, text: &str, now_s: u64) -> Result<NoteSignature, Refusal> {
-        if !(1..=checkpoint::TIME_MAX).contains(&now_s) {
+        if !checkpoint::is_time(now_s) {
             return Err(Refusal::Clock(now_s));
         }
         let signature = self.signer.sign(&checkpoint::cosigned_message(now_s, text))?;

@@ -138,6 +138,63 @@ async fn each_refusal_has_its_status() {
     listening.stop().await;
 }
 
+/// Status and text of what `path` of a witness answers.
+async fn told(listening: &Listening, path: &str) -> (u16, String) {
+    let answer = reqwest::get(format!("{}/{path}", listening.url)).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_how_it_is_and_counts_what_it_does() {
+    let place = tempfile::tempdir().unwrap();
+    let (log, hash) = (Log::new(9), records::origin_hash(ORIGIN));
+    let keys = vec![log.key.clone(), cosigner("unused", 70), cosigner("unused", 71)];
+    let witness = Witness::open(place.path(), NAME, Arc::new(TestSigner::of(50)), keys).unwrap();
+    let listening = Listening::start(witness).await;
+    let (http, url) = (reqwest::Client::new(), format!("{}/add-checkpoint", listening.url));
+    let add = async |request: String| http.post(&url).body(request).send().await.unwrap().status().as_u16();
+    let (code, text) = told(&listening, "health").await;
+    let health: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &health["healthy"], &health["reason"]), (200, &true.into(), &serde_json::Value::Null));
+    let (_, text) = told(&listening, "metrics").await;
+    for line in ["logs 2", "cosigned_total 0", "cosigned_seconds 0", "refused_total{reason=\"other-size\"} 0"] {
+        assert!(text.contains(&format!("lonja_witness_{line}\n")), "{line}: {text}");
+    }
+    assert!(!text.contains("lonja_witness_size{"), "{text}");
+
+    assert_eq!(add(log.request(0, 5)).await, 200);
+    assert_eq!(add(log.request(5, 7)).await, 200);
+    assert_eq!(add(log.request(0, 9)).await, 409);
+    assert_eq!(add(Log::forked(9, 2).request(7, 9)).await, 422);
+    assert_eq!(add("old\n".into()).await, 400);
+    // Its disk takes nothing any more; who asked learns it, and whoever asks for its health.
+    let blocked = records::path(place.path(), &hash).with_extension("new");
+    std::fs::create_dir(&blocked).unwrap();
+    assert_eq!(add(log.request(7, 9)).await, 500);
+    let (code, text) = told(&listening, "health").await;
+    assert!(code == 503 && text.contains("cannot be recorded") && !text.contains("checkpoint.new"), "{text}");
+    let (_, text) = told(&listening, "metrics").await;
+    for line in [
+        &format!("size{{origin=\"{hash}\"}} 7"),
+        "healthy 0",
+        "cosigned_total 2",
+        "refused_total{reason=\"other-size\"} 1",
+        "refused_total{reason=\"inconsistent\"} 1",
+        "refused_total{reason=\"malformed\"} 1",
+        "refused_total{reason=\"failed\"} 1",
+    ] {
+        assert!(text.contains(&format!("lonja_witness_{line}\n")), "{line}: {text}");
+    }
+    let newest = text.lines().find_map(|line| line.strip_prefix("lonja_witness_cosigned_seconds ")).unwrap();
+    assert!(newest.parse::<u64>().unwrap() > NOW && text.ends_with("# EOF\n"), "{text}");
+
+    std::fs::remove_dir(&blocked).unwrap();
+    assert_eq!(add(log.request(7, 9)).await, 200);
+    assert_eq!(told(&listening, "health").await.0, 200);
+    assert!(told(&listening, "metrics").await.1.contains("lonja_witness_healthy 1\n"));
+    listening.stop().await;
+}
+
 /// A witness that gives the same answer to everything.
 async fn stubborn(status: u16, answer: String) -> (String, JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
