@@ -1,6 +1,7 @@
 //! Beginning with a snapshot, with a bar that says how far it is.
 
 use crate::{
+    ending,
     problem::{Exit, Problem},
     progress,
 };
@@ -73,7 +74,10 @@ fn problem(error: JoinError) -> Problem {
             "enlarge the disk, or delete what does not belong to the network; the next start begins anew",
         ),
         JoinError::NotEmpty(_) => (Exit::File, "take `snapshot = true` out of [observe] in lonja.toml"),
-        _ => (Exit::File, "set right what is named above; the next start begins anew"),
+        error => (
+            ending::of(false, ledger::passing(error)),
+            "set right what is named above, where it does not pass by itself; the next start begins anew",
+        ),
     };
     Problem::new("the node could not join by a snapshot").because(error.to_string()).help(help).exits(exit)
 }
@@ -91,6 +95,8 @@ mod tests {
         for error in [folder(std::io::ErrorKind::StorageFull), JoinError::Store(StoreError::Kv(full))] {
             assert_eq!(problem(error).exit(), Exit::Failed);
         }
+        let again = problem(folder(std::io::ErrorKind::ResourceBusy)).exit();
+        assert_eq!(again, Exit::Failed, "nor is what else may pass");
         for error in [folder(std::io::ErrorKind::PermissionDenied), JoinError::NotEmpty(path())] {
             assert_eq!(problem(error).exit(), Exit::File);
         }

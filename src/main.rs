@@ -12,6 +12,7 @@ mod contents;
 mod context;
 mod control;
 mod demo;
+mod ending;
 mod joining;
 mod links;
 mod log;

@@ -14,7 +14,7 @@ pub enum Exit {
     Refused = 3,
     /// Something does not verify.
     Untrue = 4,
-    /// A service or token cannot be reached or is busy.
+    /// A service, token or store cannot be reached or is busy.
     Unreachable = 5,
     /// A key, passphrase, configuration or network file cannot be used.
     File = 6,
@@ -24,7 +24,7 @@ pub enum Exit {
 
 /// For `lonja help` and the README.
 pub const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 refused by the rules \
-(the refusal is on the ledger), 4 does not verify, 5 a service or token cannot be reached or is busy, \
+(the refusal is on the ledger), 4 does not verify, 5 a service, token or store cannot be reached or is busy, \
 6 a key, passphrase or network file cannot be used, 7 an audit held as far as it went, \
 and executed no block.";
 

@@ -7,7 +7,7 @@ use crate::{
     backup, begun, buckets, contents,
     context::Context,
     control::{self, Checkpoint, Door},
-    joining,
+    ending, joining,
     links::{self, Linker},
     problem::{Exit, Problem},
     running::{self, Announced},
@@ -327,15 +327,7 @@ fn node_problem(error: &NodeError, keys: &Keyring, names: &[String]) -> Problem 
         error if error.is_newer() => "nothing was changed; operations/recover.md says how to go on without it".into(),
         _ => "nothing was changed; `lonja audit DIR` says more about a directory that was damaged".into(),
     };
-    let exit = if matches!(error, NodeError::NobodyShows) { Exit::Unreachable } else { Exit::File };
-    let exit = unless_full(exit, error.is_disk_full());
-    chain("the node does not start", error).help(help).exits(exit)
-}
-
-/// How a start ends that fails with `exit` wherever a disk with room would not help. For want of room it just failed:
-/// whoever supervises the service may start it until there is some, as the units do, and by [`Exit::File`] never again.
-fn unless_full(exit: Exit, full: bool) -> Exit {
-    if full { Exit::Failed } else { exit }
+    chain("the node does not start", error).help(help).exits(ending::of_node(error))
 }
 
 /// Starts the marketplace on the node that `client` speaks to.
@@ -364,8 +356,13 @@ pub async fn market(
         marketplace::service::ServiceError::Listen { source, .. } => {
             occupied(source, &config.market, "--market-port", "market")
         }
-        error => chain("the marketplace does not start", &error)
-            .exits(unless_full(if error.may_pass() { Exit::Unreachable } else { Exit::File }, error.is_disk_full())),
+        error => {
+            let exit = match error.is_disk_full() {
+                false if error.may_pass() => Exit::Unreachable,
+                full => ending::of(full, ledger::passing(&error)),
+            };
+            chain("the marketplace does not start", &error).exits(exit)
+        }
     })?;
     let market = running.market.clone();
     let checkpoint: Checkpoint = Arc::new(move |to| {
@@ -403,7 +400,8 @@ pub async fn explorer(
             occupied(source, &config.explorer, "--explorer-port", "explorer")
         }
         error => {
-            chain("the explorer does not start", &error).exits(unless_full(Exit::File, ledger::found_full(&error)))
+            let exit = ending::of(ledger::found_full(&error), ledger::passing(&error));
+            chain("the explorer does not start", &error).exits(exit)
         }
     })?;
     let task = tokio::spawn(async move {

@@ -30,7 +30,7 @@ pub mod sides;
 pub mod store;
 pub mod voting;
 mod whole;
-pub use whole::{Failed, found_full};
+pub use whole::{Failed, Passing, found_full, passing};
 
 pub mod api;
 pub mod archive;

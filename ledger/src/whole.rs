@@ -65,14 +65,79 @@ fn is_no_room(error: &io::Error) -> bool {
 
 /// Did somebody on the way down find a disk full? Then room is all that is needed.
 pub fn found_full(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|cause| {
-        let kv = match cause.downcast_ref() {
-            // It passes on what lies below it, so nobody meets that by asking for the cause.
-            Some(StoreError::Kv(error)) => Some(error),
-            _ => cause.downcast_ref(),
-        };
-        matches!(kv, Some(KvError::DiskFull { .. })) || cause.downcast_ref().is_some_and(is_no_room)
+    causes(error).any(|cause| {
+        matches!(kv(cause), Some(KvError::DiskFull { .. })) || cause.downcast_ref().is_some_and(is_no_room)
     })
+}
+
+/// How a reason may pass without anybody doing something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Another process still has what is wanted.
+    InUse,
+    /// The machine failed, or was short of something: threads, memory, open files.
+    Failing,
+}
+
+/// May the reason pass that somebody met on the way down, and how? Not where a file is not there, not allowed, or not
+/// what it should be.
+pub fn passing(error: &(dyn std::error::Error + 'static)) -> Option<Passing> {
+    causes(error).find_map(|cause| match (kv(cause), cause.downcast_ref::<io::Error>()) {
+        (Some(KvError::InUse { .. }), _) => Some(Passing::InUse),
+        (Some(KvError::Other { reason, .. }), _) => is_said_to_pass(reason).then_some(Passing::Failing),
+        (_, Some(error)) => may_pass(error).then_some(Passing::Failing),
+        _ => None,
+    })
+}
+
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+fn kv<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a KvError> {
+    match cause.downcast_ref() {
+        // It passes on what lies below it, so nobody meets that by asking for the cause.
+        Some(StoreError::Kv(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
+}
+
+/// Of what the system says, all passes but what is about names, rights and contents. What no system said is not known to.
+fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let stays = matches!(
+        error.kind(),
+        Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::ReadOnlyFilesystem
+            | Kind::AlreadyExists
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::DirectoryNotEmpty
+            | Kind::InvalidFilename
+            | Kind::CrossesDevices
+            | Kind::FileTooLarge
+            | Kind::InvalidInput
+            | Kind::InvalidData
+            | Kind::UnexpectedEof
+            | Kind::Unsupported
+            | Kind::Other
+    );
+    !stays
+}
+
+/// The same of RocksDB, which tells what the system said by words only, after the path.
+fn is_said_to_pass(reason: &str) -> bool {
+    const STAYS: [&str; 5] = [
+        "No such file or directory",
+        "Permission denied",
+        "Read-only file system",
+        "Not a directory",
+        "Operation not permitted",
+    ];
+    reason.starts_with("IO error: ") && !STAYS.iter().any(|phrase| reason.contains(phrase))
 }
 
 /// Puts a file with `bytes` at `path`, readable by its owner only, replacing what is there. It is

@@ -3,7 +3,7 @@
 use crate::{
     command::network::trusting,
     context::Context,
-    output,
+    ending, output,
     problem::{Exit, Problem},
     stop::StopRequests,
     traces,
@@ -121,10 +121,11 @@ impl Run {
         let (logs, keys) = Logs::read(self.logs)?;
         let folder = self.data.clone().unwrap_or_else(|| context.layout().root().join("witness"));
         let core = Core::open(&folder, &self.name, signer(context)?, keys).map_err(|error| {
+            let exit = ending::of(ledger::found_full(&error), error.passing());
             Problem::new("the witness does not start")
                 .because(error)
                 .help("nothing was changed; a record that is lost or older than it was cannot be mended, but by a new key and name")
-                .exits(Exit::File)
+                .exits(exit)
         })?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| {
             Problem::new(format!("cannot listen on {}", self.listen))

@@ -106,6 +106,10 @@ fn commands_of_the_guides_and_units_are_there_with_their_flags() {
         let [start] = start.as_slice() else { panic!("{unit} starts {start:?}") };
         let start = words(start);
         assert!(start[0].ends_with("/lonja"), "{unit}: {start:?}");
+        // Whatever may pass by itself is tried again, and nothing else: a wrong PIN is not.
+        for line in ["Restart=on-failure", "RestartPreventExitStatus=2 6"] {
+            assert!(text.lines().any(|found| found == line), "{unit} has no {line}");
+        }
         help.check(&unit, &start[1..]);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     store::{KvError, StoreError},
     time::ClockJumped,
     voting::VotingError,
-    whole,
+    whole::{self, Passing},
 };
 use contracts::{id::Height, key::SignError};
 use genesis::document::Untrue;
@@ -154,12 +154,40 @@ impl NodeError {
             other => whole::found_full(other),
         }
     }
+
+    /// May it pass without anybody doing something, and how?
+    pub fn passing(&self) -> Option<Passing> {
+        match self {
+            // They pass on what the store says.
+            Self::Store(error) | Self::Open(OpenError::Store(error)) | Self::Block(BlockError::Store(error)) => {
+                whole::passing(error)
+            }
+            other => whole::passing(other),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::path::Path;
+
+    #[test]
+    fn what_the_system_says_of_any_file_tells_whether_it_may_pass() {
+        // Too many open files, and no right.
+        for (number, passes) in [(24, Some(Passing::Failing)), (13, None)] {
+            let met = || whole::Failed::to("open", Path::new("x"))(std::io::Error::from_raw_os_error(number));
+            for error in
+                [NodeError::HighWater(met().into()), NodeError::Sides(met().into()), NodeError::Voting(met().into())]
+            {
+                assert_eq!(error.passing(), passes, "{error}");
+            }
+        }
+        let in_use = || StoreError::Kv(KvError::InUse { path: "somewhere".into() });
+        for error in [NodeError::Store(in_use()), NodeError::Open(OpenError::Store(in_use()))] {
+            assert_eq!(error.passing(), Some(Passing::InUse));
+        }
+    }
 
     #[test]
     fn a_full_disk_is_told_from_a_damaged_one_wherever_it_is_met() {

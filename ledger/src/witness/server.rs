@@ -13,6 +13,7 @@ use crate::{
     limits::WITNESS_LOG_KEYS_MAX,
     log::proof::{ProofError, TreeHead, verify_consistency},
     note::{KeyKind, Note, NoteError, NoteSignature, SIGNATURES_MAX, VerifierKey, checkpoint},
+    whole::{self, Passing},
 };
 use contracts::{
     id::Digest,
@@ -45,6 +46,16 @@ pub enum WitnessError {
     /// Its folder.
     #[error(transparent)]
     Records(#[from] RecordError),
+}
+
+impl WitnessError {
+    /// May it pass without anybody doing something, and how?
+    pub fn passing(&self) -> Option<Passing> {
+        match self {
+            Self::Records(RecordError::Held { .. }) => Some(Passing::InUse),
+            other => whole::passing(other),
+        }
+    }
 }
 
 /// Why a checkpoint is not cosigned.

@@ -204,7 +204,9 @@ fn a_restart_keeps_what_was_cosigned_and_a_second_process_is_kept_out() {
     };
     let first = open(NAME, 50).unwrap();
     first.add(log.request(0, 11).as_bytes(), NOW).unwrap();
-    assert!(matches!(open(NAME, 50), Err(WitnessError::Records(RecordError::Held { .. }))));
+    let held = open(NAME, 50).err().unwrap();
+    assert!(matches!(held, WitnessError::Records(RecordError::Held { .. })));
+    assert_eq!(held.passing(), Some(crate::Passing::InUse));
     let kept = first.newest(&records::origin_hash(ORIGIN)).unwrap();
     drop(first);
 
