@@ -42,6 +42,28 @@ pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// A reader that takes nothing for this long is let go, and so is an upload of which nothing comes.
 pub const STALL_MAX: Duration = Duration::from_secs(60);
+/// Bytes of answers that are made and not sent yet, beside short ones; more are told to come back. Some dozens of the
+/// longest pages of blocks.
+pub const ANSWERS_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of those on one connection, unless it is a single answer: HTTP/2 asks for many at once, and who takes none of
+/// them keeps nobody else out.
+pub const ANSWERS_BYTES_PER_CONNECTION_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of an answer that is short: how the node is, a receipt, a record with its proof.
+pub const ANSWER_SHORT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of all short answers: those of all streams of 64 connections.
+pub const ANSWERS_SHORT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// An answer has [`STALL_MAX`], and besides a second for so many bytes: a quarter of a megabit. A line of 2.5 megabits
+/// brings the chunks of a snapshot twice as fast.
+pub const ANSWER_BYTES_PER_SECOND_MIN: u64 = 32 * 1024;
+/// Long answers of each kind that are made at once: more than the cores are done with later. Each may be a page with one
+/// of the largest blocks.
+pub const ANSWERS_MADE_AT_ONCE: usize = 8;
+/// How long a long answer may wait for its turn to be made.
+pub const ANSWER_TURN_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of a file that are read and sent at once.
+pub const ANSWER_FRAME_BYTES: usize = 64 * 1024;
+/// Such frames of one answer that are in memory: one is read while others are on their way.
+pub const ANSWER_FRAMES_AT_ONCE: usize = 4;
 /// How long requests at work may go on when the node stops.
 pub const DRAIN: Duration = Duration::from_secs(10);
 /// How long a submission waits for its block, in milliseconds, before the answer is "pending".
@@ -261,6 +283,9 @@ const _: () = assert!(INTAKE_BYTES_PER_PEER_MAX >= REQUEST_BYTES_MAX);
 const _: () = assert!(VOTING_BYTES_MAX - VOTING_RECORDS_BYTES >= 16 * contracts::limits::BLOCK_BYTES_MAX as u64);
 const _: () = assert!(ORDERING_MESSAGE_BYTES_MAX >= 200 * contracts::limits::VALIDATORS_MAX + 64);
 const _: () = assert!(REQUESTS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(ANSWERS_BYTES_PER_CONNECTION_MAX >= 2 * FOLLOW_BYTES_MAX + contracts::limits::BLOCK_BYTES_MAX);
+const _: () = assert!(8 * ANSWERS_BYTES_PER_CONNECTION_MAX <= ANSWERS_BYTES_MAX);
+const _: () = assert!(ANSWER_FRAME_BYTES > ANSWER_SHORT_BYTES_MAX);
 const _: () = assert!(PROPOSAL_TRANSACTIONS_MAX <= contracts::limits::BLOCK_TRANSACTIONS_MAX);
 const _: () = assert!(REQUEST_BYTES_MAX >= contracts::limits::BLOCK_BYTES_MAX);
 const _: () = assert!(BUNDLE_RELATED_MAX < crate::bundle::RECORDS_MAX);

@@ -2,8 +2,10 @@
 //! node and both services let callers in by the same door.
 //!
 //! What is beyond the number is closed at once: a queue of sockets would be memory that strangers
-//! fill. The time and size of a request's head are held by hyper, by the settings that are made here.
+//! fill. The time and size of a request's head are held by hyper, by the settings that are made here. Who answers on a
+//! connection may end it ([`super::line`]).
 
+use super::line::{Line, OnLine};
 use crate::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, HEADERS_MAX, STALL_MAX};
 use axum_server::{Server, accept::Accept};
 use hyper_util::rt::TokioTimer;
@@ -21,6 +23,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Sleep, sleep},
 };
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 /// Bounds what one connection of `server` may take.
 pub fn bound<A>(server: &mut Server<SocketAddr, A>) {
@@ -74,7 +77,7 @@ where
     A::Service: Send + 'static,
 {
     type Stream = Held<A::Stream>;
-    type Service = A::Service;
+    type Service = OnLine<A::Service>;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Self::Stream, Self::Service)>> + Send>>;
 
     fn accept(&self, stream: I, service: S) -> Self::Future {
@@ -85,7 +88,8 @@ where
         let (accepting, patience) = (self.inner.accept(stream, service), self.patience);
         Box::pin(async move {
             let (stream, service) = accepting.await?;
-            Ok((Held::new(stream, place, patience), service))
+            let line = Line::default();
+            Ok((Held::new(stream, &line, place, patience), OnLine::new(service, line)))
         })
     }
 }
@@ -102,14 +106,25 @@ pub struct Held<I> {
     first: usize,
     /// Runs while the other side takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Done once somebody who answers on it has ended it.
+    over: Pin<Box<WaitForCancellationFutureOwned>>,
     patience: Patience,
     _place: OwnedSemaphorePermit,
 }
 
 impl<I> Held<I> {
-    fn new(stream: I, place: OwnedSemaphorePermit, patience: Patience) -> Self {
+    fn new(stream: I, line: &Line, place: OwnedSemaphorePermit, patience: Patience) -> Self {
         let silent = Some(Box::pin(sleep(patience.silent)));
-        Self { stream, silent, first: 0, stalled: None, patience, _place: place }
+        let over = Box::pin(line.over().cancelled_owned());
+        Self { stream, silent, first: 0, stalled: None, over, patience, _place: place }
+    }
+
+    /// Fails once it is over, and lets `context` hear of that.
+    fn goes_on(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.over.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::Error::new(io::ErrorKind::TimedOut, "an answer was not taken in its time")),
+            Poll::Pending => Ok(()),
+        }
     }
 
     fn watch<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -119,6 +134,7 @@ impl<I> Held<I> {
             self.stalled = None;
             return done;
         }
+        self.goes_on(context)?;
         let most = self.patience.stalled;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(most)));
         if stalled.as_mut().poll(context).is_pending() {
@@ -132,6 +148,7 @@ impl<I> Held<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Held<I> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
+        self.goes_on(context)?;
         let read = Pin::new(&mut self.stream).poll_read(context, buf);
         let Some(silent) = self.silent.as_mut() else { return read };
         if read.is_pending() {
@@ -189,6 +206,22 @@ mod tests {
     async fn enter(door: &Door<DefaultAcceptor>, bytes: usize) -> io::Result<(DuplexStream, Held<DuplexStream>)> {
         let (outside, inside) = duplex(bytes);
         Ok((outside, door.accept(inside, ()).await?.0))
+    }
+
+    #[tokio::test]
+    async fn whoever_answers_on_a_connection_may_end_it() {
+        let door = door(8);
+        let (mut outside, inside) = duplex(4);
+        let (mut held, service) = door.accept(inside, ()).await.unwrap();
+        outside.write_all(b"said").await.unwrap();
+        held.read_exact(&mut [0; 4]).await.unwrap();
+        let line = service.line.clone();
+        let ending = tokio::spawn(async move { line.end() });
+        assert_eq!(held.read(&mut [0; 4]).await.unwrap_err().to_string(), "an answer was not taken in its time");
+        ending.await.unwrap();
+        held.write_all(b"full").await.unwrap();
+        let full = held.write_all(b"more than fits").await.unwrap_err();
+        assert_eq!(full.to_string(), "an answer was not taken in its time");
     }
 
     #[tokio::test]

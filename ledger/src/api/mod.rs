@@ -24,11 +24,14 @@
 //! | `GET /checkpoint`, `/witnessed`, `/tile/…` | C2SP |
 //! | `GET /v1/tlog-proof/{id}` | C2SP tlog-proof text |
 
+mod answers;
+pub(crate) mod blocks;
 pub mod checkpoint;
 pub mod client;
 pub mod connections;
 mod evidence;
 pub mod follow;
+mod line;
 pub mod observe;
 mod problem;
 mod room;

@@ -1,7 +1,9 @@
 //! Routes and handlers. Each parses, asks one thing, and answers.
 
 use super::{
-    Answer, BlockPage, Decision, HistoryAnswer, Problem, StateAnswer,
+    Answer, Decision, HistoryAnswer, Problem, StateAnswer,
+    answers::{Answering, Answers, counted},
+    blocks::blocks,
     checkpoint::{checkpoint, consistency, witnessed},
     connections::{self, Door},
     room::{self, Room},
@@ -9,11 +11,9 @@ use super::{
     submit::submit,
     trace,
     trust::{misconduct, trust},
-    types::{BlocksQuery, CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
+    types::{CommittedAnswer, HistoryItem, HistoryQuery, RefusedDecision},
 };
 use crate::{
-    block::Block,
-    era,
     limits::*,
     log::{proof, tile},
     node::{Handle, Refused},
@@ -22,7 +22,7 @@ use crate::{
     tree,
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     error_handling::HandleErrorLayer,
     extract::{DefaultBodyLimit, Path, Query, State},
     http::header,
@@ -40,7 +40,7 @@ use contracts::{
 };
 use std::{
     future::Future,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 
@@ -73,6 +73,10 @@ const ROUTES: &str = "\
 
 /// The node's routes.
 pub fn router(handle: Handle) -> Router {
+    routes(handle, Answers::new())
+}
+
+fn routes(handle: Handle, answers: Answers) -> Router {
     let routes = Router::new()
         .route("/", get(index))
         .route("/v1/submissions", post(submit).layer(middleware::from_fn_with_state(Room::new(), room::within)))
@@ -106,6 +110,7 @@ pub fn router(handle: Handle) -> Router {
                 .load_shed()
                 .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX)),
         )
+        .layer(middleware::from_fn_with_state(answers, counted))
         .with_state(handle);
     trace::requests(routes, "node")
 }
@@ -120,6 +125,16 @@ pub async fn serve(
     handle: Handle,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    serve_within(listener, handle, stop, Answers::new()).await
+}
+
+/// As [`serve`], with room for so many answers.
+pub(super) async fn serve_within(
+    listener: tokio::net::TcpListener,
+    handle: Handle,
+    stop: impl Future<Output = ()> + Send + 'static,
+    answers: Answers,
+) -> std::io::Result<()> {
     let mut server = axum_server::from_tcp(listener.into_std()?)?;
     connections::bound(&mut server);
     let (closing, door) = (handle.clone(), axum_server::Handle::new());
@@ -129,7 +144,7 @@ pub async fn serve(
         closing.close();
         shut.graceful_shutdown(Some(DRAIN));
     });
-    let served = server.map(Door::new).handle(door).serve(router(handle).into_make_service()).await;
+    let served = server.map(Door::new).handle(door).serve(routes(handle, answers).into_make_service()).await;
     stopping.abort();
     served
 }
@@ -169,7 +184,7 @@ fn place_of(reader: &Reader, id: &TransactionId) -> Result<Place, Problem> {
     }
 }
 
-fn missing(height: Height) -> Problem {
+pub(super) fn missing(height: Height) -> Problem {
     Problem::internal(format!("the store lacks a part of block {height}: run `lonja audit`"))
 }
 
@@ -239,60 +254,6 @@ async fn metrics(State(handle): State<Handle>) -> Response {
         .into_response()
 }
 
-async fn blocks(State(handle): State<Handle>, Query(query): Query<BlocksQuery>) -> Result<Response, Problem> {
-    let wait = Duration::from_millis(query.wait_ms.min(FOLLOW_WAIT_MS_MAX));
-    let mut watch = handle.watch();
-    // A time-out is an empty answer, not an error: the follower asks again.
-    let news = async { drop(tokio::time::timeout(wait, watch.wait_for(|tip| tip.height > query.after)).await) };
-    tokio::select! {
-        () = news => {}
-        () = handle.closing() => {}
-    }
-    let limit = if query.limit == 0 { FOLLOW_BLOCKS_MAX } else { query.limit.min(FOLLOW_BLOCKS_MAX) };
-    let pages = aside(move || block_pages(&handle, query.after, limit)).await?;
-    Ok(binary(pages))
-}
-
-pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Result<Vec<u8>, Problem> {
-    let reader = handle.store().reader();
-    reader.reaches(after.saturating_add(1))?;
-    let mut pages: Vec<BlockPage> = Vec::new();
-    let (mut bytes, begun) = (0, Instant::now());
-    for height in (after + 1..).take(limit) {
-        let (Some(header), Some(sealed)) = (reader.header(height)?, reader.seal(height)?) else { break };
-        let ends = header.ends_era();
-        let change = if ends { era::change_after(&reader, height).map_err(internal)? } else { None };
-        if ends && change.is_none() {
-            break;
-        }
-        let gone = || {
-            Problem::new(
-                axum::http::StatusCode::GONE,
-                "pruned",
-                "Pruned",
-                format!("the bodies of block {height} were pruned"),
-            )
-        };
-        let page = BlockPage {
-            block: Block { header, transactions: reader.bodies(height)?.ok_or_else(gone)? },
-            results: reader.results(height)?.ok_or_else(|| missing(height))?,
-            certificate: reader.certificate(height)?.ok_or_else(|| missing(height))?,
-            seal: Seal::try_from_slice(&sealed).map_err(|_| missing(height))?,
-            change,
-        };
-        bytes += page.block.transactions.iter().map(Vec::len).sum::<usize>();
-        pages.push(page);
-        if bytes > FOLLOW_BYTES_MAX || begun.elapsed() > FOLLOW_READ_TIME_MAX {
-            break;
-        }
-    }
-    Ok(encode(&pages))
-}
-
-fn internal(error: impl std::fmt::Display) -> Problem {
-    Problem::internal(error.to_string())
-}
-
 async fn transaction(State(handle): State<Handle>, Path(id): Path<String>) -> Result<Response, Problem> {
     let id: TransactionId = parse(&id)?;
     aside(move || Ok(binary(encode(&Answer::Committed(committed(&handle.settled()?, &handle, &id)?))))).await
@@ -327,11 +288,13 @@ pub(crate) fn evidence(reader: &Reader, handle: &Handle, key: &Key) -> Result<(V
 
 async fn history(
     State(handle): State<Handle>,
+    Extension(answering): Extension<Answering>,
     Path(key): Path<String>,
     Query(query): Query<HistoryQuery>,
 ) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
+    let (key, turn) = (parse_key(&key)?, answering.turn(false).await?);
     aside(move || {
+        let _turn = turn;
         let reader = handle.settled()?;
         let (height, state) = evidence(&reader, &handle, &key)?;
         let items = history_items(&reader, &key, query.from, HISTORY_ITEMS_MAX)?;
@@ -340,9 +303,17 @@ async fn history(
     .await
 }
 
-async fn bundle(State(handle): State<Handle>, Path(key): Path<String>) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
-    let bytes = aside(move || super::evidence::bundle(&handle, &key)).await?;
+async fn bundle(
+    State(handle): State<Handle>,
+    Extension(answering): Extension<Answering>,
+    Path(key): Path<String>,
+) -> Result<Response, Problem> {
+    let (key, turn) = (parse_key(&key)?, answering.turn(false).await?);
+    let work = move || {
+        let _turn = turn;
+        super::evidence::bundle(&handle, &key)
+    };
+    let bytes = aside(work).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }
 

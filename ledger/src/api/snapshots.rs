@@ -2,6 +2,7 @@
 
 use super::{
     Problem,
+    answers::Answering,
     server::{aside, binary, encode},
     types::BlocksQuery,
 };
@@ -11,9 +12,10 @@ use crate::{
     snapshot::StationError,
 };
 use axum::{
+    Extension,
     extract::{Path, Query, State},
-    http::StatusCode,
-    response::Response,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use contracts::id::Height;
 use std::time::{Duration, Instant};
@@ -50,12 +52,16 @@ pub(super) async fn manifest(State(handle): State<Handle>, Path(height): Path<He
     }
 }
 
-/// A chunk of a snapshot.
+/// A chunk of a snapshot, which may be 64 MiB long: as it is read.
 pub(super) async fn chunk(
     State(handle): State<Handle>,
+    Extension(answering): Extension<Answering>,
     Path((height, number)): Path<(Height, u8)>,
 ) -> Result<Response, Problem> {
-    aside(move || Ok(binary(handle.stations().chunk(height, number)?))).await
+    let (file, length) = aside(move || Ok(handle.stations().chunk(height, number)?)).await?;
+    let kind = HeaderValue::from_static("application/octet-stream");
+    let head = [(header::CONTENT_TYPE, kind), (header::CONTENT_LENGTH, length.into())];
+    Ok((head, answering.file(file, length)?).into_response())
 }
 
 /// Headers of blocks above a height.

@@ -2,7 +2,7 @@
 
 use super::{ballots::Ballots, *};
 use crate::{
-    api::{client::Identity, server},
+    api::{blocks, client::Identity},
     audit,
     peers::PeerStatus,
     receipt::Receipt,
@@ -120,7 +120,7 @@ impl Network {
     fn feed(&self, from: usize) {
         for observer in self.nodes.iter().flatten() {
             if let Some(after) = observer.handle().wants_blocks() {
-                let pages = server::block_pages(&self.handle(from), after, 64).unwrap();
+                let pages = blocks::block_pages(&self.handle(from), after, 64).unwrap();
                 observer.handle().observe(borsh::from_slice(&pages).unwrap());
             }
         }

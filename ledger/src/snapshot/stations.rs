@@ -12,7 +12,8 @@ use crate::{
 use contracts::id::{Height, NetworkId};
 use parking_lot::Mutex;
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::PathBuf,
     sync::{
         Arc,
@@ -145,18 +146,22 @@ impl Stations {
         Err(StationError::NotHere { height, offered: self.offered() })
     }
 
-    /// The bytes of chunk `number` of the snapshot of `height`.
+    /// The file of chunk `number` of the snapshot of `height`, and how many bytes it has. It can be read to its end though
+    /// another snapshot takes the place of this one.
     ///
     /// # Errors
     /// [`StationError`].
-    pub fn chunk(&self, height: Height, number: u8) -> Result<Vec<u8>, StationError> {
+    pub fn chunk(&self, height: Height, number: u8) -> Result<(File, u64), StationError> {
         let offered = self.offered();
         let mut state = self.shared.state.lock();
         let made = state.made.as_mut().filter(|made| made.manifest.height == height);
         made.ok_or(StationError::NotHere { height, offered })?.read = Instant::now();
         drop(state);
         let path = chunk_path(&self.shared.of(height), number);
-        fs::read(&path).map_err(|error| StationError::Failed(height, format!("{}: {error}", path.display())))
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, file) =
+            opened.map_err(|error| StationError::Failed(height, format!("{}: {error}", path.display())))?;
+        Ok((file, length))
     }
 
     /// Ends the thread, and with it the last hold on the store.

@@ -123,11 +123,11 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
     let network = Network::start(&folder.path().join("whole")).await;
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
     network.grow(station + 1).await;
-    let full =
-        (0..=255u8).find(|number| network.handle().stations().chunk(station, *number).is_ok_and(|it| !it.is_empty()));
+    let full = (0..=255u8)
+        .find(|number| network.handle().stations().chunk(station, *number).is_ok_and(|(_, bytes)| bytes > 0));
     assert_eq!(full, None, "nothing is made before somebody asks");
     network.client.get(&format!("/v1/snapshots/{station}")).await.unwrap();
-    let full = (0..=255u8).find(|number| !network.handle().stations().chunk(station, *number).unwrap().is_empty());
+    let full = (0..=255u8).find(|number| network.handle().stations().chunk(station, *number).unwrap().1 > 0);
     let chunk = format!("/v1/snapshots/{station}/{}", full.unwrap());
     let manifest = format!("/v1/snapshots/{station}");
     type Change = Box<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>;
