@@ -243,6 +243,10 @@ pub const REMEMBERED_SIGNATURES_MAX: usize = 4;
 pub const REMEMBERED_SEALS: u64 = 64;
 /// How often validators say how far they are.
 pub const STATUS_EVERY: Duration = Duration::from_millis(500);
+/// How often one that is behind is told that we do not have what it misses.
+pub const LACKING_EVERY: Duration = Duration::from_secs(5);
+/// How long that holds: of several times that it is said, one may be lost with a link.
+pub const LACKING_FOR: Duration = Duration::from_secs(20);
 /// How long nothing may come of a validator until it is taken to be away: four of what it says twice a second.
 pub const UNHEARD_AFTER: Duration = Duration::from_secs(2);
 /// Transactions that are waiting and are sent to a validator that comes back: half of what one block takes.

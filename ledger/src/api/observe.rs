@@ -5,6 +5,7 @@
 
 use super::client::Client;
 use crate::node::Handle;
+use contracts::id::Height;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -23,15 +24,17 @@ struct Sources {
     /// Which of them did not answer when they were asked last.
     away: Vec<bool>,
     turn: usize,
+    /// The height above which blocks were asked for last.
+    after: Option<Height>,
 }
 
-/// Brings the node blocks from `sources` until `stop`. A node that is a validator is left alone while it gets on.
+/// Brings the node blocks from `sources` until `stop`. A node that is a validator is left alone while the others bring it on.
 ///
 /// It stays with one source as long as that brings what holds. The next is asked where one is away, serves what does
 /// not hold, or has nothing new: nobody can leave the node behind alone.
 pub async fn observe(handle: Handle, sources: Vec<Client>, stop: CancellationToken) {
     let away = vec![false; sources.len()];
-    let mut sources = Sources { clients: sources, away, turn: 0 };
+    let mut sources = Sources { clients: sources, away, turn: 0, after: None };
     if sources.clients.is_empty() {
         return;
     }
@@ -51,20 +54,25 @@ impl Sources {
     /// Brings the node what the next source has, if it wants blocks. Returns how long to wait then.
     async fn bring(&mut self, handle: &Handle) -> Duration {
         let Some(after) = handle.wants_blocks() else { return ROOM_AFTER };
-        // What came last does not hold, and would not the next time: somebody else may know better.
-        let refused = handle.hindrance().is_some();
+        // What came last does not hold, and would not the next time: somebody else may know better. A validator says
+        // of itself why the others do not bring it on, and what it was brought shows in how far it got.
+        let is_validator = handle.seat().is_some();
+        let refused = !is_validator && handle.hindrance().is_some();
+        let got_on = self.after.replace(after).is_none_or(|before| before < after);
         self.turn = (self.turn + usize::from(refused)) % self.clients.len();
         let (client, begun) = (&self.clients[self.turn], Instant::now());
         match client.blocks_before(after, NEXT_BLOCK_WAIT, handle.unknown_rules()).await {
             Ok(pages) => {
                 self.away[self.turn] = false;
                 let is_new = pages.iter().any(|page| page.block.header.entry.height > after);
-                self.turn += usize::from(!is_new);
+                // A validator asks for what it has once more.
+                let brings = is_new && (got_on || !is_validator);
+                self.turn += usize::from(!brings);
                 handle.observe(pages);
-                // A validator needs this rarely, and may ask for the same blocks again.
-                match is_new {
-                    _ if handle.seat().is_some() || refused => AGAIN_AFTER,
+                match brings {
+                    _ if refused => AGAIN_AFTER,
                     true => Duration::ZERO,
+                    false if is_validator => AGAIN_AFTER,
                     false => NOTHING_AFTER.saturating_sub(begun.elapsed()),
                 }
             }

@@ -411,6 +411,7 @@ pub fn frames() -> Vec<Vec<u8>> {
         Frame::SetSigned(1, a_change().signatures[0]),
         Frame::SetChanged(Box::new(a_change())),
         Frame::WantSet(1),
+        Frame::Lacks(9),
     ];
     frames.extend(submissions.into_iter().take(2).map(|one| Frame::Submission(Box::new(one))));
     let signed = bytes(&(9u8, true, head, &seal.cosignatures[0]));

@@ -291,6 +291,10 @@ impl Ledger for Chained {
                 self.complain(height, "its transactions are other ones than its header names");
                 None
             }
+            Ok(None) => {
+                self.complain(height, "a part of it is not at hand");
+                None
+            }
             Ok(read) => read,
             Err(error) => {
                 self.complain(height, &error.to_string());

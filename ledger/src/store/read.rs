@@ -170,6 +170,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Up to which height [`Reader::bodies_at_hand`] finds none, where it finds none at `height`: what came before a
+    /// snapshot, and what was archived in a bucket, or whose file is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn lacks_at_hand(&self, height: Height) -> Result<Option<Height>, StoreError> {
+        let (base, pruned) = (self.base()?, self.pruned()?);
+        let is_lacking = match self.archive.filter(|archive| archive.is_at_hand()) {
+            _ if height <= base => true,
+            Some(archive) => height <= pruned && !archive.has(height)?,
+            None => height <= pruned,
+        };
+        Ok(is_lacking.then_some(if height <= pruned { pruned } else { base }))
+    }
+
     /// Would [`Reader::bodies`] find any?
     ///
     /// # Errors

@@ -48,6 +48,9 @@ pub enum Frame {
     SetChanged(Box<SetChange>) = 11,
     /// Asks for the record of a change of the set, or the receiver's signature under it.
     WantSet(u32) = 12,
+    /// The sender has no transactions up to this height at hand, for one who is behind it. Older releases cannot read
+    /// it ([`super::lacking`]).
+    Lacks(Height) = 13,
 }
 
 impl Frame {
@@ -96,6 +99,21 @@ impl From<Packet<Block>> for Frame {
             Packet::Proposed { round, block } => Self::Proposed { round, block },
             Packet::Status(height) => Self::Status(height),
             Packet::Decided(block, certificate) => Self::Decided(block, certificate),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_frames_of_a_height() {
+        let golden = [(Frame::Status(9), 2), (Frame::Want(9), 5), (Frame::Lacks(9), 13)];
+        for (frame, tag) in golden {
+            let bytes = [tag, 9, 0, 0, 0, 0, 0, 0, 0];
+            assert_eq!(frame.encode(), bytes);
+            assert_eq!(Frame::decode(&bytes), Ok(frame));
         }
     }
 }

@@ -15,6 +15,7 @@ mod frame;
 mod gate;
 mod heard;
 mod known;
+mod lacking;
 mod others;
 mod passing;
 mod seals;
@@ -47,6 +48,7 @@ use contracts::{
 };
 use gate::{Gate, Remembered};
 use heard::Heard;
+use lacking::Lacking;
 use passing::Passing;
 use seals::Seals;
 use served::Served;
@@ -81,6 +83,7 @@ pub(super) struct Member {
     remembered: Remembered,
     gate: Gate,
     heard: Heard,
+    lacking: Lacking,
     served: Served,
     /// Size of a log that we signed and do not have; 0 if there is none.
     lost: u64,
@@ -153,6 +156,7 @@ impl Member {
             remembered,
             gate,
             heard: Heard::default(),
+            lacking: Lacking::default(),
             served: Served::default(),
             lost: 0,
             passing: None,

@@ -39,6 +39,7 @@ impl Member {
             },
             Ok(Frame::Proposed { round, block }) => Packet::Proposed { round, block },
             Ok(Frame::Status(height)) => {
+                self.lacking.is_at(from, height);
                 // It is there, so it can answer.
                 if self.gate.asks(from) {
                     self.send(from, &Frame::AskSigned);
@@ -47,7 +48,14 @@ impl Member {
                 if height < upto && !self.served.blocks(from, height, upto, Instant::now()) {
                     return Ok(());
                 }
+                if height < upto && self.tell_lacking(from, height) {
+                    return Ok(());
+                }
                 Packet::Status(height)
+            }
+            Ok(Frame::Lacks(upto)) => {
+                self.lacking.lacks(from, upto, Instant::now());
+                return Ok(());
             }
             Ok(Frame::AskSigned) => {
                 if !self.served.shows(from, Instant::now()) {
@@ -222,9 +230,18 @@ impl Member {
         Ok(())
     }
 
-    /// Why we take no part, if we are behind what we signed.
+    /// Height of our newest block.
+    pub(super) fn ours(&self) -> Height {
+        self.replica.ledger().height()
+    }
+
+    /// Why we do not get on, if we miss what nobody gives us, or take no part since we are behind what we signed.
     pub(super) fn behind(&self) -> Option<String> {
-        let height = self.replica.ledger().height();
+        self.unhelped().or_else(|| self.observing())
+    }
+
+    fn observing(&self) -> Option<String> {
+        let height = self.ours();
         let until = match (self.lost, self.replica.observes_to()) {
             (0, None) => return None,
             (0, Some(to)) => format!("height {to}"),
@@ -303,7 +320,13 @@ impl Member {
         let (now, era) = (Instant::now(), self.shared.era());
         let (quorum, count) = (era.set.quorum(), era.set.validators.len());
         let rests = self.gate.is_open() && self.replica.is_resting() && self.unknown.is_empty();
-        if let Some(reason) = self.behind() {
+        if let Some(reason) = self.unhelped() {
+            let height = self.ours();
+            // Once; how far it is, the health says.
+            if self.shared.stopped.lock().replace(reason.clone()).is_none() {
+                tracing::error!(height, "{reason}");
+            }
+        } else if let Some(reason) = self.observing() {
             *self.shared.stopped.lock() = Some(reason);
         } else if rests && self.heard.near(now) + 1 >= quorum {
             self.idle_at = now;

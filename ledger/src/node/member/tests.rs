@@ -1,5 +1,6 @@
 //! Four nodes in one process, each on a thread of its own, with links that can be cut.
 
+mod archived;
 mod away;
 mod taking;
 
