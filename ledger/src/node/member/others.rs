@@ -247,9 +247,13 @@ impl Member {
             (0, Some(to)) => format!("height {to}"),
             (size, _) => format!("a log of {size} entries"),
         };
+        let set = &self.shared.era().set;
+        let (quorum, count) = (set.quorum(), set.validators.len());
         Some(format!(
             "it observes: its store ends at height {height}, as after a backup was restored, and it may have signed \
-             up to {until}; it takes part when the others have given it the blocks up to there"
+             up to {until}; it takes part when the others have given it the blocks up to there. {quorum} of them must \
+             decide those: where more than {} of {count} validators observe or are away, no block comes",
+            count - quorum
         ))
     }
 
@@ -340,7 +344,10 @@ impl Member {
                      and none found a quorum, so there is no room for another; see what the other validators say"
                 )
             } else {
-                format!("{missing} for {seconds} s: {quorum} of {count} validators must be up and reached")
+                format!(
+                    "{missing} for {seconds} s: {quorum} of {count} validators must be up and reached, and take part: \
+                     one that observes does not"
+                )
             };
             // Once for each standstill; how long it lasts, the health says.
             if self.shared.stopped.lock().replace(reason.clone()).is_none() {

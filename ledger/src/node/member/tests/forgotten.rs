@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     highwater::HighWater,
+    limits::STALLED_AFTER,
     node::member::gate::{Signed, observes_to},
     voting::Voting,
 };
@@ -134,6 +135,41 @@ async fn that_what_was_voted_for_is_gone_is_known_after_each_restart() {
     four.down(0);
     four.commit(3, 5).await;
     four.up(0);
+    four.audit();
+}
+
+/// More than may be faulty observe up to a height that nobody decides without them. Each says so, and the others say who
+/// is missing; nobody votes all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_may_be_faulty_that_lost_what_they_voted_for_stay_without_blocks_and_say_so() {
+    let mut four = Four::start();
+    let newest = four.commit(3, 1).await.max(four.commit(0, 2).await);
+    four.all_at(newest).await;
+    four.rest();
+    (0..COUNT).for_each(|number| four.down(number));
+    for number in [2, 3] {
+        std::fs::rename(four.path(number).join("voting"), four.path(number).join("voting.away")).unwrap();
+    }
+    (0..COUNT).for_each(|number| four.up(number));
+    for number in [2, 3] {
+        four.observes(number, &format!("up to height {}", newest + 1)).await;
+        let reason = four.handle(number).status().reason.unwrap();
+        assert!(reason.contains("more than 1 of 4 validators observe or are away, no block comes"), "{reason}");
+    }
+    let (id, receiver) = four.handle(0).take(four.mint(3, newest)).unwrap();
+    let soon = tokio::time::Instant::now() + STALLED_AFTER + 4 * STATUS_EVERY;
+    assert!(four.handle(0).fate(id, receiver.unwrap(), soon).await.is_err());
+    let reason = four.handle(0).status().reason.unwrap();
+    assert!(reason.contains("3 of 4 validators must be up and reached, and take part: one that observes"), "{reason}");
+    assert!((0..COUNT).all(|number| four.handle(number).status().height == newest));
+    // What was put away, and not lost, is put back.
+    for number in [2, 3] {
+        four.down(number);
+        std::fs::rename(four.path(number).join("voting.away"), four.path(number).join("voting")).unwrap();
+        four.up(number);
+    }
+    four.all_at(newest + 1).await;
+    four.all_at(four.commit(2, 4).await).await;
     four.audit();
 }
 
