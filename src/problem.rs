@@ -26,7 +26,7 @@ pub enum Exit {
 pub const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 refused by the rules \
 (the refusal is on the ledger), 4 does not verify, 5 a service, token or store cannot be reached or is busy, \
 6 a key, passphrase or network file cannot be used, 7 an audit held as far as it went, \
-and executed no block.";
+and could not execute every block.";
 
 /// What went wrong.
 #[derive(Debug)]

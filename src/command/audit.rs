@@ -41,9 +41,16 @@ pub struct Audit {
 impl Audit {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
-        let scratch = Scratch::new(self.scratch.as_deref(), "audit")?;
         let target = self.target.unwrap_or_else(|| context.layout().root().display().to_string());
-        let (report, services) = if target.starts_with("http://") || target.starts_with("https://") {
+        let is_node = target.starts_with("http://") || target.starts_with("https://");
+        if let (true, Some(url)) = (is_node, &self.blocks) {
+            return Err(Problem::usage(
+                format!("--blocks completes a directory, and {target} is a node"),
+                format!("audit the other node by itself: lonja audit {url}"),
+            ));
+        }
+        let scratch = Scratch::new(self.scratch.as_deref(), "audit")?;
+        let (report, services) = if is_node {
             let client = Client::new(&target, context.anchor()?)?;
             (by_url(client, context.anchor()?, scratch).await?, None)
         } else {
@@ -56,11 +63,15 @@ impl Audit {
         let audited = Audited { ledger: &report, services: services.as_ref() };
         context.print(&audited, || people(&target, &audited));
         if report.is_clean() {
-            return match &report.unexecuted {
-                None => Ok(()),
-                Some(reason) => Err(Problem::new(format!("no block of {target} was executed again"))
+            return match (&report.unexecuted, &report.unserved) {
+                (None, None) => Ok(()),
+                (Some(reason), _) => Err(Problem::new(format!("no block of {target} was executed again"))
                     .because(reason.clone())
                     .help("name a node that has all blocks with --blocks URL; it need not be trusted")
+                    .exits(Exit::Partly)),
+                (None, Some(reason)) => Err(Problem::new(format!("{target} has not all blocks any more"))
+                    .because(reason.clone())
+                    .help("audit a node that has them, or the directory of this one with --blocks URL")
                     .exits(Exit::Partly)),
             };
         }
@@ -108,9 +119,8 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::DiskFull(_) => ("opening the ledger needs room; nothing was found to be wrong with it", Exit::File),
         AuditError::Newer(_) => ("nothing was audited, and nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
-        AuditError::Unreachable(_) => ("is the node running?", Exit::Unreachable),
         AuditError::Away(_) => (
-            "nothing was found to be wrong: try again when the bucket of [retention.archive] can be reached",
+            "nothing was found to be wrong: try again when the node, or the bucket of [retention.archive], can be reached",
             Exit::Unreachable,
         ),
     };
@@ -153,12 +163,16 @@ fn verdict(report: &Report) -> String {
         1 => "; the newest block is decided, and its seal had not come when the node stopped".into(),
         count => format!("; the newest {count} blocks are decided, and their seals had not come when the node stopped"),
     };
-    match (report.is_clean(), &report.unexecuted) {
-        (false, _) => "does not hold".into(),
-        (true, None) => format!("everything holds{unsealed}"),
-        (true, Some(reason)) => {
+    match (report.is_clean(), &report.unexecuted, &report.unserved) {
+        (false, ..) => "does not hold".into(),
+        (true, None, None) => format!("everything holds{unsealed}"),
+        (true, Some(reason), _) => {
             format!("hashes and signatures hold; no block was executed again, since {reason}{unsealed}")
         }
+        (true, None, Some(reason)) => match report.height {
+            0 => format!("no block was audited, since {reason}"),
+            height => format!("blocks up to {height} hold; none after them was audited, since {reason}"),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Old transactions in a bucket, by the command: moved, served, audited, named in a backup.
 
-use super::harness::Net;
+use super::harness::{Net, says};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
 use ledger::testing::s3::{ACCESS_KEY, BUCKET, Held, SECRET_KEY, Server};
 use std::{
@@ -47,6 +47,7 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut server = runtime.block_on(Server::start());
     let net = Net::created_in_memory();
+    let without = std::fs::read_to_string(net.dir().join("lonja.toml")).unwrap();
     configure(&net, &server);
     let held = |server: &Server, ask: &dyn Fn(&Held) -> bool| ask(&server.held.lock().unwrap());
 
@@ -87,4 +88,18 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     std::fs::remove_file(net.dir().join("s3.keys")).unwrap();
     assert!(net.fails(6, &["audit"]).contains("s3.keys"));
     assert!(net.fails(6, &["node", "run"]).contains("s3.keys"));
+
+    // Without the archive the node serves what it has, and nobody can execute it.
+    std::fs::write(net.dir().join("lonja.toml"), without).unwrap();
+    let node = net.node();
+    let url = node.urls["node"].as_str().unwrap().to_owned();
+    assert!(says(&net.fails(2, &["audit", &url, "--blocks", &url]), "--blocks completes a directory"));
+    let output = net.run(&["audit", &url]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(says(&said, "has not all blocks any more") && says(&said, "bodies of block 1 were pruned"), "{said}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["height"] == 0 && report["findings"].as_array().unwrap().is_empty(), "{report}");
+    node.stop();
+    assert!(says(&net.fails(5, &["audit", &url]), "cannot reach the node"));
 }

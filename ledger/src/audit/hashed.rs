@@ -50,11 +50,7 @@ pub(super) fn check(
 ) -> Result<(), AuditError> {
     match all(&store.reader(), trust, report, progress) {
         Ok(()) => Ok(()),
-        Err((place, Missed::Wrong(what))) => {
-            report.find(place, what);
-            Ok(())
-        }
-        Err((_, Missed::Away(reason))) => Err(AuditError::Away(reason)),
+        Err((place, missed)) => missed.find(place, report),
     }
 }
 

@@ -6,6 +6,8 @@
 //! so whatever differs is *located*: by family and key, by height, or by file. A URL is audited from
 //! the blocks that its node serves. The audit reads; it never repairs. What it made anew it hands on
 //! ([`Replayed`]), so that services can compare what they made of the ledger.
+//!
+//! Only what was served or stored can be wrong: a node or a bucket that does not answer is no finding.
 
 mod compare;
 mod hashed;
@@ -31,7 +33,7 @@ use crate::{
     store::{KvError, Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
-use contracts::id::Height;
+use contracts::{execute::ExecuteError, id::Height};
 use genesis::{SignedDocument, TrustAnchor};
 use source::Source;
 use std::path::Path;
@@ -48,16 +50,14 @@ pub enum AuditError {
     /// Another process has the ledger open.
     #[error("{0}")]
     InUse(String),
-    /// A newer release wrote the directory, which says nothing about the ledger.
+    /// A newer release wrote the directory, or the blocks go by rules that this one does not know, which says nothing
+    /// about the ledger.
     #[error("{0}")]
     Newer(String),
     /// Opening the ledger needs room that its disk does not have.
     #[error("{0}")]
     DiskFull(String),
-    /// The node cannot be reached.
-    #[error("{0}")]
-    Unreachable(String),
-    /// The archive cannot be asked, which says nothing about the ledger.
+    /// The archive, or the node that has the blocks, does not answer, which says nothing about the ledger.
     #[error("{0}")]
     Away(String),
 }
@@ -144,15 +144,9 @@ pub fn folder_and_ledger(
     };
     let base = store.reader().begins().map_err(|error| AuditError::Scratch(error.to_string()))?;
     let source = source::Folder::new(store.clone());
-    let source: Box<dyn Source> = match (lacking, elsewhere.node) {
+    let source: Box<dyn Source> = match (lacking.clone(), elsewhere.node) {
         (None, _) => Box::new(source),
-        (Some(reason), None) => {
-            hashes(&store, document, anchor, &mut report, progress)?;
-            report.unexecuted = Some(reason);
-            check_highwater(folder, &store, document, &mut report);
-            report.finish();
-            return Ok((report, None));
-        }
+        (Some(reason), None) => return Ok((unexecuted(folder, &store, document, anchor, reason, progress)?, None)),
         (Some(_), Some(Served { client, runtime })) => {
             let base = base.as_ref().map_or(0, |base| base.height);
             let tip = source.last().unwrap_or_default();
@@ -160,7 +154,11 @@ pub fn folder_and_ledger(
             Box::new(source::Completed { folder: source, base, node })
         }
     };
-    let scratch = replay(&*source, document, anchor, scratch, &mut report, progress)?;
+    let (scratch, gone) = replay(&*source, document, anchor, scratch, &mut report, progress)?;
+    if let (Some(lacking), Some(gone)) = (lacking, gone) {
+        let reason = format!("{lacking}, and {gone}");
+        return Ok((unexecuted(folder, &store, document, anchor, reason, progress)?, None));
+    }
     let whole = report.is_clean();
     if whole {
         let mut found = Findings::default();
@@ -175,7 +173,8 @@ pub fn folder_and_ledger(
     Ok((report, replayed))
 }
 
-/// Audits what the node at `client` serves.
+/// Audits what the node at `client` serves. Where it has not all transactions any more, the audit ends before the first
+/// that is gone, and the report says so.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -188,9 +187,33 @@ pub fn url(
     progress: &dyn Fn(Height, Height),
 ) -> Result<Report, AuditError> {
     let mut report = Report::new(anchor.network);
-    let last = runtime.block_on(client.status()).map_err(|error| AuditError::Unreachable(error.to_string()))?.height;
-    let source = source::Node::new(client, runtime.clone(), last);
-    replay(&source, document, anchor, scratch, &mut report, progress)?;
+    let source = match source::Node::whole(client, runtime.clone()) {
+        Ok(source) => source,
+        Err(missed) => return missed.find("status", &mut report).map(|()| report),
+    };
+    if let (_, Some(gone)) = replay(&source, document, anchor, scratch, &mut report, progress)? {
+        match source.newest() {
+            Ok(newest) => report.unserved = Some(format!("{gone}; block {newest}, its newest, is sealed by a quorum")),
+            Err(missed) => missed.find("newest block", &mut report)?,
+        }
+    }
+    report.finish();
+    Ok(report)
+}
+
+/// The audit of the node folder `folder` where nobody has what is missing for the `reason` that is given.
+fn unexecuted(
+    folder: &Path,
+    store: &Store,
+    document: &SignedDocument,
+    anchor: &TrustAnchor,
+    reason: String,
+    progress: &dyn Fn(Height, Height),
+) -> Result<Report, AuditError> {
+    let mut report = Report::new(anchor.network);
+    hashes(store, document, anchor, &mut report, progress)?;
+    report.unexecuted = Some(reason);
+    check_highwater(folder, store, document, &mut report);
     report.finish();
     Ok(report)
 }
@@ -221,7 +244,8 @@ fn trusted(document: &SignedDocument, anchor: &TrustAnchor, report: &mut Report)
     Trust::new(anchor.network, anchor.set.clone()).map_err(|error| AuditError::Anchor(error.to_string()))
 }
 
-/// Verifies and executes every block of `source` into a scratch store.
+/// Verifies and executes every block of `source` into a scratch store. Returns that, and why it ends before the last
+/// block where transactions are not there any more.
 fn replay(
     source: &dyn Source,
     document: &SignedDocument,
@@ -229,29 +253,33 @@ fn replay(
     scratch: &Path,
     report: &mut Report,
     progress: &dyn Fn(Height, Height),
-) -> Result<Chain, AuditError> {
+) -> Result<(Chain, Option<String>), AuditError> {
     let mut trust = trusted(document, anchor, report)?;
     let broken = |error: &dyn std::error::Error| AuditError::Scratch(error.to_string());
     let store = Store::open(scratch).map_err(|error| broken(&error))?;
     let founding = &document.document.founding;
     let mut chain = Chain::open(store, anchor.network, founding).map_err(|error| broken(&error))?;
     if !report.is_clean() {
-        return Ok(chain);
+        return Ok((chain, None));
     }
     let last = match source.last() {
         Ok(last) => last,
         Err(reason) => {
             report.find("tip", reason);
-            return Ok(chain);
+            return Ok((chain, None));
         }
     };
+    let mut gone = None;
     for height in 1..=last {
         match one(source, &mut trust, &mut chain, height, report) {
             Ok(()) => progress(height, last),
             Err(Broken::Scratch(reason)) => return Err(AuditError::Scratch(reason)),
-            Err(Broken::Away(reason)) => return Err(AuditError::Away(reason)),
-            Err(Broken::Block(reason)) => {
-                report.find(format!("block {height}"), reason);
+            Err(Broken::Block(Missed::Gone(reason))) => {
+                gone = Some(reason);
+                break;
+            }
+            Err(Broken::Block(missed)) => {
+                missed.find(format!("block {height}"), report)?;
                 break;
             }
         }
@@ -259,15 +287,33 @@ fn replay(
     let tip = chain.tip();
     report.head(tip.height, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
     money::check(chain.store(), report);
-    Ok(chain)
+    Ok((chain, gone))
 }
 
 /// Why a block cannot be had.
 enum Missed {
     /// It is not what it must be.
     Wrong(String),
-    /// The archive could not be asked, which says nothing about the block.
+    /// Whoever has it does not answer, which says nothing about the block.
     Away(String),
+    /// It goes by rules that this release does not know, which says nothing about it either.
+    Newer(String),
+    /// A node has not kept it, and says so.
+    Gone(String),
+}
+
+impl Missed {
+    /// Puts it into `report` at `place` where that speaks against the ledger.
+    fn find(self, place: impl Into<String>, report: &mut Report) -> Result<(), AuditError> {
+        match self {
+            Self::Wrong(what) => {
+                report.find(place, what);
+                Ok(())
+            }
+            Self::Away(reason) | Self::Gone(reason) => Err(AuditError::Away(reason)),
+            Self::Newer(reason) => Err(AuditError::Newer(reason)),
+        }
+    }
 }
 
 impl From<String> for Missed {
@@ -290,34 +336,36 @@ impl From<StoreError> for Missed {
 
 /// Why a block could not be taken up into the scratch store.
 enum Broken {
-    /// It is not what it must be.
-    Block(String),
+    /// It cannot be had, or is not what it must be.
+    Block(Missed),
     /// The scratch store failed, which says nothing about the block.
     Scratch(String),
-    /// The archive could not be asked, which says nothing about the block either.
-    Away(String),
 }
 
 impl From<Missed> for Broken {
     fn from(missed: Missed) -> Self {
-        match missed {
-            Missed::Wrong(what) => Self::Block(what),
-            Missed::Away(reason) => Self::Away(reason),
-        }
+        Self::Block(missed)
     }
 }
 
 impl From<String> for Broken {
-    fn from(reason: String) -> Self {
-        Self::Block(reason)
+    fn from(what: String) -> Self {
+        Self::Block(what.into())
+    }
+}
+
+impl From<&str> for Broken {
+    fn from(what: &str) -> Self {
+        Self::Block(what.into())
     }
 }
 
 impl From<BlockError> for Broken {
     fn from(error: BlockError) -> Self {
         match error {
+            BlockError::Execute(ExecuteError::ProtocolUnknown { .. }) => Self::Block(Missed::Newer(error.to_string())),
             error if error.is_ours() => Self::Scratch(error.to_string()),
-            error => Self::Block(error.to_string()),
+            error => Self::Block(Missed::Wrong(error.to_string())),
         }
     }
 }
@@ -340,13 +388,13 @@ fn one(
     let due = page.due || trust.era(head.size).validators.len() == 1;
     match &page.seal {
         Some(seal) => seal.verify(trust, &head).map_err(|error| format!("its seal: {error}"))?,
-        None if due => return Err(Broken::Block("its seal is missing".into())),
+        None if due => return Err("its seal is missing".into()),
         None => {}
     }
     report.unsealed += u64::from(!due);
     let committed = chain.commit(prepared, page.certificate)?;
     if committed.results != page.results {
-        return Err(Broken::Block("its results are not what executing it gives".into()));
+        return Err("its results are not what executing it gives".into());
     }
     if let Some(seal) = &page.seal {
         let seal = borsh::to_vec(seal).expect("writing to memory does not fail");
@@ -367,7 +415,7 @@ fn follow(trust: &mut Trust, chain: &Chain, change: Option<SetChange>) -> Result
     let era = Era { number: trust.changes() as u32, after: 0, set: trust.newest().clone() };
     let expected = era.change(&chain.store().reader(), &head).map_err(|error| error.to_string())?;
     if change.unsigned() != expected {
-        return Err(Broken::Block("the record of the change of validators is not what the ledger decided".into()));
+        return Err("the record of the change of validators is not what the ledger decided".into());
     }
     trust.extend(&change).map_err(|error| error.to_string())?;
     chain.store().keep_set_change(&change).map_err(|error| Broken::Scratch(error.to_string()))
@@ -429,3 +477,6 @@ fn check_sides(folder: &Path, scratch: &Chain, report: &mut Report) {
 fn decode_seal(bytes: &[u8]) -> Result<Seal, String> {
     Seal::try_from_slice(bytes).map_err(|error| format!("its seal cannot be read: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

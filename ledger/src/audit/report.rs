@@ -83,10 +83,15 @@ pub struct Report {
     /// Why no block was executed again, if none was: then hashes and signatures hold, and nothing else is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unexecuted: Option<String>,
+    /// Why an audit of a node ended before its newest block, if it did: the node has not the transactions of older
+    /// blocks. Everything up to `height` holds then, and nothing above it was audited but the newest seal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unserved: Option<String>,
     /// Newest blocks that are decided, as their certificates show, and whose seals had not come when the node stopped.
     #[serde(skip_serializing_if = "is_zero")]
     pub unsealed: u64,
-    /// What is not as it must be. Empty means that everything holds, as far as `unexecuted` does not say otherwise.
+    /// What is not as it must be. Empty means that everything holds, as far as `unexecuted` and `unserved` do
+    /// not say otherwise.
     pub findings: Vec<Finding>,
     /// Findings beyond those listed.
     pub more_findings: u64,
@@ -112,6 +117,7 @@ impl Report {
             orphans: 0,
             digest: Digest::default(),
             unexecuted: None,
+            unserved: None,
             unsealed: 0,
             findings: Vec::new(),
             more_findings: 0,
@@ -173,8 +179,8 @@ impl Report {
             &self.applied.to_be_bytes(),
             &self.refused.to_be_bytes(),
             &self.sides.to_be_bytes(),
-            // What was only hashed is not what was executed.
-            &[u8::from(self.unexecuted.is_none())],
+            // What was only hashed is not what was executed, nor is a part the whole.
+            &[u8::from(self.unexecuted.is_none() && self.unserved.is_none())],
             &money,
         ]);
     }

@@ -2,7 +2,10 @@
 
 use super::{Missed, decode_seal};
 use crate::{
-    api::{BlockPage, client::Client},
+    api::{
+        BlockPage,
+        client::{Client, ClientError},
+    },
     block::Block,
     era,
     limits::UNSEALED_HEIGHTS_MAX,
@@ -10,9 +13,17 @@ use crate::{
     receipt::{Seal, SetChange},
     store::{Reader, Store, StoredResult},
 };
-use contracts::id::Height;
+use contracts::{governance::Governance, id::Height};
 use parking_lot::Mutex;
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, thread, time::Duration};
+
+/// How long is waited before each further attempt to have an answer of a node: long enough for one that starts again,
+/// and short enough for whoever waits for the verdict.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// HTTP status of what a node had and has not kept.
+const GONE: u16 = 410;
 
 /// A block, and what is kept beside it.
 pub(super) struct Page {
@@ -125,6 +136,37 @@ impl Node {
     pub fn new(client: Client, runtime: tokio::runtime::Handle, last: Height) -> Self {
         Self { client, runtime, last, ahead: Mutex::default() }
     }
+
+    /// All that the node says it has.
+    pub fn whole(client: Client, runtime: tokio::runtime::Handle) -> Result<Self, Missed> {
+        let mut node = Self::new(client, runtime, 0);
+        node.last = node.ask(async || node.client.status().await)?.height;
+        Ok(node)
+    }
+
+    /// The height of its newest block, whose seal is verified.
+    pub fn newest(&self) -> Result<Height, Missed> {
+        let newest = self.ask(async || self.client.record::<Governance>(&Governance::key()).await)?;
+        Ok(newest.block.height)
+    }
+
+    /// Blocks from `height` on; one at least.
+    fn pages(&self, height: Height) -> Result<Vec<BlockPage>, Missed> {
+        patiently(|| {
+            let pages = self.once(async || self.client.blocks(height - 1, Duration::ZERO).await)?;
+            // It may be behind what it said, where several nodes answer at one address.
+            let nothing = || Missed::Away(format!("the node at {} does not serve block {height}", self.client.url()));
+            if pages.is_empty() { Err(nothing()) } else { Ok(pages) }
+        })
+    }
+
+    fn ask<T>(&self, question: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, Missed> {
+        patiently(|| self.once(&question))
+    }
+
+    fn once<T>(&self, question: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, Missed> {
+        self.runtime.block_on(question()).map_err(|error| missed(&self.client, &error))
+    }
 }
 
 impl Source for Node {
@@ -139,9 +181,35 @@ impl Source for Node {
             ahead.pop_front();
         }
         if ahead.is_empty() {
-            let pages = self.runtime.block_on(self.client.blocks(height - 1, Duration::ZERO));
-            ahead.extend(pages.map_err(|error| error.to_string())?);
+            ahead.extend(self.pages(height)?);
         }
         Ok(ahead.pop_front().ok_or("the node does not serve it")?.into())
+    }
+}
+
+/// Asks again, a few times, for as long as nobody answers.
+fn patiently<T>(question: impl Fn() -> Result<T, Missed>) -> Result<T, Missed> {
+    for pause in PAUSES {
+        match question() {
+            Err(Missed::Away(_)) => thread::sleep(pause),
+            answer => return answer,
+        }
+    }
+    question()
+}
+
+/// What it means for an audit that a node gave no answer. Only what it served can be wrong: who is away, busy or broken
+/// has said nothing about the ledger.
+fn missed(client: &Client, error: &ClientError) -> Missed {
+    match error {
+        ClientError::Untrue { .. } => Missed::Wrong(error.to_string()),
+        ClientError::Rules(_) => Missed::Newer(error.to_string()),
+        ClientError::Problem(problem) => {
+            let said = format!("the node at {} answers: {problem}", client.url());
+            if problem.status == GONE { Missed::Gone(said) } else { Missed::Away(said) }
+        }
+        ClientError::Unreachable { .. } | ClientError::Sign(_) | ClientError::Setup(_) => {
+            Missed::Away(error.to_string())
+        }
     }
 }

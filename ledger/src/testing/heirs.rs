@@ -1,4 +1,5 @@
-//! A solo network whose validator takes other keys, since the old ones may be in other hands.
+//! A solo network whose validator decides: that it takes other keys, since the old ones may be in other hands, or that
+//! other rules take over.
 
 use super::{Network, config, document, operator, solo_keys, validator_keys, validators};
 use crate::node::{Config, Node, ValidatorKeys};
@@ -53,6 +54,20 @@ impl Network {
         let mut eras = self.handle().eras();
         eras.wait_for(|era| *era == 1).await.expect("the node runs");
         last
+    }
+
+    /// The only validator decides that the rules of `version` take over at `from`.
+    ///
+    /// # Panics
+    /// When the rules refuse it.
+    pub async fn decide_rules(&self, version: u16, from: Height) {
+        let document = document();
+        let (change, base) = (Change::Protocol { version, from }, document.document.founding.validators.digest());
+        let until_ms = self.client.status().await.expect("the node answers").time_ms + 3_600_000;
+        let proposal = Propose::id_of(&change, &base, until_ms);
+        let ballot = Ballot::approve(&document.network, &proposal, 0, &*solo_keys().consensus);
+        let ballot = ballot.expect("a test's key signs");
+        self.decide(Action::Propose(Propose { change, base, until_ms, ballot })).await;
     }
 
     async fn decide(&self, action: Action) -> Height {

@@ -59,7 +59,11 @@ impl Client {
         }
         match serde_json::from_slice::<Problem>(&bytes) {
             Ok(problem) => Err(problem.into()),
-            Err(_) => Err(self.untrue(format!("status {status} without a problem"))),
+            // Nodes say what is wrong; a proxy in front of one that is away, or something else at this address, does not.
+            Err(_) => {
+                let reason = format!("status {status}, as no node answers");
+                Err(ClientError::Unreachable { url: self.url.to_string(), reason })
+            }
         }
     }
 }

@@ -3,12 +3,10 @@
 use super::*;
 use crate::{
     api::follow::{Cursor, Follower},
-    testing::{self, Network, between::between, unexecuted},
+    testing::{Network, between::between, unexecuted},
     unexecuted::Place,
 };
 use contracts::{
-    action::Action,
-    governance::{Ballot, Change, Propose},
     id::{Digest, ProposalId},
     merkle::Frontier,
 };
@@ -64,23 +62,12 @@ async fn who_follows_from_the_founding_stops_where_the_blocks_said_that_other_ru
     network.stop().await;
 }
 
-/// The only validator decides that the next version takes over at `from`.
-async fn decide(network: &Network, from: Height) {
-    let document = testing::document();
-    let (change, base) = (Change::Protocol { version: NEWER, from }, document.document.founding.validators.digest());
-    let until_ms = network.client.status().await.unwrap().time_ms + 3_600_000;
-    let id = Propose::id_of(&change, &base, until_ms);
-    let ballot = Ballot::approve(&document.network, &id, 0, &*testing::solo_keys().consensus).unwrap();
-    let proposal = Action::Propose(Propose { change, base, until_ms, ballot });
-    network.client.act(&testing::operator(), proposal, None).await.unwrap().applied().unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn who_starts_in_the_middle_has_it_proven_when_other_rules_begin() {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(folder.path()).await;
     let from = network.client.status().await.unwrap().height + PROTOCOL_NOTICE_BLOCKS + 20;
-    decide(&network, from).await;
+    network.decide_rules(NEWER, from).await;
     let rules = UnknownRules { version: NEWER, from: Some(from) };
     assert_eq!(network.client.unknown_rules().await.unwrap().1, Some(rules));
     let at = |height| Cursor { height, block: Some(Digest([1; 32])), log: Frontier::EMPTY };
