@@ -1,5 +1,5 @@
 //! Auditing the explorer's folder while it is stopped: its rows are made anew from a ledger that was
-//! verified, and compared one by one. Nothing in it counts; what is damaged is deleted and built again.
+//! verified, and compared one by one; where none could be, nothing but that they can be read is audited. Nothing in it counts; what is damaged is deleted and built again.
 
 use crate::index::{BlockRow, Index, decode_block, family, format_of};
 use contracts::id::Height;
@@ -17,16 +17,19 @@ pub struct Audited {
     pub height: Height,
     /// Rows that are what the ledger gives.
     pub rows: u64,
+    /// What could not be audited for lack of a ledger, for people.
+    #[serde(skip)]
+    pub not_audited: Vec<&'static str>,
     /// What is not as it must be.
     #[serde(skip)]
     pub findings: Findings,
 }
 
-/// Audits the explorer's folder `dir`. `scratch` is an empty folder that the audit may fill.
+/// Audits the explorer's folder `dir`, against `ledger` where that could be made anew. `scratch` is an empty folder that the audit may fill.
 ///
 /// # Errors
 /// [`KvError::InUse`] while an explorer runs on it.
-pub fn folder(dir: &Path, ledger: &Replayed, scratch: &Path) -> Result<Audited, KvError> {
+pub fn folder(dir: &Path, ledger: Option<&Replayed>, scratch: &Path) -> Result<Audited, KvError> {
     let mut audited = Audited::default();
     let Ok(mut entries) = fs::read_dir(dir) else {
         audited.findings.find(dir.display().to_string(), "is missing");
@@ -48,11 +51,12 @@ pub fn folder(dir: &Path, ledger: &Replayed, scratch: &Path) -> Result<Audited, 
             Err(reason) => find(family::META, reason),
             Ok(height) => {
                 audited.height = height;
-                match anew(ledger, height, scratch) {
-                    Err(reason) => find("", format!("its rows could not be made anew for comparing: {reason}")),
+                match ledger.map(|ledger| anew(ledger, height, scratch)) {
+                    None => audited.not_audited.push("explorer: whether its rows are what the ledger gives"),
+                    Some(Err(reason)) => find("", format!("its rows could not be made anew for comparing: {reason}")),
                     // Before the first block only the founding state may be there, written or not.
-                    Ok(_) if height == 0 => {}
-                    Ok(expected) => {
+                    Some(Ok(_)) if height == 0 => {}
+                    Some(Ok(expected)) => {
                         let mut tell = |place: String, what: String| find(&place, what);
                         audited.rows = compare_rows(&kv, expected.kv(), family::ALL, &mut tell);
                     }
@@ -65,7 +69,7 @@ pub fn folder(dir: &Path, ledger: &Replayed, scratch: &Path) -> Result<Audited, 
 }
 
 /// Up to which block the rows are.
-fn height(kv: &Kv, ledger: &Replayed) -> Result<Height, String> {
+fn height(kv: &Kv, ledger: Option<&Replayed>) -> Result<Height, String> {
     format_of(kv)?;
     let newest = kv.scan_back(family::BLOCKS, &u64::MAX.to_be_bytes(), &[], 1).map_err(|error| error.to_string())?;
     let height = match newest.first() {
@@ -75,8 +79,8 @@ fn height(kv: &Kv, ledger: &Replayed) -> Result<Height, String> {
             row.entry.height
         }
     };
-    if height > ledger.height() {
-        return Err(format!("it is of block {height}, the ledger was verified up to {}", ledger.height()));
+    if let Some(verified) = ledger.map(Replayed::height).filter(|verified| height > *verified) {
+        return Err(format!("it is of block {height}, the ledger was verified up to {verified}"));
     }
     Ok(height)
 }

@@ -1,5 +1,6 @@
 //! Auditing the folder of a market that is stopped, against a ledger that was made anew from its
-//! founding. It reads and repairs nothing.
+//! founding; where none could be, as far as that goes without, and what was left out is told. It reads and repairs
+//! nothing.
 //!
 //! | part | without the master key | with it |
 //! |---|---|---|
@@ -96,6 +97,9 @@ pub struct Audited {
     pub rows_height: Height,
     /// Listings in the search index.
     pub listings: u64,
+    /// What could not be audited for lack of a ledger, for people.
+    #[serde(skip)]
+    pub not_audited: Vec<&'static str>,
     /// SHA-256 over every row of the own store, the subjects' keys and the contents: two audits of one
     /// market give the same, however far its rows are.
     pub digest: Digest,
@@ -104,15 +108,22 @@ pub struct Audited {
     pub findings: Findings,
 }
 
-/// Audits the market's folder `dir`. `scratch` is a folder that the audit may fill and the caller
-/// deletes.
+/// What cannot be audited without a ledger.
+const WITHOUT_LEDGER: [&str; 3] = [
+    "marketplace: whether its orders became what they say",
+    "marketplace: whether its consent records are those that the ledger has commitments of, and all of them",
+    "marketplace: whether its rows and search index are what the ledger gives",
+];
+
+/// Audits the market's folder `dir`, against `ledger` where that could be made anew. `scratch` is a folder that the audit
+/// may fill and the caller deletes.
 ///
 /// # Errors
 /// [`AuditError`]. What is wrong with the folder is a finding instead.
 pub fn folder(
     dir: &Path,
     contents_at: &Contents,
-    ledger: &Replayed,
+    ledger: Option<&Replayed>,
     master: Option<&MasterKey>,
     scratch: &Path,
 ) -> Result<Audited, AuditError> {
@@ -127,6 +138,9 @@ pub fn folder(
         let own = own(dir, ledger, master, &mut audited, &mut findings)?;
         let contents = contents(dir, contents_at, &mut audited, &mut findings);
         read_models(dir, ledger, scratch, &mut audited, &mut findings)?;
+        if ledger.is_none() {
+            audited.not_audited.extend(WITHOUT_LEDGER);
+        }
         audited.digest =
             Digest::of(&[b"lonja/market-audit/v1\0", &own.0, &audited.vault.subjects_digest.0, &contents.0]);
     }
@@ -136,7 +150,7 @@ pub fn folder(
 /// The own store and the subjects' keys. Returns what all its rows come to.
 fn own(
     dir: &Path,
-    ledger: &Replayed,
+    ledger: Option<&Replayed>,
     master: Option<&MasterKey>,
     audited: &mut Audited,
     findings: &mut Findings,
@@ -182,7 +196,9 @@ fn own(
     audited.requests = repeats::audit(&found.kv, findings);
     objects::audit_uploads(&found.kv, findings);
     audited.vault = vault::audit(&found.kv, &dir.join("subjects"), ledger, master, findings);
-    given_here(&found.kv, ledger, findings);
+    if let Some(ledger) = ledger {
+        given_here(&found.kv, ledger, findings);
+    }
     Ok(tally.digest())
 }
 
@@ -256,18 +272,26 @@ fn contents(dir: &Path, at: &Contents, audited: &mut Audited, findings: &mut Fin
 
 fn read_models(
     dir: &Path,
-    ledger: &Replayed,
+    ledger: Option<&Replayed>,
     scratch: &Path,
     audited: &mut Audited,
     findings: &mut Findings,
 ) -> Result<(), AuditError> {
-    let scratch = scratch.join("market-rows");
-    fs::create_dir_all(&scratch).map_err(|error| AuditError::Scratch(scratch.clone(), error))?;
-    let folder = dir.join("rows");
-    let mut found = Findings::default();
-    let rows = if folder.exists() { rows::audit(&folder, ledger, &scratch, &mut found) } else { None };
-    audited.rows_height = rows.as_ref().map_or(0, |rows| rows.tip().height);
-    let whole = rows.filter(|rows| found.is_empty() && rows.tip().height == ledger.height());
+    let (folder, mut found) = (dir.join("rows"), Findings::default());
+    let whole = match ledger.filter(|_| folder.exists()) {
+        Some(ledger) => {
+            let scratch = scratch.join("market-rows");
+            fs::create_dir_all(&scratch).map_err(|error| AuditError::Scratch(scratch.clone(), error))?;
+            let rows = rows::audit(&folder, ledger, &scratch, &mut found);
+            audited.rows_height = rows.as_ref().map_or(0, |rows| rows.tip().height);
+            rows.filter(|rows| found.is_empty() && rows.tip().height == ledger.height())
+        }
+        None => {
+            let claimed = if folder.exists() { rows::claimed_height(&folder, &mut found) } else { None };
+            audited.rows_height = claimed.unwrap_or(0);
+            None
+        }
+    };
     let expected = match whole.map(|rows| listings(&rows)).transpose() {
         Ok(expected) => expected,
         Err(error) => {

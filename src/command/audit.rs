@@ -146,6 +146,7 @@ fn people(target: &str, audited: &Audited) -> String {
         ("side bodies", report.sides.to_string()),
     ];
     lines.extend(audited.services.map(of_services).unwrap_or_else(|| vec![("services", "not audited by URL".into())]));
+    lines.extend(report.not_audited.iter().map(|part| ("not audited", part.clone())));
     lines.push(("audit digest", report.digest.to_string()));
     lines.extend(audited.services.map(|services| ("directory digest", services.directory_digest.to_string())));
     lines.push(("verdict", verdict(report)));

@@ -42,6 +42,27 @@ pub async fn grow(net: &Net, height: u64) {
     }
 }
 
+/// Where no block is executed, services are audited as far as that goes, and what is left out is told.
+fn services(net: &Net) {
+    let audit = || {
+        let output = net.run(&["audit"]);
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
+    };
+    let (code, report) = audit();
+    assert!(code == Some(7) && report["unexecuted"].is_string(), "{report}");
+    assert!(report["market"]["used"] == true && report["explorer"]["height"].as_u64() > Some(0), "{report}");
+    let left_out = report["not_audited"].to_string();
+    for part in ["ledger: ", "side bodies: ", "marketplace: whether its orders", "explorer: "] {
+        assert!(left_out.contains(part), "{part}: {left_out}");
+    }
+    let stray = net.dir().join("market").join("objects").join("whole").join("stray");
+    std::fs::write(&stray, "no content").unwrap();
+    let (code, report) = audit();
+    let found = report["findings"].to_string();
+    assert!(code == Some(4) && found.contains(stray.to_str().unwrap()), "{found}");
+    std::fs::remove_file(stray).unwrap();
+}
+
 #[test]
 fn old_blocks_go_into_a_bucket_and_come_from_there() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -54,6 +75,10 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     // The bucket is away when the node starts, and that stops nobody.
     runtime.block_on(server.stop());
     let node = net.node();
+    // Both follow a few blocks, and are behind from then on.
+    for service in ["market", "explorer"] {
+        net.start(&[service, "run"]).stop();
+    }
     let begun = Instant::now();
     runtime.block_on(grow(&net, KEEP_BLOCKS + SEGMENT));
     let status = runtime.block_on(net.client().status()).unwrap();
@@ -101,5 +126,6 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(report["height"] == 0 && report["findings"].as_array().unwrap().is_empty(), "{report}");
     node.stop();
+    services(&net);
     assert!(says(&net.fails(5, &["audit", &url]), "cannot reach the node"));
 }

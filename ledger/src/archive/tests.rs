@@ -144,6 +144,46 @@ async fn what_was_pruned_is_served_and_audited_from_the_archive_and_then_from_el
     other.stop().await;
 }
 
+/// What needs no execution is audited also where nothing is executed.
+#[tokio::test(flavor = "multi_thread")]
+async fn side_bodies_are_opened_where_no_block_is_executed() {
+    use crate::sides::Sides;
+    use contracts::side::{SideBody, SideField};
+    let place = tempfile::tempdir().unwrap();
+    let (folder, _) = pruned(place.path()).await;
+    let sides = Sides::open(&folder.join("sides"), &folder.join("sides.key")).unwrap();
+    let field = SideField { name: "outline".into(), value: "quays".into() };
+    sides.keep(&SideBody::new([9; 32], vec![field]).unwrap()).unwrap();
+    let report = audited(&folder, Elsewhere::default()).await;
+    assert!(report.is_clean() && report.unexecuted.is_some() && report.sides == 1, "{report:?}");
+    let said = report.not_audited.join("; ");
+    assert!(said.contains("side bodies: whether a transaction names each"), "{said}");
+    let (path, _) = sides.list().unwrap().remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let report = audited(&folder, Elsewhere::default()).await;
+    assert_eq!(report.findings[0].place, path.display().to_string(), "{report:?}");
+    let whole = audited(&folder, with_archive(&folder)).await;
+    assert!(whole.findings.len() == 1 && whole.not_audited.is_empty(), "{whole:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_node_that_was_named_has_pruned_as_well_hashes_are_audited() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, copy) = pruned(place.path()).await;
+    let other = pruning(&copy).await;
+    fs::remove_file(file(&copy, 17)).unwrap();
+    let served = Served { client: other.client.clone(), runtime: tokio::runtime::Handle::current() };
+    let report = audited(&folder, Elsewhere { archive: None, node: Some(served) }).await;
+    let said = report.unexecuted.clone().unwrap();
+    assert!(report.is_clean() && report.height == HEIGHT, "{report:?}");
+    for part in ["transactions of block 1 were pruned", "the bodies of block 17 were pruned"] {
+        assert!(said.contains(part), "{said}");
+    }
+    other.stop().await;
+}
+
 /// What may become of the bytes of a segment.
 fn damages(whole: &[u8]) -> [(&'static str, Vec<u8>); 4] {
     let table = whole.len() - 8 * (SEGMENT as usize + 1);

@@ -1,6 +1,12 @@
 //! The audit of a ledger of which blocks or transactions are missing, and that nobody completes: everything but the
 //! execution. What a quorum of validators signed is here, hash by hash, and the state is the one that they signed;
 //! that the rules lead from one to the other is not shown, and the report says so.
+//!
+//! Not even the blocks above the gap are executed. Executing the first of them takes the state before it, and no node
+//! keeps that: of the tree the newest [`STATE_VERSIONS_KEPT`](crate::limits::STATE_VERSIONS_KEPT) versions are there, of
+//! which only the hashes, and of the records their values now, not as they were then. Where a snapshot began the
+//! ledger its state has long been written over. To keep a state for audits would be a second store; a node that has all
+//! blocks costs nobody that, and need not be trusted.
 
 use super::{AuditError, Missed, Report, source};
 use crate::{

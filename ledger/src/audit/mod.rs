@@ -33,10 +33,13 @@ use crate::{
     store::{KvError, Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
-use contracts::{execute::ExecuteError, id::Height};
+use contracts::{
+    execute::ExecuteError,
+    id::{Height, SideId},
+};
 use genesis::{SignedDocument, TrustAnchor};
 use source::Source;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 /// Why an audit could not be made at all. What is wrong with the ledger is a [`Finding`] instead.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +170,8 @@ pub fn folder_and_ledger(
         report.also(found);
     }
     check_highwater(folder, &store, document, &mut report);
-    check_sides(folder, &scratch, &mut report);
+    let committed = compare::sides(scratch.store(), &mut report);
+    check_sides(folder, Some(&committed), &mut report);
     report.finish();
     let replayed = whole.then(|| Replayed::new(scratch, document.document.founding.clone()));
     Ok((report, replayed))
@@ -213,10 +217,19 @@ fn unexecuted(
     let mut report = Report::new(anchor.network);
     hashes(store, document, anchor, &mut report, progress)?;
     report.unexecuted = Some(reason);
+    report.not_audited.extend(UNEXECUTED.map(str::to_owned));
     check_highwater(folder, store, document, &mut report);
+    check_sides(folder, None, &mut report);
     report.finish();
     Ok(report)
 }
+
+/// What cannot be audited of a node's folder without executing its blocks.
+const UNEXECUTED: [&str; 3] = [
+    "ledger: whether the rules give the results and the state that were signed",
+    "ledger: its indexes of transactions, sizes and histories",
+    "side bodies: whether a transaction names each",
+];
 
 /// Verifies what can be verified without executing blocks.
 fn hashes(
@@ -450,18 +463,18 @@ fn signs_all(reader: &Reader, document: &SignedDocument, mark: &Mark) -> bool {
     trust.ok().is_none_or(|trust| trust.era(mark.size + 1).validators.len() == 1)
 }
 
-/// Every side body that is there must be what its commitment on the ledger says.
-fn check_sides(folder: &Path, scratch: &Chain, report: &mut Report) {
+/// Every side body that is there must be what its name commits to. Those `committed` to on the ledger are told from
+/// others, where they are known.
+fn check_sides(folder: &Path, committed: Option<&BTreeSet<SideId>>, report: &mut Report) {
     let sides = match Sides::open(&folder.join("sides"), &folder.join("sides.key")) {
         Ok(sides) => sides,
         Err(error) => return report.find("sides", error.to_string()),
     };
-    let committed = compare::sides(scratch.store(), report);
     match sides.list() {
         Err(error) => report.find("sides", error.to_string()),
         Ok(files) => {
             for (path, id) in files {
-                match id.map(|id| (committed.contains(&id), sides.get(&id))) {
+                match id.map(|id| (committed.is_none_or(|committed| committed.contains(&id)), sides.get(&id))) {
                     None => report.find(path.display().to_string(), "no side body has this name"),
                     Some((_, Err(error))) => report.find(path.display().to_string(), error.to_string()),
                     // A submission that never came into a block leaves one; it holds nothing of the ledger.

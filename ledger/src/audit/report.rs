@@ -90,6 +90,9 @@ pub struct Report {
     /// Newest blocks that are decided, as their certificates show, and whose seals had not come when the node stopped.
     #[serde(skip_serializing_if = "is_zero")]
     pub unsealed: u64,
+    /// What could not be audited, a part each, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_audited: Vec<String>,
     /// What is not as it must be. Empty means that everything holds, as far as `unexecuted` and `unserved` do
     /// not say otherwise.
     pub findings: Vec<Finding>,
@@ -119,6 +122,7 @@ impl Report {
             unexecuted: None,
             unserved: None,
             unsealed: 0,
+            not_audited: Vec::new(),
             findings: Vec::new(),
             more_findings: 0,
         }

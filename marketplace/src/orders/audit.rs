@@ -23,8 +23,8 @@ pub struct Audited {
     pub open: u64,
 }
 
-/// Audits the rows in `kv`.
-pub(crate) fn audit(kv: &Kv, ledger: &Replayed, findings: &mut Findings) -> Audited {
+/// Audits the rows in `kv`, against the ledger where there is one.
+pub(crate) fn audit(kv: &Kv, ledger: Option<&Replayed>, findings: &mut Findings) -> Audited {
     let mut audited = Audited::default();
     walk(kv, ORDERS, findings, |name, value, findings| {
         audited.orders += 1;
@@ -72,7 +72,7 @@ pub(crate) fn applied(kv: &Kv, action: &str, findings: &mut Findings) -> Vec<(Pa
     found
 }
 
-fn one(kv: &Kv, ledger: &Replayed, name: &[u8], value: &[u8], open: &mut u64) -> Result<(), String> {
+fn one(kv: &Kv, ledger: Option<&Replayed>, name: &[u8], value: &[u8], open: &mut u64) -> Result<(), String> {
     let row = Row::try_from_slice(value).map_err(|error| format!("cannot be read: {error}"))?;
     let order = row.order;
     if order.id.0 != name {
@@ -83,28 +83,35 @@ fn one(kv: &Kv, ledger: &Replayed, name: &[u8], value: &[u8], open: &mut u64) ->
     if !listed(BY_PARTY, &by_party(&order))? {
         return Err("is missing from the list of its party".into());
     }
+    if order.state == OrderState::Open {
+        *open += 1;
+        let submission = Submission::try_from_slice(&row.submission).map_err(|_| "its signed bytes are damaged")?;
+        if submission.transaction.id() != order.id {
+            return Err("its signed bytes are of another transaction".into());
+        }
+        if !listed(OPEN, name)? {
+            return Err("is open and not listed as such: nobody would hand it in again".into());
+        }
+    }
+    match ledger {
+        Some(ledger) => against(ledger, &order),
+        None => Ok(()),
+    }
+}
+
+/// Is an order what the ledger says of its transaction?
+fn against(ledger: &Replayed, order: &Order) -> Result<(), String> {
     let committed = ledger.transaction(&order.id)?.map(|(height, _)| height);
     match &order.state {
-        OrderState::Open => {
-            *open += 1;
-            let submission = Submission::try_from_slice(&row.submission).map_err(|_| "its signed bytes are damaged")?;
-            if submission.transaction.id() != order.id {
-                return Err("its signed bytes are of another transaction".into());
-            }
-            if !listed(OPEN, name)? {
-                return Err("is open and not listed as such: nobody would hand it in again".into());
-            }
-        }
         OrderState::Applied { height, .. } | OrderState::Refused { height, .. } if committed != Some(*height) => {
-            return Err(match committed {
+            Err(match committed {
                 Some(found) => format!("says block {height}, the ledger has it in block {found}"),
                 None => format!("says block {height}, the ledger does not have it"),
-            });
+            })
         }
-        OrderState::Dead { .. } if committed.is_some() => return Err("is dead here, and on the ledger".into()),
-        OrderState::Applied { .. } | OrderState::Refused { .. } | OrderState::Dead { .. } => {}
+        OrderState::Dead { .. } if committed.is_some() => Err("is dead here, and on the ledger".into()),
+        OrderState::Open | OrderState::Applied { .. } | OrderState::Refused { .. } | OrderState::Dead { .. } => Ok(()),
     }
-    Ok(())
 }
 
 fn order(kv: &Kv, id: &[u8]) -> Option<Order> {

@@ -2,6 +2,7 @@
 
 use super::{FORMAT, INDEX, META, Rows, STATE, Tip};
 use borsh::BorshDeserialize;
+use contracts::id::Height;
 use ledger::{
     audit::{Findings, Replayed, compare_rows},
     store::kv::Kv,
@@ -13,33 +14,8 @@ use std::path::Path;
 ///
 /// Rows that are behind the ledger are no damage: a market that starts catches up.
 pub(crate) fn audit(folder: &Path, ledger: &Replayed, scratch: &Path, findings: &mut Findings) -> Option<Rows> {
-    let remedy =
-        format!("delete the folder {} and start the market: it is built again from the ledger", folder.display());
-    let mut find =
-        |place: &str, what: String| findings.find(format!("{} {place}", folder.display()), format!("{what}; {remedy}"));
-    let kv = match Kv::open(folder, &[STATE, INDEX, META]) {
-        Ok(kv) => kv,
-        Err(error) => {
-            find("", error.to_string());
-            return None;
-        }
-    };
-    let meta = |name: &[u8]| kv.get(META, name).map_err(|error| error.to_string());
-    let tip = meta(b"format").and_then(|format| match format {
-        Some(format) if format == FORMAT.to_be_bytes() => match meta(b"tip")? {
-            Some(bytes) => Tip::try_from_slice(&bytes).map_err(|error| format!("the tip cannot be read: {error}")),
-            None => Ok(Tip::default()),
-        },
-        Some(_) => Err("the rows are of another release".into()),
-        None => Err("the rows have no format".into()),
-    });
-    let tip = match tip {
-        Ok(tip) => tip,
-        Err(reason) => {
-            find(META, reason);
-            return None;
-        }
-    };
+    let mut find = finding(folder, findings);
+    let (kv, tip) = open(folder, &mut find)?;
     let rows = Rows { kv, network: ledger.network(), tip: parking_lot::RwLock::new(tip) };
     if tip.height > ledger.height() {
         let height = ledger.height();
@@ -57,6 +33,44 @@ pub(crate) fn audit(folder: &Path, ledger: &Replayed, scratch: &Path, findings: 
         Err(reason) => find("", format!("they could not be made anew for comparing: {reason}")),
     }
     Some(rows)
+}
+
+/// Up to which block the rows in `folder` say that they are, which is all that is known of them without a ledger.
+pub(crate) fn claimed_height(folder: &Path, findings: &mut Findings) -> Option<Height> {
+    Some(open(folder, &mut finding(folder, findings))?.1.height)
+}
+
+/// Tells `findings` of a place in `folder`, and what to do.
+fn finding<'f>(folder: &'f Path, findings: &'f mut Findings) -> impl FnMut(&str, String) + 'f {
+    let remedy =
+        format!("delete the folder {} and start the market: it is built again from the ledger", folder.display());
+    move |place, what| findings.find(format!("{} {place}", folder.display()), format!("{what}; {remedy}"))
+}
+
+fn open(folder: &Path, find: &mut dyn FnMut(&str, String)) -> Option<(Kv, Tip)> {
+    let kv = match Kv::open(folder, &[STATE, INDEX, META]) {
+        Ok(kv) => kv,
+        Err(error) => {
+            find("", error.to_string());
+            return None;
+        }
+    };
+    let meta = |name: &[u8]| kv.get(META, name).map_err(|error| error.to_string());
+    let tip = meta(b"format").and_then(|format| match format {
+        Some(format) if format == FORMAT.to_be_bytes() => match meta(b"tip")? {
+            Some(bytes) => Tip::try_from_slice(&bytes).map_err(|error| format!("the tip cannot be read: {error}")),
+            None => Ok(Tip::default()),
+        },
+        Some(_) => Err("the rows are of another release".into()),
+        None => Err("the rows have no format".into()),
+    });
+    match tip {
+        Ok(tip) => Some((kv, tip)),
+        Err(reason) => {
+            find(META, reason);
+            None
+        }
+    }
 }
 
 fn anew(ledger: &Replayed, tip: Tip, scratch: &Path) -> Result<Rows, String> {

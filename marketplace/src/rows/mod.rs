@@ -13,7 +13,7 @@ mod page;
 mod read;
 
 pub use apply::Touched;
-pub(crate) use audit::audit;
+pub(crate) use audit::{audit, claimed_height};
 pub use index::{Posting, PostingKind, RefusalRow};
 pub use page::{List, Page, PageStart};
 pub use read::{AgreementSide, OfferRow};

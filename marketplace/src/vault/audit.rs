@@ -2,7 +2,7 @@
 //!
 //! Without the master key it is known of each record that its row can be read, that its subject's key
 //! is there and undamaged, that nothing of an erased subject is left, and that controller and root are
-//! those on the ledger. With it everything is opened as well: links lead to records and back, and a
+//! those on the ledger, where there is one. With it everything is opened as well: links lead to records and back, and a
 //! record's fields and blinding give the root on the ledger.
 
 use super::{ERASURES, Erasure, INDEX_KEY, LINK_KEY, LINKS, Link, RECORDS, Row, Subjects, link_name, subjects};
@@ -56,11 +56,11 @@ struct Opener {
     linked: BTreeMap<ConsentId, (Vec<u8>, SubjectKeyId)>,
 }
 
-/// Audits the vault's rows in `kv` and the keys in `folder`.
+/// Audits the vault's rows in `kv` and the keys in `folder`, against the ledger where there is one.
 pub(crate) fn audit(
     kv: &Kv,
     folder: &Path,
-    ledger: &Replayed,
+    ledger: Option<&Replayed>,
     master: Option<&MasterKey>,
     findings: &mut Findings,
 ) -> Audited {
@@ -86,12 +86,13 @@ pub(crate) fn audit(
                 key.display()
             ));
         }
-        let consent = match ledger.value::<Consent>(&Consent::key(&id)) {
-            Ok(consent) => consent,
+        let consent = ledger.map(|ledger| ledger.value::<Consent>(&Consent::key(&id))).transpose();
+        let consent = match consent {
+            Ok(consent) => consent.flatten(),
             Err(reason) => return findings.find(place(), reason),
         };
         match &consent {
-            None => audited.waiting += 1,
+            None => audited.waiting += u64::from(ledger.is_some()),
             Some(consent) if consent.controller != row.controller || consent.record != row.root => {
                 findings.find(place(), "the consent on the ledger has another controller or commitment");
             }

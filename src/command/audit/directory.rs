@@ -103,15 +103,18 @@ pub async fn audit(
         bar.finish_and_clear();
         let (report, replayed) = audited.map_err(|error| problem(&error))?;
         let mut findings = Findings::default();
-        let parts = match &replayed {
-            Some(replayed) => services(
+        // Where the ledger does not hold there is nothing to compare with; where nobody could execute it, services are
+        // audited as far as that goes.
+        let parts = if replayed.is_some() || report.unexecuted.is_some() {
+            services(
                 &places,
-                replayed,
+                replayed.as_ref(),
                 master.as_ref(),
                 (&in_scratch("market")?, &in_scratch("explorer")?),
                 &mut findings,
-            )?,
-            None => (None, None),
+            )?
+        } else {
+            (None, None)
         };
         Ok((report, findings, parts))
     };
@@ -120,6 +123,7 @@ pub async fn audit(
     let (mut report, found, (market, explorer)) = done?;
     findings.extend(found);
     report.also(findings);
+    report.not_audited.extend(not_audited(market.as_ref(), explorer.as_ref()));
     let market_digest = market.as_ref().map(|market| market.digest).unwrap_or_default();
     let directory_digest =
         Digest::of(&[b"lonja/directory-audit/v1\0", &report.digest.0, &keys_digest.0, &market_digest.0]);
@@ -129,9 +133,20 @@ pub async fn audit(
 /// Marketplace and explorer, each as far as it could be audited.
 type Parts = (Option<marketplace::audit::Audited>, Option<explorer::audit::Audited>);
 
+/// What of the services was not audited.
+fn not_audited(
+    market: Option<&marketplace::audit::Audited>,
+    explorer: Option<&explorer::audit::Audited>,
+) -> Vec<String> {
+    let whole = ["marketplace, since the ledger does not hold", "explorer, since the ledger does not hold"];
+    let market = market.map_or(&whole[..1], |market| &market.not_audited);
+    let explorer = explorer.map_or(&whole[1..], |explorer| &explorer.not_audited);
+    market.iter().chain(explorer).map(|part| (*part).to_owned()).collect()
+}
+
 fn services(
     places: &Places,
-    replayed: &Replayed,
+    replayed: Option<&Replayed>,
     master: Option<&MasterKey>,
     (market_scratch, explorer_scratch): (&Path, &Path),
     findings: &mut Findings,
