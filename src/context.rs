@@ -2,6 +2,7 @@
 
 use crate::{
     cli::Global,
+    command::network::trusting,
     market::{Market, Session},
     output,
     problem::{Exit, Problem},
@@ -20,7 +21,7 @@ use genesis::{
     config::Config,
     files::{self, Access},
 };
-use ledger::api::client::{Client, ClientError, Committed, Identity};
+use ledger::api::client::{Client, ClientError, Committed, Identity, KeptError};
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -155,14 +156,21 @@ impl Context {
         }
     }
 
-    /// A client of the node that verifies everything from the trust anchor. The node is the one that
+    /// A client of the node that verifies everything from the trust anchor, and knows of the validator sets that were seen
+    /// in the directory before. The node is the one that
     /// `--node-url` names, else the one that runs on the directory, else the one of `lonja.toml`.
     pub fn client(&self) -> Result<Client, Problem> {
         let url = match self.global.node_url.clone().or_else(|| running::find(&self.layout(), "node")) {
             Some(url) => url,
             None => self.config()?.node.url(),
         };
-        Ok(Client::new(&url, self.anchor()?)?)
+        self.client_at(&url)
+    }
+
+    /// As [`Context::client`], of the node at `url`.
+    pub fn client_at(&self, url: &str) -> Result<Client, Problem> {
+        let anchor = self.anchor()?;
+        trusting::known(self, &anchor, Client::new(url, anchor.clone())?)
     }
 
     /// A client of a node that takes transactions in: as [`Context::client`], but where that node observes, one of
@@ -174,7 +182,7 @@ impl Context {
         }
         let from = self.config()?.observe.map(|observe| observe.from).unwrap_or_default();
         match from.first() {
-            Some(url) if client.status().await?.observes => Ok(Client::new(url, self.anchor()?)?),
+            Some(url) if client.status().await?.observes => self.client_at(url),
             _ => Ok(client),
         }
     }
@@ -444,6 +452,11 @@ impl From<ClientError> for Problem {
             ClientError::Rules(_) => (Exit::Failed, "the decision names the release; what is here stays as it is"),
             ClientError::Sign(_) => (Exit::File, "`lonja key check NAME` says whether a key signs"),
             ClientError::Setup(_) => (Exit::Failed, "check the URL and the trust anchor"),
+            ClientError::Kept(KeptError::Damaged { .. }) => (
+                Exit::Untrue,
+                "compare the trust anchor; where it is the right one, move the file away, which forgets it",
+            ),
+            ClientError::Kept(KeptError::File { .. }) => (Exit::File, "check permissions and free space there"),
         };
         Self::new(error.to_string()).help(help).exits(exit)
     }

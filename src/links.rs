@@ -1,9 +1,12 @@
 //! What a running node is connected to: the other validators while it is one, and otherwise nodes that serve
 //! blocks. Both change with the validator set, while the node runs.
 
-use crate::problem::{Exit, Problem};
+use crate::{
+    context::Context,
+    problem::{Exit, Problem},
+};
 use contracts::validators::ValidatorSet;
-use genesis::{Layout, TrustAnchor, config};
+use genesis::{Layout, config};
 use ledger::{
     api::client::Client,
     node::{Handle, Keys},
@@ -167,9 +170,9 @@ async fn listen(peers: &config::Peers) -> Result<TcpListener, Problem> {
 ///
 /// # Errors
 /// When a URL cannot be used.
-pub fn sources(observe: Option<&config::Observe>, anchor: &TrustAnchor) -> Result<Vec<Client>, Problem> {
+pub fn sources(context: &Context, observe: Option<&config::Observe>) -> Result<Vec<Client>, Problem> {
     let from = observe.map(|observe| observe.from.as_slice()).unwrap_or_default();
-    from.iter().map(|url| Ok(Client::new(url, anchor.clone())?)).collect()
+    from.iter().map(|url| context.client_at(url)).collect()
 }
 
 #[cfg(test)]

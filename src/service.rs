@@ -21,7 +21,11 @@ use genesis::{
     config::{self, Config, Service},
 };
 use ledger::{
-    api::{client::Client, observe, tls::Tls},
+    api::{
+        client::{Client, ClientError, Keeping},
+        observe,
+        tls::Tls,
+    },
     archive::Retention,
     limits::DRAIN,
     node::{self, Keys, Node, NodeError, Shown, Sources},
@@ -222,7 +226,7 @@ pub async fn node(
     if !names.is_empty() {
         traces::describe("lonja.validator", names.join(","));
     }
-    let sources = links::sources(config.observe.as_ref(), &anchor)?;
+    let sources = links::sources(context, config.observe.as_ref())?;
     if names.is_empty() && sources.is_empty() {
         return Err(validator::none_held(context, &document.document.founding.validators));
     }
@@ -346,6 +350,7 @@ pub async fn market(
     let master = context.open_secret(&"market.vault".parse()?)?.derive("marketplace");
     let dir = context.layout().data_path(&config.market.data);
     let store = dir.join("own");
+    let client = keeping(client, &dir)?;
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
     settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
@@ -380,6 +385,12 @@ pub async fn market(
     Ok(started.copied_by(context, store, checkpoint))
 }
 
+/// `client`, which keeps in the service's own folder what it sees of validator sets: the directory may not be ours to
+/// write.
+fn keeping(client: Client, folder: &Path) -> Result<Client, Problem> {
+    Ok(client.keeping(folder.join("trust.json"), Keeping::Must).map_err(ClientError::from)?)
+}
+
 /// Starts the explorer on the node that `client` speaks to. It gets no key.
 ///
 /// # Errors
@@ -392,6 +403,7 @@ pub async fn explorer(
 ) -> Result<Running, Problem> {
     traces::describe("lonja.network", client.network());
     let dir = context.layout().data_path(&config.explorer.data);
+    let client = keeping(client, &dir)?;
     let mut settings = explorer::Config::new(client, dir, config.explorer.listen);
     settings.behind_proxy = config.explorer.behind_proxy;
     settings.tls = tls(context, &config.explorer);

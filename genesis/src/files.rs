@@ -136,16 +136,20 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileEr
     if path.exists() {
         return Err(FileError::Exists { path: path.to_path_buf() });
     }
-    // Of this process and call alone; one that a crash left under this name was never read.
-    static CALLS: AtomicU64 = AtomicU64::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed);
-    let beside = beside(path, &format!(".{}-{call}.new", std::process::id()));
+    let beside = own_beside(path);
     drop(fs::remove_file(&beside));
     let placed = write_whole(&beside, bytes, access).and_then(|()| place(&beside, path));
     // Its second name goes, or what was written of it. One that stays is never read.
     drop(fs::remove_file(&beside));
     placed?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// A name beside `path` of this process and call alone; what a crash left under it was never read.
+fn own_beside(path: &Path) -> PathBuf {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let call = CALLS.fetch_add(1, Ordering::Relaxed);
+    beside(path, &format!(".{}-{call}.new", std::process::id()))
 }
 
 /// Gives `whole` the name `path`, unless something has it.
@@ -184,6 +188,23 @@ pub fn replace(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileErro
     }
     write_whole(&beside, bytes, access)?;
     fs::rename(&beside, path).map_err(FileError::io("replace", path))?;
+    sync_directory(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// As [`replace`], for a file that several processes may replace at once: the last one stands, whole.
+///
+/// # Errors
+/// [`FileError`], naming the file.
+pub fn replace_among(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
+    let beside = own_beside(path);
+    drop(fs::remove_file(&beside));
+    let renamed = write_whole(&beside, bytes, access)
+        .and_then(|()| fs::rename(&beside, path).map_err(FileError::io("replace", path)));
+    if renamed.is_err() {
+        // Nobody reads what was written of it.
+        drop(fs::remove_file(&beside));
+    }
+    renamed?;
     sync_directory(path.parent().unwrap_or(Path::new(".")))
 }
 

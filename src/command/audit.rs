@@ -51,7 +51,7 @@ impl Audit {
         }
         let scratch = Scratch::new(self.scratch.as_deref(), "audit")?;
         let (report, services) = if is_node {
-            let client = Client::new(&target, context.anchor()?)?;
+            let client = context.client_at(&target)?;
             (by_url(client, context.anchor()?, scratch).await?, None)
         } else {
             let layout = Layout::at(&target);

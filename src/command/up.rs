@@ -10,7 +10,6 @@ use crate::{
 };
 use clap::Args;
 use contracts::party::Country;
-use ledger::api::client::Client;
 use tokio_util::sync::CancellationToken;
 
 /// Start node, marketplace and explorer in one process.
@@ -99,7 +98,7 @@ impl Up {
         stop: &CancellationToken,
     ) -> Result<(Vec<Running>, StopRequests), Problem> {
         node.healthy().await?;
-        let client = || -> Result<Client, Problem> { Ok(Client::new(&node.url, context.anchor()?)?) };
+        let client = || context.client_at(&node.url);
         let mut services = vec![
             service::market(context, config, client()?, stop.clone()).await?,
             service::explorer(context, config, client()?, stop.clone()).await?,

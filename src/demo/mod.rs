@@ -22,7 +22,7 @@ use clap::Parser as _;
 use contracts::{action::Action, id::VersionId, transaction::Body};
 use genesis::files::{self, Access};
 use ledger::{
-    api::client::{Client, ClientError, Committed},
+    api::client::{ClientError, Committed},
     submission::Submission,
 };
 use serde_json::{Value, json};
@@ -157,8 +157,7 @@ impl<'a> Demo<'a> {
     /// again, which the ledger takes once.
     async fn begun_before(&self, step: &str) -> Result<Option<Result<Value, Problem>>, Problem> {
         let Some(submission) = self.intended(step)? else { return Ok(None) };
-        let layout = self.context.layout();
-        let client = Client::new(&self.urls[0], layout.anchor()?)?;
+        let client = self.context.client_at(&self.urls[0])?;
         let committed = match client.submit(&submission).await {
             Ok(committed) => committed,
             Err(ClientError::Problem(problem)) if problem.retryable => return Err(ClientError::Problem(problem).into()),

@@ -1,11 +1,13 @@
 //! The client: asks a node, and believes nothing that does not verify from the trust anchor down.
 
 mod asking;
+mod kept;
 mod later;
 mod rules;
 mod trusting;
 mod witnessed;
 
+pub use kept::{Keeping, KeptError};
 pub use rules::UnknownRules;
 
 use super::{
@@ -32,7 +34,8 @@ use contracts::{
     transaction::Body,
 };
 use genesis::{SignedDocument, TrustAnchor};
-use parking_lot::RwLock;
+use kept::{KeptIn, Known};
+use parking_lot::{Mutex, RwLock};
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// How long the client waits for a connection.
@@ -48,7 +51,8 @@ const VALID_AHEAD: u64 = VALIDITY_BLOCKS_MAX - 200;
 pub struct Client {
     http: reqwest::Client,
     url: Arc<str>,
-    trust: Arc<RwLock<Arc<Trust>>>,
+    known: Arc<RwLock<Known>>,
+    files: Arc<Mutex<Vec<KeptIn>>>,
     anchor: Arc<TrustAnchor>,
 }
 
@@ -92,6 +96,9 @@ pub enum ClientError {
     /// The trust anchor or the link cannot be used.
     #[error("{0}")]
     Setup(String),
+    /// Records of validator sets cannot be kept, or what was kept cannot be used.
+    #[error(transparent)]
+    Kept(#[from] kept::KeptError),
 }
 
 /// A transaction that is in the ledger, shown by a receipt that verified.
@@ -155,8 +162,9 @@ impl Client {
             .no_proxy()
             .build()
             .map_err(|error| ClientError::Setup(error.to_string()))?;
-        let trust = Arc::new(RwLock::new(Arc::new(trust)));
-        Ok(Self { http, url: url.trim_end_matches('/').into(), trust, anchor: Arc::new(anchor) })
+        let known = Arc::new(RwLock::new(Known::new(trust)));
+        let url = url.trim_end_matches('/').into();
+        Ok(Self { http, url, known, files: Arc::default(), anchor: Arc::new(anchor) })
     }
 
     /// The network.

@@ -3,7 +3,9 @@
 //! A follower recomputes each block's part of the log from the transactions and events it was sent
 //! and compares the root with the one that a quorum sealed; nothing that the node says is believed
 //! otherwise. It does not execute: whoever wants that runs `lonja audit`. Services keep the cursor
-//! in the same batch as the rows they make of a block, so they can stop anywhere.
+//! in the same batch as the rows they make of a block, so they can stop anywhere. The records of validator sets that
+//! lead up to a cursor their client keeps ([`Client::keeping`]), durable before a block is handed out: a service that
+//! begins again from the anchor would believe keys again that were revoked while it ran.
 
 use super::{
     client::{Client, ClientError, UnknownRules},
@@ -130,6 +132,8 @@ impl Follower {
             cursor = followed.cursor.clone();
             blocks.push(followed);
         }
+        // Before anybody keeps what was made of them.
+        self.client.keep().await?;
         let items = blocks.iter().flat_map(|block| &block.items);
         self.unknown = items.flat_map(|item| &item.events).fold(self.unknown, UnknownRules::after);
         self.founded |= cursor.height > 0;
@@ -184,14 +188,15 @@ pub(crate) fn verify(
 fn verified(client: &Client, cursor: &Cursor, page: BlockPage, founding: Option<Founding>) -> Result<Followed, String> {
     let BlockPage { block, results, certificate, seal, change } = page;
     let (header, network, trust) = (&block.header, client.network(), client.trust());
+    let head = unexecuted::head(header);
+    // First of all, since it says most of a block that somebody made with keys of a set that gave way. Keys that were
+    // lost since do not matter here: the newest block's set vouches for all before it.
+    seal.verify_in_its_time(&trust, &head).map_err(|error| error.to_string())?;
     let parent = cursor.block.unwrap_or(Digest(network.0));
     let place = Place { height: cursor.height, block: parent, log: cursor.log.clone() };
     let (after, _) = unexecuted::follows(&place, header, &results)?;
     let transactions = unexecuted::transactions(&network, &block.transactions, header, &results)?;
-    let head = unexecuted::head(header);
     certificate.verify_of(header, &network, trust.era(head.size)).map_err(|error| error.to_string())?;
-    // Keys that were lost since do not matter here: the newest block's set vouches for all before it.
-    seal.verify_by(&network, trust.era(head.size), &head).map_err(|error| error.to_string())?;
     if header.ends_era() {
         era::check_closes(change.as_ref(), header)?;
         client.learn(change.as_slice()).map_err(|error| error.to_string())?;

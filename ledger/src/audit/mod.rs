@@ -11,6 +11,7 @@
 
 mod compare;
 mod hashed;
+mod missed;
 mod money;
 mod partial;
 mod replayed;
@@ -24,7 +25,7 @@ pub use report::{Finding, Findings, Report};
 use crate::{
     api::client::Client,
     archive::Archive,
-    chain::{BlockError, Chain},
+    chain::Chain,
     era::{self, Era},
     highwater::{HighWater, HighWaterError, Mark},
     log::{self, proof::TreeHead},
@@ -33,11 +34,9 @@ use crate::{
     store::{KvError, Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
-use contracts::{
-    execute::ExecuteError,
-    id::{Height, SideId},
-};
+use contracts::id::{Height, SideId};
 use genesis::{SignedDocument, TrustAnchor};
+use missed::{Broken, Missed};
 use source::Source;
 use std::{collections::BTreeSet, path::Path};
 
@@ -195,7 +194,10 @@ pub fn url(
         Ok(source) => source,
         Err(missed) => return missed.find("status", &mut report).map(|()| report),
     };
-    if let (_, Some(gone)) = replay(&source, document, anchor, scratch, &mut report, progress)? {
+    let pinned = source.trust();
+    let (chain, gone) = replay(&source, document, anchor, scratch, &mut report, progress)?;
+    goes_on(&chain, document, &pinned, &mut report);
+    if let Some(gone) = gone {
         match source.newest() {
             Ok(newest) => report.unserved = Some(format!("{gone}; block {newest}, its newest, is sealed by a quorum")),
             Err(missed) => missed.find("newest block", &mut report)?,
@@ -203,6 +205,20 @@ pub fn url(
     }
     report.finish();
     Ok(report)
+}
+
+/// Is the ledger one of the validators that were `pinned` when they were seen before? Whoever has the keys of a set that
+/// gave way can go on from where it did.
+fn goes_on(chain: &Chain, document: &SignedDocument, pinned: &Trust, report: &mut Report) {
+    let size = chain.tip().log.count();
+    let founders = &document.document.founding.validators;
+    match era::trust(&chain.store().reader(), chain.tip().network, founders) {
+        Ok(followed) if followed.continues(pinned) => {}
+        // The node is behind, which is no wrong.
+        Ok(followed) if pinned.continues(&followed) && pinned.era(size) == followed.era(size) => {}
+        Ok(_) => report.find("newest block", "validators sealed it who had given way to others, as was seen before"),
+        Err(error) => report.find("newest block", error.to_string()),
+    }
 }
 
 /// The audit of the node folder `folder` where nobody has what is missing for the `reason` that is given.
@@ -301,86 +317,6 @@ fn replay(
     report.head(tip.height, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
     money::check(chain.store(), report);
     Ok((chain, gone))
-}
-
-/// Why a block cannot be had.
-enum Missed {
-    /// It is not what it must be.
-    Wrong(String),
-    /// Whoever has it does not answer, which says nothing about the block.
-    Away(String),
-    /// It goes by rules that this release does not know, which says nothing about it either.
-    Newer(String),
-    /// A node has not kept it, and says so.
-    Gone(String),
-}
-
-impl Missed {
-    /// Puts it into `report` at `place` where that speaks against the ledger.
-    fn find(self, place: impl Into<String>, report: &mut Report) -> Result<(), AuditError> {
-        match self {
-            Self::Wrong(what) => {
-                report.find(place, what);
-                Ok(())
-            }
-            Self::Away(reason) | Self::Gone(reason) => Err(AuditError::Away(reason)),
-            Self::Newer(reason) => Err(AuditError::Newer(reason)),
-        }
-    }
-}
-
-impl From<String> for Missed {
-    fn from(what: String) -> Self {
-        Self::Wrong(what)
-    }
-}
-
-impl From<&str> for Missed {
-    fn from(what: &str) -> Self {
-        Self::Wrong(what.into())
-    }
-}
-
-impl From<StoreError> for Missed {
-    fn from(error: StoreError) -> Self {
-        if error.is_away() { Self::Away(error.to_string()) } else { Self::Wrong(error.to_string()) }
-    }
-}
-
-/// Why a block could not be taken up into the scratch store.
-enum Broken {
-    /// It cannot be had, or is not what it must be.
-    Block(Missed),
-    /// The scratch store failed, which says nothing about the block.
-    Scratch(String),
-}
-
-impl From<Missed> for Broken {
-    fn from(missed: Missed) -> Self {
-        Self::Block(missed)
-    }
-}
-
-impl From<String> for Broken {
-    fn from(what: String) -> Self {
-        Self::Block(what.into())
-    }
-}
-
-impl From<&str> for Broken {
-    fn from(what: &str) -> Self {
-        Self::Block(what.into())
-    }
-}
-
-impl From<BlockError> for Broken {
-    fn from(error: BlockError) -> Self {
-        match error {
-            BlockError::Execute(ExecuteError::ProtocolUnknown { .. }) => Self::Block(Missed::Newer(error.to_string())),
-            error if error.is_ours() => Self::Scratch(error.to_string()),
-            error => Self::Block(Missed::Wrong(error.to_string())),
-        }
-    }
 }
 
 /// Verifies one block and commits it to the scratch store.

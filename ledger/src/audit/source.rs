@@ -10,12 +10,12 @@ use crate::{
     era,
     limits::UNSEALED_HEIGHTS_MAX,
     ordering::Certificate,
-    receipt::{Seal, SetChange},
+    receipt::{Seal, SetChange, Trust},
     store::{Reader, Store, StoredResult},
 };
 use contracts::{governance::Governance, id::Height};
 use parking_lot::Mutex;
-use std::{collections::VecDeque, thread, time::Duration};
+use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
 
 /// How long is waited before each further attempt to have an answer of a node: long enough for one that starts again,
 /// and short enough for whoever waits for the verdict.
@@ -144,6 +144,11 @@ impl Node {
         Ok(node)
     }
 
+    /// What was known of validator sets before the node was asked.
+    pub fn trust(&self) -> Arc<Trust> {
+        self.client.trust()
+    }
+
     /// The height of its newest block, whose seal is verified.
     pub fn newest(&self) -> Result<Height, Missed> {
         let newest = self.ask(async || self.client.record::<Governance>(&Governance::key()).await)?;
@@ -208,7 +213,7 @@ fn missed(client: &Client, error: &ClientError) -> Missed {
             let said = format!("the node at {} answers: {problem}", client.url());
             if problem.status == GONE { Missed::Gone(said) } else { Missed::Away(said) }
         }
-        ClientError::Unreachable { .. } | ClientError::Sign(_) | ClientError::Setup(_) => {
+        ClientError::Unreachable { .. } | ClientError::Sign(_) | ClientError::Setup(_) | ClientError::Kept(_) => {
             Missed::Away(error.to_string())
         }
     }

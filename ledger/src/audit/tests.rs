@@ -161,6 +161,34 @@ async fn blocks_of_rules_that_are_not_known_here_are_no_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_goes_on_with_a_set_that_gave_way_is_a_finding_for_who_saw_that() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, copy) = (place.path().join("node"), place.path().join("copy"));
+    let network = Network::start_with_heir(&folder).await;
+    network.grow(4).await;
+    network.stop().await;
+    testing::copied(&folder, &copy);
+    let network = Network::start_with_heir(&folder).await;
+    network.take_other_keys().await;
+    let changes = network.client.changes().await.unwrap();
+    let naive = |network: &Network| Client::new(&network.url, network.anchor.clone()).unwrap();
+    for client in [&network.client, &naive(&network)] {
+        assert!(audited(client).await.unwrap().is_clean());
+    }
+    network.stop().await;
+    // Whoever has the old keys goes on without that change. Before it comes to where the change was, it is behind.
+    let fork = Network::start(&copy).await;
+    let client = naive(&fork);
+    client.learn(&changes).unwrap();
+    assert!(audited(&client).await.unwrap().is_clean());
+    fork.grow(20).await;
+    assert!(audited(&naive(&fork)).await.unwrap().is_clean());
+    let report = audited(&client).await.unwrap();
+    assert!(report.findings[0].what.contains("who had given way"), "{report:?}");
+    fork.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_has_not_kept_the_transactions_is_audited_in_part() {
     let folder = tempfile::tempdir().unwrap();
     let network = network(folder.path()).await;

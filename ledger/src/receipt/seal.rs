@@ -101,6 +101,14 @@ pub enum SealError {
     /// A key that the trust chain calls compromised; a later checkpoint is needed.
     #[error("key {0} may be in other hands; the receipt needs a later checkpoint")]
     Compromised(PublicKey),
+    /// A set sealed it that had given way.
+    #[error(
+        "validators sealed it who gave way to others after {after_size} entries of the log: whoever has their keys now speaks for nobody"
+    )]
+    GaveWay {
+        /// How far they may seal.
+        after_size: u64,
+    },
     /// A validator's name cannot stand in a note.
     #[error("the seal cannot be written as a note")]
     Name(#[from] NoteError),
@@ -175,12 +183,25 @@ impl Seal {
     /// # Errors
     /// [`SealError`], which names what does not hold.
     pub fn verify(&self, trust: &Trust, head: &TreeHead) -> Result<(), SealError> {
-        let set = trust.era(head.size);
-        self.check(set)?;
         if let Some(key) = self.lost(trust, head) {
+            self.check(trust.era(head.size))?;
             return Err(SealError::Compromised(key));
         }
-        self.verify_by(&trust.network(), set, head)
+        self.verify_in_its_time(trust, head)
+    }
+
+    /// As [`Seal::verify`], also where keys under it were lost since: for whoever knows by something newer that all
+    /// before it is as it was decided.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn verify_in_its_time(&self, trust: &Trust, head: &TreeHead) -> Result<(), SealError> {
+        let (network, set) = (trust.network(), trust.era(head.size));
+        self.verify_by(&network, set, head).map_err(|error| {
+            let mut before = trust.before(head.size);
+            let theirs = before.find(|(_, set)| self.verify_by(&network, set, head).is_ok());
+            theirs.map_or(error, |(after_size, _)| SealError::GaveWay { after_size })
+        })
     }
 
     /// A key of a signer that `trust` calls compromised, if there is one: the seal then counts no more.

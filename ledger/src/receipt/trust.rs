@@ -214,6 +214,11 @@ impl Trust {
         &self.eras[self.era_number(size)].set
     }
 
+    /// The sets before the one that seals checkpoints of `size` entries, each with the size after which it gave way.
+    pub(super) fn before(&self, size: u64) -> impl Iterator<Item = (u64, &ValidatorSet)> {
+        self.eras[..=self.era_number(size)].windows(2).map(|pair| (pair[1].after_size, &pair[0].set))
+    }
+
     /// The newest set.
     pub fn newest(&self) -> &ValidatorSet {
         &self.newest_era().set

@@ -349,9 +349,11 @@ fn node(error: &ClientError) -> Problem {
             let detail = "the ledger's node cannot be reached at the moment: try again";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "node-unreachable", "The ledger is out of reach", detail)
         }
-        ClientError::Untrue { .. } | ClientError::Rules(_) | ClientError::Sign(_) | ClientError::Setup(_) => {
-            Problem::internal(error)
-        }
+        ClientError::Untrue { .. }
+        | ClientError::Rules(_)
+        | ClientError::Sign(_)
+        | ClientError::Setup(_)
+        | ClientError::Kept(_) => Problem::internal(error),
     }
 }
 

@@ -7,8 +7,14 @@ use crate::{
     problem::{Exit, Problem},
 };
 use clap::Args;
-use genesis::files::{self, Access};
-use ledger::receipt::{SetChange, Trust};
+use genesis::{
+    TrustAnchor,
+    files::{self, Access},
+};
+use ledger::{
+    api::client::{Client, ClientError, Keeping},
+    receipt::{SetChange, Trust},
+};
 use std::path::{Path, PathBuf};
 
 /// Bytes of such a file at most: more changes than a network makes in twenty years.
@@ -27,14 +33,10 @@ pub struct Keep {
 impl Keep {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
+        // What was seen before is not given up for a shorter chain, or another.
         let client = context.client()?;
-        let own = context.layout().root().join(FILE);
-        if own.exists() {
-            // What was seen before is not given up for a shorter chain, or another.
-            client.learn(&read(&own)?).map_err(|error| damaged(&own, error))?;
-        }
         let changes = client.changes().await?;
-        let path = self.output.unwrap_or(own);
+        let path = self.output.unwrap_or_else(|| context.layout().root().join(FILE));
         let text = serde_json::to_vec_pretty(&changes).expect("records have a JSON form");
         files::replace(&path, &text, Access::Public)?;
         let trust = client.trust();
@@ -49,6 +51,16 @@ impl Keep {
         });
         Ok(())
     }
+}
+
+/// `client` with all that is known of validator sets in the directory, which it keeps there from now on; as it is where
+/// the directory is none of the network that `anchor` names.
+pub fn known(context: &Context, anchor: &TrustAnchor, client: Client) -> Result<Client, Problem> {
+    let layout = context.layout();
+    if !layout.anchor().is_ok_and(|own| own == *anchor) {
+        return Ok(client);
+    }
+    Ok(client.keeping(layout.root().join(FILE), Keeping::IfPossible).map_err(ClientError::from)?)
 }
 
 /// Follows the records of `named`, or of the directory where none is named and there are any.

@@ -79,6 +79,7 @@ impl ClientError {
             Self::Rules(_) => "rules",
             Self::Sign(_) => "unsigned",
             Self::Setup(_) => "setup",
+            Self::Kept(_) => "kept",
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 impl Client {
     /// What the client trusts: the anchor, and the changes of the validator set that it has verified since.
     pub fn trust(&self) -> Arc<Trust> {
-        self.trust.read().clone()
+        self.known.read().trust()
     }
 
     /// Follows records of changes of the validator set; those that are known are passed over.
@@ -17,12 +17,7 @@ impl Client {
     /// # Errors
     /// [`TrustError`]; trust is then as it was.
     pub fn learn(&self, changes: &[SetChange]) -> Result<(), TrustError> {
-        let mut known = self.trust.write();
-        let mut trust = (**known).clone();
-        let fresh = changes.iter().filter(|change| change.number as usize > known.changes());
-        fresh.into_iter().try_for_each(|change| trust.extend(change))?;
-        *known = Arc::new(trust);
-        Ok(())
+        self.known.write().learn(changes)
     }
 
     /// Asks the node for changes of the validator set that the client does not know. Were there any?
@@ -36,6 +31,7 @@ impl Client {
             let bytes = self.get(&format!("/v1/trust?after={known}")).await?;
             let changes = Vec::<SetChange>::try_from_slice(&bytes).map_err(|error| self.untrue(error))?;
             self.learn(&changes).map_err(|error| self.untrue(error))?;
+            self.keep().await?;
             if self.trust().changes() == known {
                 return Ok(known > before);
             }
