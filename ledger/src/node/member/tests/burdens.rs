@@ -80,7 +80,7 @@ async fn a_seal_that_is_missing_below_another_is_asked_for_after_a_restart() {
     four.all_at(four.commit(1, 5).await).await;
     let handle = four.handle(1);
     assert!(handle.store().reader().seal(gap).unwrap().is_some());
-    let pages = crate::api::server::block_pages(&handle, gap - 1, 64).unwrap();
+    let pages = crate::api::blocks::block_pages(&handle, gap - 1, 64).unwrap();
     let pages: Vec<crate::api::BlockPage> = borsh::from_slice(&pages).unwrap();
     assert!(pages.len() > 2, "whoever follows it gets past the gap");
     drop(handle);
