@@ -58,7 +58,7 @@ export const checkTransaction = (box, id) => check(box, async (anchor, step) => 
 });
 
 /** The tag with which the key of each kind of record begins. */
-const TAGS = { dataset: '03', agreement: '09', consent: '0c' };
+const TAGS = { dataset: '03', agreement: '09', consent: '0c', proposal: '17' };
 
 /**
  * Checks the bundle of `kind` and `id`. Where the page says how many events there were at its own

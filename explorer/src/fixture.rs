@@ -1,8 +1,22 @@
 //! A small market on a real solo network: everything that a page can show happens in it once.
 
+pub mod governance;
+
 use contracts::{
-    action::Action, agreement, consent, dataset, delivery, group, id::*, jacket::Jacket, money::Amount, offer, party,
-    settlement, side::SideBody, side::SideField, terms::Terms, version, vocabulary::Purpose,
+    action::Action,
+    agreement, consent, dataset, delivery,
+    founding::Parameters,
+    governance::{Ballot, Change, Propose},
+    group,
+    id::*,
+    jacket::Jacket,
+    money::Amount,
+    offer, party, settlement,
+    side::SideBody,
+    side::SideField,
+    terms::Terms,
+    version,
+    vocabulary::Purpose,
 };
 use ledger::{
     api::client::{Client, Committed, Identity},
@@ -46,6 +60,8 @@ pub struct Made {
     pub offer: OfferId,
     /// An applicant.
     pub applicant: PartyId,
+    /// Other parameters, which the one validator carried by itself.
+    pub proposal: ProposalId,
 }
 
 async fn act(client: &Client, who: &Identity, action: Action, side: Option<SideBody>) -> Committed {
@@ -223,6 +239,7 @@ pub async fn market(client: &Client) -> Made {
     let end = consent::End { consent, state: consent::ConsentState::Withdrawn };
     done(client, &testing::custodian(), Action::EndConsent(end)).await;
     let stopped = act(client, &testing::gateway(), deliver(), None).await.id;
+    let proposal = decided(client).await;
     Made {
         open,
         closed,
@@ -238,5 +255,19 @@ pub async fn market(client: &Client) -> Made {
         group,
         offer,
         applicant: applicant.party,
+        proposal,
     }
+}
+
+/// The validator changes the parameters: where there is one, its own ballot is a quorum.
+async fn decided(client: &Client) -> ProposalId {
+    let quota = contracts::quota::QuotaLimits { count_max: 50_000, ..Default::default() };
+    let (change, set) = (Change::Parameters { parameters: Parameters { quota } }, client.trust().era(0).clone());
+    let until_ms = client.status().await.expect("the node answers").time_ms + 86_400_000;
+    let id = Propose::id_of(&change, &set.digest(), until_ms);
+    let ballot = Ballot::approve(&client.network(), &id, 0, &*testing::solo_keys().consensus);
+    let ballot = ballot.expect("a test's key signs");
+    let propose = Propose { change, base: set.digest(), until_ms, ballot };
+    done(client, &testing::operator(), Action::Propose(propose)).await;
+    id
 }

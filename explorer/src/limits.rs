@@ -14,6 +14,8 @@ pub const EXPORT_ROWS: usize = 500;
 pub const EXPORTS_MAX: usize = 16;
 /// Rows beside each other on overview pages (latest blocks, offers of a dataset).
 pub const GLANCE_ROWS: usize = 10;
+/// Words of validators on one proposal: an approval and a readiness of each of as many validators as there can be.
+pub const BALLOTS_MAX: usize = 2 * contracts::limits::VALIDATORS_MAX;
 
 /// A search text, in bytes. Longer than any identifier, shorter than an attack.
 pub const QUERY_BYTES_MAX: usize = 512;

@@ -4,7 +4,7 @@
 //! a regulator sees who was refused what, and why, beside what was allowed.
 
 use super::{
-    At, BlockRow, Index, IndexError, Kind, ListKind, Row, Thing, family, names,
+    At, BlockRow, Index, IndexError, Kind, ListKind, Row, Thing, family, govern, names,
     rows::{decode, encode},
 };
 use contracts::{
@@ -14,7 +14,6 @@ use contracts::{
     dataset::Dataset,
     event::Event,
     founding::Founding,
-    governance::{Change, Propose},
     id::*,
     jacket::Jacket,
     offer::Offer,
@@ -52,7 +51,7 @@ impl Rows {
         *self.counts.entry([b"a".as_slice(), &key].concat()).or_default() += 1;
     }
 
-    fn list(&mut self, list: ListKind, scopes: &[Thing], at: At, id: &[u8]) {
+    pub(super) fn list(&mut self, list: ListKind, scopes: &[Thing], at: At, id: &[u8]) {
         let scopes: BTreeSet<Option<Thing>> = scopes.iter().copied().map(Some).chain([None]).collect();
         for scope in scopes {
             let key = list_key(list, scope.as_ref());
@@ -61,17 +60,17 @@ impl Rows {
         }
     }
 
-    fn id(&mut self, id: &[u8], kind: Kind, target: &[u8]) {
+    pub(super) fn id(&mut self, id: &[u8], kind: Kind, target: &[u8]) {
         self.put(family::IDS, &[id, &[kind as u8]].concat(), target);
     }
 
-    fn name(&mut self, text: &str, thing: &Thing) {
+    pub(super) fn name(&mut self, text: &str, thing: &Thing) {
         for word in names::words(text) {
             self.put(family::NAMES, &names::key(&word, thing), &[]);
         }
     }
 
-    fn unname(&mut self, text: &str, thing: &Thing) {
+    pub(super) fn unname(&mut self, text: &str, thing: &Thing) {
         for word in names::words(text) {
             self.delete(family::NAMES, &names::key(&word, thing));
         }
@@ -112,8 +111,8 @@ pub(super) fn list_key(list: ListKind, scope: Option<&Thing>) -> [u8; 34] {
 }
 
 /// The state after a block, before it is written.
-struct After<'a> {
-    index: &'a Index,
+pub(super) struct After<'a> {
+    pub index: &'a Index,
     changes: &'a BTreeMap<Key, Vec<u8>>,
 }
 
@@ -126,7 +125,7 @@ impl View for After<'_> {
     }
 }
 
-/// The founding parties and parameters.
+/// The founding parties, validators and parameters.
 pub(super) fn rows_of_founding(
     index: &Index,
     founding: &Founding,
@@ -144,6 +143,7 @@ pub(super) fn rows_of_founding(
         founder.keys.iter().for_each(|key| rows.id(&key.key.0, Kind::Party, id.as_bytes()));
         rows.name(&founder.name, &Thing::new(Kind::Party, id.as_bytes()));
     }
+    govern::found(&mut rows, &founding.validators);
     rows.count(index.kv())?;
     Ok(rows)
 }
@@ -197,6 +197,7 @@ fn rows_of_item(rows: &mut Rows, after: &After, item: &FollowedItem, at: At) -> 
         things.iter().for_each(|thing| rows.about(thing, at));
         let scopes: Vec<Thing> = things.into_iter().collect();
         list_event(rows, event, &scopes, at, item);
+        govern::list_event(rows, after, event, &scopes, at)?;
     }
     Ok(())
 }
@@ -311,6 +312,7 @@ fn things_of_event(after: &After, event: &Event, action: &Action) -> Result<BTre
         | Event::Protested { .. }
         | Event::ProtocolDecided { .. } => {}
     }
+    govern::things_of_event(after, event, action, &mut things.found)?;
     Ok(things.found)
 }
 
@@ -397,8 +399,9 @@ impl Things<'_> {
             Action::StateBasis(action) => self.dataset(&action.dataset)?,
             Action::Mint(action) => self.party(&action.party),
             Action::Burn(action) => self.party(&action.party),
-            Action::Propose(Propose { change: Change::Party { party, .. }, .. }) => self.party(party),
-            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) | Action::Accuse(_) | Action::Protest(_) => {}
+            Action::Propose(_) | Action::Approve(_) | Action::Ready(_) | Action::Accuse(_) | Action::Protest(_) => {
+                govern::things_of_action(action, &mut self.found);
+            }
         }
         Ok(())
     }

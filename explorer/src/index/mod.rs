@@ -6,12 +6,15 @@
 //! are written in one batch, so a crash leaves neither half a block nor a gap. It never asks the
 //! network anything and never decides what a reader may see (see [`crate::view::redact`]).
 
+mod era;
+mod govern;
 mod mention;
 mod names;
 mod read;
 mod rows;
 mod thing;
 
+pub use era::{Era, validator};
 pub use names::words;
 pub use read::{Found, Listed, Page, Reader, Target};
 pub use rows::{At, BlockRow, Row};
@@ -54,12 +57,14 @@ pub(crate) mod family {
     pub const COUNTS: &str = "counts";
     /// Word, kind and identifier to nothing.
     pub const NAMES: &str = "names";
+    /// Number to era: which validators decided from which height on.
+    pub const ERAS: &str = "eras";
     /// All of them.
-    pub const ALL: &[&str] = &[META, BLOCKS, ROWS, IDS, STATE, ABOUT, LISTS, COUNTS, NAMES];
+    pub const ALL: &[&str] = &[META, BLOCKS, ROWS, IDS, STATE, ABOUT, LISTS, COUNTS, NAMES, ERAS];
 }
 
 /// Changes when rows change their form: an index of another form is named as such, then rebuilt by hand.
-const FORMAT: &[u8] = b"explorer-index-2";
+const FORMAT: &[u8] = b"explorer-index-3";
 const META_FORMAT: &[u8] = b"format";
 const META_CURSOR: &[u8] = b"cursor";
 const META_NETWORK: &[u8] = b"network";

@@ -12,6 +12,7 @@ use contracts::{
     dataset::Dataset,
     id::*,
     jacket::Jacket,
+    key::PublicKey,
     party::Party,
     state::{Fault, Key, Reading, Subject, View},
 };
@@ -68,6 +69,10 @@ pub struct Found {
 impl<'a> Reader<'a> {
     pub(super) fn new(kv: &'a Kv, network: NetworkId, tip: RwLockReadGuard<'a, Tip>) -> Self {
         Self { kv, network, tip }
+    }
+
+    pub(super) fn kv(&self) -> &Kv {
+        self.kv
     }
 
     /// Up to where everything that it says is true.
@@ -155,6 +160,13 @@ impl<'a> Reader<'a> {
     /// A party's name.
     pub fn party_name(&self, party: &PartyId) -> Result<Option<String>, IndexError> {
         Ok(self.value::<Party>(&Party::key(party))?.map(|party| party.name))
+    }
+
+    /// What the validator that votes with `consensus` is or was called last.
+    pub fn validator_name(&self, consensus: &PublicKey) -> Result<Option<String>, IndexError> {
+        let Some(era) = self.newest_era_with(consensus)? else { return Ok(None) };
+        let number = era.set.number_of(consensus).ok_or(IndexError::Damaged("era"))?;
+        Ok(Some(era.set.validators[usize::from(number)].name.clone()))
     }
 
     /// A dataset and its jacket.
@@ -278,6 +290,7 @@ impl<'a> Reader<'a> {
             Kind::Dataset => {
                 Ok(self.dataset(&DatasetId(thing.id))?.map(|(dataset, jacket)| dataset_name(&dataset, &jacket)))
             }
+            Kind::Validator => self.validator_name(&PublicKey(thing.id)),
             _ => Ok(None),
         }
     }

@@ -10,6 +10,8 @@ use ledger::{
 use std::time::Duration;
 use tempfile::TempDir;
 
+mod governing;
+
 /// All blocks of a market, as the follower verified them.
 async fn blocks(client: &Client) -> Vec<Followed> {
     let mut follower = Follower::new(client.clone(), Cursor::default());

@@ -1,8 +1,8 @@
 //! Kinds of things, how they are named in the index's keys, and the lists they stand in.
 
 use contracts::{
-    agreement::Agreement, consent::Consent, dataset::Dataset, delivery::Delivery, group::Group, id::*, offer::Offer,
-    party::Party, state::Key, version::Version,
+    agreement::Agreement, consent::Consent, dataset::Dataset, delivery::Delivery, governance::Proposal, group::Group,
+    id::*, offer::Offer, party::Party, state::Key, version::Version,
 };
 
 /// Kinds of things that have a page or a place on one. Numbers are in the index's keys.
@@ -29,10 +29,16 @@ pub enum Kind {
     Transaction = 9,
     /// A block.
     Block = 10,
+    /// A proposal of governance.
+    Proposal = 11,
+    /// A validator, by its consensus key.
+    Validator = 12,
+    /// A validator set while it decides, by its number.
+    Era = 13,
 }
 
 impl Kind {
-    const ALL: [Kind; 10] = [
+    const ALL: [Kind; 13] = [
         Kind::Party,
         Kind::Dataset,
         Kind::Version,
@@ -43,6 +49,9 @@ impl Kind {
         Kind::Group,
         Kind::Transaction,
         Kind::Block,
+        Kind::Proposal,
+        Kind::Validator,
+        Kind::Era,
     ];
 
     /// The kind with this number.
@@ -63,6 +72,9 @@ impl Kind {
             Self::Group => "group",
             Self::Transaction => "transaction",
             Self::Block => "block",
+            Self::Proposal => "proposal",
+            Self::Validator => "validator",
+            Self::Era => "era",
         }
     }
 }
@@ -121,6 +133,18 @@ pub enum ListKind {
     Transactions = 10,
     /// Versions that were made from others; by each that they were made from.
     Derived = 11,
+    /// Proposals of governance; by party that handed in or is concerned, validator that proposed.
+    Proposals = 12,
+    /// Words of validators on proposals: proposing, approving, being ready; by proposal, validator, party.
+    Ballots = 13,
+    /// Evidence against validators; by the validator against whom it stands.
+    Accusations = 14,
+    /// Eras; by validator.
+    Eras = 15,
+    /// Decisions on the version of the rules: their proposals.
+    Protocols = 16,
+    /// Decisions on the parameters of the rules: their proposals.
+    Parameters = 17,
 }
 
 /// The key of the record that a thing's page is about.
@@ -139,6 +163,7 @@ pub fn state_key(thing: &Thing) -> Option<Key> {
             short.copy_from_slice(&id[..16]);
             Consent::key(&ConsentId(short))
         }
-        Kind::Transaction | Kind::Block => return None,
+        Kind::Proposal => Proposal::key(&ProposalId(id)),
+        Kind::Transaction | Kind::Block | Kind::Validator | Kind::Era => return None,
     })
 }

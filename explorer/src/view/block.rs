@@ -1,10 +1,10 @@
 //! One block, and the list of blocks.
 
-use super::{AsOf, Missing, Said, as_of, unknown};
+use super::{AsOf, Missing, Said, as_of, era::link as era_link, unknown};
 use crate::{
     index::{BlockRow, Reader},
     view::format::{Moment, moment},
-    view::tell::{Names, asks},
+    view::tell::{Link, Names, asks},
 };
 use contracts::id::Height;
 use serde::Serialize;
@@ -55,8 +55,12 @@ pub struct BlockView {
     pub state_root: String,
     /// Digest of the set that decided it.
     pub validators: String,
+    /// The era of that set.
+    pub era: Option<Link>,
     /// Digest of the set that decides the next one.
     pub next_validators: String,
+    /// The era of that one.
+    pub next_era: Option<Link>,
     /// Digest of the ids refused as replays after it.
     pub replay: String,
     /// Log index of its own entry, the last of its entries.
@@ -109,7 +113,9 @@ pub fn block(reader: &Reader, height: Height, from: u32, limit: usize) -> Result
         log_root_before: row.entry.log_root_before.to_string(),
         state_root: row.entry.state_root.to_string(),
         validators: row.entry.validators.to_string(),
+        era: reader.era_at(height)?.map(|era| era_link(era.number)),
         next_validators: row.entry.next_validators.to_string(),
+        next_era: reader.era_at(height + 1)?.map(|era| era_link(era.number)),
         replay: row.entry.replay.to_string(),
         index,
         log_size: index + 1,

@@ -103,3 +103,50 @@ pub(super) const EVENTS: &[Column] = &[
     plain("transaction", "Transaction"),
     plain("number", "Event"),
 ];
+pub(super) const PROPOSALS: &[Column] = &[
+    plain("proposal", "Proposal"),
+    plain("change", "Of"),
+    plain("what", "What it would change"),
+    named("proposer", "Proposed by"),
+    plain("time", "Made"),
+    plain("until", "Open until"),
+    plain("state", "State"),
+    plain("ballots", "Ballots"),
+    machine("needed"),
+    machine("sender"),
+    machine("transaction"),
+    machine("height"),
+];
+pub(super) const BALLOTS: &[Column] = &[
+    plain("height", "Block"),
+    plain("time", "Time"),
+    plain("proposal", "Proposal"),
+    named("validator", "Validator"),
+    plain("word", "Word"),
+    named("sender", "Handed in by"),
+    plain("transaction", "Transaction"),
+    machine("signature"),
+];
+pub(super) const ACCUSATIONS: &[Column] = &[
+    plain("height", "Block"),
+    plain("time", "Time"),
+    named("validator", "Against"),
+    plain("kind", "Kind"),
+    plain("what", "What it did"),
+    machine("at_height"),
+    machine("round"),
+    named("by", "By"),
+    plain("shown", "How far it goes"),
+    plain("transaction", "Transaction"),
+];
+pub(super) const ERAS: &[Column] = &[
+    plain("era", "Era"),
+    plain("from", "Decides from block"),
+    plain("time", "Since"),
+    plain("validators", "Validators"),
+    plain("quorum", "Quorum"),
+    plain("proposal", "By proposal"),
+    plain("height", "Complete in block"),
+    plain("transaction", "Transaction"),
+    machine("set"),
+];

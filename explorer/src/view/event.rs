@@ -49,7 +49,7 @@ pub struct Timeline {
 pub fn event_view(reader: &Reader, at: &At, row: &Row, time_ms: u64, event: &Event) -> Result<EventView, IndexError> {
     let said = match event {
         Event::Refused { rejection, .. } => refused(reader, row, rejection)?,
-        _ => said(reader, event)?,
+        _ => said(reader, event, &row.transaction.body.action)?,
     };
     Ok(EventView {
         height: at.height,

@@ -9,6 +9,7 @@ use crate::{
     limits::{EXPORT_ROWS, SCAN_ROWS_MAX},
     view::{
         format::{slug, spaced},
+        proposal::{CHANGES, STATES},
         tell::{EVENT_KINDS, consent_state},
     },
 };
@@ -59,7 +60,10 @@ pub fn kinds(list: List) -> Option<Choice> {
             let values = values.map(|(code, name)| (code.to_string(), format!("{code} {}", spaced(name))));
             choice("code", "Reason", values.collect())
         }
-        List::Blocks | List::Parties | List::Offers | List::Deliveries | List::Consents => None,
+        List::Proposals => choice("change", "Of", words(&CHANGES)),
+        List::Ballots => choice("word", "Word", words(&["proposed", "approved", "ready"])),
+        List::Accusations => choice("kind", "Kind", words(&["accused", "protested"])),
+        List::Blocks | List::Parties | List::Offers | List::Deliveries | List::Consents | List::Eras => None,
     }
 }
 
@@ -79,7 +83,15 @@ pub fn outcomes(list: List) -> Option<Choice> {
             values.push(("over".into(), "given, and its time is over".into()));
             choice("state", "State", values)
         }
-        List::Blocks | List::Deliveries | List::Refusals | List::Events => None,
+        List::Proposals => {
+            let states = STATES.iter().map(|(word, said)| (word.to_string(), said.to_string()));
+            choice("state", "State", states.collect())
+        }
+        List::Accusations => {
+            let shown = [("proven", "proven by itself"), ("established", "established"), ("word", "a word alone")];
+            choice("shown", "How far it goes", shown.map(|(word, said)| (word.to_string(), said.to_string())).to_vec())
+        }
+        List::Blocks | List::Deliveries | List::Refusals | List::Events | List::Ballots | List::Eras => None,
     }
 }
 

@@ -43,6 +43,27 @@ pub struct HomeView {
     pub tallies: Vec<Tally>,
     /// Money, by currency.
     pub supply: Vec<SupplyView>,
+    /// Who decides; none before the founding was read.
+    pub governance: Option<DecidersView>,
+}
+
+/// Who decides now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DecidersView {
+    /// The era.
+    pub era: u32,
+    /// The first height that its set decides.
+    pub from: u64,
+    /// How many validators there are.
+    pub validators: u32,
+    /// How many of them must agree.
+    pub quorum: u32,
+    /// The version of the rules.
+    pub version: u16,
+    /// Proposals that there ever were.
+    pub proposals: u64,
+    /// Accusations and protests that there ever were.
+    pub accusations: u64,
 }
 
 /// The first page.
@@ -76,7 +97,21 @@ pub fn home(reader: &Reader) -> Result<HomeView, Missing> {
         events,
         tallies: tallies(reader, tip.height)?,
         supply,
+        governance: deciders(reader)?,
     })
+}
+
+fn deciders(reader: &Reader) -> Result<Option<DecidersView>, Missing> {
+    let Some(era) = reader.newest_era(None)? else { return Ok(None) };
+    Ok(Some(DecidersView {
+        era: era.number,
+        from: era.from,
+        validators: era.set.validators.len() as u32,
+        quorum: era.set.quorum() as u32,
+        version: super::governance::rules(reader)?.now.version,
+        proposals: reader.list_count(ListKind::Proposals, None)?,
+        accusations: reader.list_count(ListKind::Accusations, None)?,
+    }))
 }
 
 fn tallies(reader: &Reader, height: u64) -> Result<Vec<Tally>, Missing> {

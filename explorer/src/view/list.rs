@@ -41,11 +41,19 @@ pub enum List {
     Refusals,
     /// Every fact about one thing.
     Events,
+    /// Proposals of governance; of a party or validator.
+    Proposals,
+    /// Words of validators on proposals; of a proposal, validator or party.
+    Ballots,
+    /// Evidence against validators; against one.
+    Accusations,
+    /// Validator sets and when they decided; those with a validator.
+    Eras,
 }
 
 impl List {
     /// All of them.
-    pub const ALL: [List; 10] = [
+    pub const ALL: [List; 14] = [
         List::Blocks,
         List::Transactions,
         List::Parties,
@@ -56,6 +64,10 @@ impl List {
         List::Consents,
         List::Refusals,
         List::Events,
+        List::Proposals,
+        List::Ballots,
+        List::Accusations,
+        List::Eras,
     ];
 
     /// Its word in addresses and file names.
@@ -71,6 +83,10 @@ impl List {
             Self::Consents => "consents",
             Self::Refusals => "refusals",
             Self::Events => "events",
+            Self::Proposals => "proposals",
+            Self::Ballots => "ballots",
+            Self::Accusations => "accusations",
+            Self::Eras => "eras",
         }
     }
 
@@ -92,6 +108,10 @@ impl List {
             Self::Consents => CONSENTS,
             Self::Refusals => REFUSALS,
             Self::Events => EVENTS,
+            Self::Proposals => PROPOSALS,
+            Self::Ballots => BALLOTS,
+            Self::Accusations => ACCUSATIONS,
+            Self::Eras => ERAS,
         }
     }
 
@@ -110,6 +130,15 @@ impl List {
             Self::Consents => "Every consent that was recorded, newest first. The ledger knows no person.",
             Self::Refusals => "Every request to which the rules said no, with its reason, newest first.",
             Self::Events => "Every fact about one thing, refusals included, newest first.",
+            Self::Proposals => "Everything that validators ever proposed to change, newest first.",
+            Self::Ballots => {
+                "Every word of a validator on a proposal, newest first: proposing it, approving it, being ready for it."
+            }
+            Self::Accusations => {
+                "Every accusation of and protest against a validator, newest first. None expels anybody: that a quorum \
+                 decides."
+            }
+            Self::Eras => "Every set of validators that ever decided, newest first, with its first block.",
         }
     }
 
@@ -124,6 +153,10 @@ impl List {
             Self::Deliveries => ListKind::Deliveries,
             Self::Consents => ListKind::Consents,
             Self::Refusals => ListKind::Refusals,
+            Self::Proposals => ListKind::Proposals,
+            Self::Ballots => ListKind::Ballots,
+            Self::Accusations => ListKind::Accusations,
+            Self::Eras => ListKind::Eras,
         })
     }
 }
@@ -254,6 +287,10 @@ fn row(reader: &Reader, list: List, listed: &Listed, now_ms: TimeMs) -> Result<O
         List::Agreements => agreement_row(reader, listed, now_ms),
         List::Deliveries => delivery_row(reader, listed),
         List::Consents => consent_row(reader, listed, now_ms),
+        List::Proposals => super::proposal::row(reader, listed, now_ms),
+        List::Ballots => super::proposal::ballot_row(reader, listed),
+        List::Accusations => super::evidence::row(reader, listed),
+        List::Eras => super::era::row(reader, listed),
         List::Blocks | List::Events => Ok(None),
     }
 }
@@ -262,16 +299,16 @@ fn id32(listed: &Listed) -> Result<[u8; 32], Missing> {
     Ok(<[u8; 32]>::try_from(listed.id.as_slice()).map_err(|_| crate::index::IndexError::Damaged("row of a list"))?)
 }
 
-fn time_of(reader: &Reader, at: &At) -> Result<Cell, Missing> {
+pub(super) fn time_of(reader: &Reader, at: &At) -> Result<Cell, Missing> {
     let time_ms = reader.block(at.height)?.map_or(0, |block| block.entry.time_ms);
     Ok(if time_ms == 0 { Cell::valued("founding", "") } else { Cell::time(&moment(time_ms)) })
 }
 
-fn height_cell(at: &At) -> Cell {
+pub(super) fn height_cell(at: &At) -> Cell {
     if at.height == 0 { Cell::valued("founding", 0) } else { Cell::height(at.height) }
 }
 
-fn transaction_cell(reader: &Reader, at: &At) -> Result<Cell, Missing> {
+pub(super) fn transaction_cell(reader: &Reader, at: &At) -> Result<Cell, Missing> {
     Ok(match reader.row(at)? {
         Some(row) => {
             let id = row.id.to_string();
@@ -445,4 +482,6 @@ pub const SCOPES: &[(&str, Kind)] = &[
     ("delivery", Kind::Delivery),
     ("consent", Kind::Consent),
     ("group", Kind::Group),
+    ("proposal", Kind::Proposal),
+    ("validator", Kind::Validator),
 ];

@@ -14,26 +14,32 @@ pub mod consent;
 pub mod dataset;
 pub mod delivery;
 pub mod drawing;
+pub mod era;
 pub mod event;
+pub mod evidence;
 pub mod filter;
+pub mod glance;
+pub mod governance;
 pub mod group;
 pub mod home;
 pub mod list;
 pub mod offer;
 pub mod party;
+pub mod proposal;
 pub mod provenance;
 pub mod refusal;
 pub mod report;
 pub mod search;
 pub mod table;
 pub mod transaction;
+pub mod validator;
 
 use crate::{
     index::{At, IndexError, Reader},
     view::format::{Moment, moment},
     view::tell::{Names, Piece, Sentence, tells},
 };
-use contracts::{event::Event, id::TransactionId};
+use contracts::{action::Action, event::Event, id::TransactionId};
 use data_encoding::BASE64URL_NOPAD;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -131,12 +137,12 @@ impl From<Sentence> for Said {
     }
 }
 
-/// The sentence for an event.
+/// The sentence for an event that `action` led to.
 ///
 /// # Errors
 /// [`IndexError`] where a name cannot be read.
-pub fn said(reader: &Reader, event: &Event) -> Result<Said, IndexError> {
-    Ok(tells(&Names(reader), event)?.into())
+pub fn said(reader: &Reader, event: &Event, action: &Action) -> Result<Said, IndexError> {
+    Ok(tells(&Names(reader), event, action)?.into())
 }
 
 /// When and in which transaction something began.

@@ -2,12 +2,12 @@
 
 use super::{AsOf, Missing, as_of, cursor, cursor_bytes};
 use crate::{
-    index::{Found, Kind, Reader, Target, Thing, words},
+    index::{Era, Found, Kind, Reader, Target, Thing, words},
     limits::{ID_PREFIX_DIGITS_MIN, PAGE_ROWS_MAX, QUERY_BYTES_MAX},
-    view::format::{day_of, grouped},
+    view::format::{day_of, grouped, short},
     view::tell::{Link, Names},
 };
-use contracts::id::*;
+use contracts::{id::*, key::PublicKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -167,6 +167,12 @@ fn link_of_found(reader: &Reader, found: &Found) -> Result<Link, Missing> {
     })
 }
 
+/// What only a refused request named: it has a timeline, and no page.
+fn unknown_thing(kind: &'static str, id: &[u8; 32]) -> Link {
+    let id = hex::encode(id);
+    Link { kind, name: format!("unknown {kind} {}", short(&id)), href: format!("/{kind}/{id}"), id }
+}
+
 /// The page of a thing.
 ///
 /// # Errors
@@ -181,6 +187,12 @@ pub fn link_of(reader: &Reader, thing: &Thing) -> Result<Link, Missing> {
         Kind::Agreement => names.agreement(&AgreementId(id)),
         Kind::Delivery => names.delivery(&DeliveryId(id)),
         Kind::Group => names.group(&GroupId(id))?,
+        Kind::Proposal => {
+            let unknown = || unknown_thing("proposal", &id);
+            names.proposal(&ProposalId(id))?.unwrap_or_else(unknown)
+        }
+        Kind::Validator => names.validator(&PublicKey(id))?.unwrap_or_else(|| unknown_thing("validator", &id)),
+        Kind::Era => super::era::link(Era::number_of(thing)),
         Kind::Transaction | Kind::Block => names.transaction(&TransactionId(id)),
         Kind::Consent => {
             let mut short = [0; 16];

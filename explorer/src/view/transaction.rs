@@ -1,6 +1,11 @@
 //! One transaction: what was asked, what became of it, and the raw form beside it.
 
-use super::{AsOf, EventView, Missing, Said, as_of, event::event_view, unknown};
+use super::{
+    AsOf, EventView, Missing, Said, as_of,
+    event::event_view,
+    evidence::{EvidenceView, evidence},
+    unknown,
+};
 use crate::{
     index::Reader,
     view::format::{Moment, moment},
@@ -44,8 +49,10 @@ pub struct TransactionView {
     pub refusal: Option<RefusalView>,
     /// What happened.
     pub events: Vec<EventView>,
-    /// Things that it made, each with its page.
+    /// Things that it made or is a word on, each with its page.
     pub made: Vec<Link>,
+    /// What it brings against a validator.
+    pub evidence: Option<EvidenceView>,
     /// SHA-256 of the signed bytes, as the log entry has it.
     pub digest: String,
     /// SHA-256 over its events, as the log entry has it.
@@ -103,6 +110,7 @@ pub fn transaction(reader: &Reader, id: &TransactionId) -> Result<TransactionVie
         refusal: refusal(&row.events),
         events,
         made: made(&names, &row.events)?,
+        evidence: evidence(reader, &body.action)?,
         digest: checked.digest().to_string(),
         events_digest: Event::digest_all(&row.events).to_string(),
         bytes: checked.bytes().len() as u64,
@@ -145,7 +153,7 @@ pub fn signed_bytes(reader: &Reader, id: &TransactionId) -> Result<Result<Vec<u8
     })
 }
 
-/// Links to what a transaction brought into being.
+/// Links to what a transaction brought into being, and to the proposal or validator that it is about.
 fn made(names: &Names, events: &[Event]) -> Result<Vec<Link>, Missing> {
     let mut made = Vec::new();
     for event in events {
@@ -158,6 +166,11 @@ fn made(names: &Names, events: &[Event]) -> Result<Vec<Link>, Missing> {
             Event::Delivered { delivery, .. } => Some(names.delivery(delivery)),
             Event::ConsentChanged { consent, .. } => Some(names.consent(consent)),
             Event::GroupSet { group, .. } => Some(names.group(group)?),
+            Event::Proposed { proposal, .. } | Event::Approved { proposal, .. } | Event::SetReady { proposal, .. } => {
+                names.proposal(proposal)?
+            }
+            Event::SetChanged { number, .. } => Some(super::era::link(*number)),
+            Event::Accused { key, .. } | Event::Protested { key, .. } => names.validator(key)?,
             _ => None,
         });
     }

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::view::{
     Missing, agreement::AgreementView, block::BlockView, consent::ConsentView, dataset::DatasetView,
-    delivery::DeliveryView, group::GroupView, home::HomeView, list::List, offer::OfferView, party::PartyView,
-    refusal::RefusedView, search::SearchView, transaction::TransactionView,
+    delivery::DeliveryView, era::EraView, governance::GovernanceView, group::GroupView, home::HomeView, list::List,
+    offer::OfferView, party::PartyView, proposal::ProposalView, refusal::RefusedView, search::SearchView,
+    transaction::TransactionView, validator::ValidatorView,
 };
 use axum::{
     Router,
@@ -46,6 +47,10 @@ pub fn routes() -> (Router<App>, Document) {
         .routes(routes!(group))
         .routes(routes!(delivery))
         .routes(routes!(refusal))
+        .routes(routes!(governance))
+        .routes(routes!(proposal))
+        .routes(routes!(validator))
+        .routes(routes!(era))
         .routes(routes!(super::lineage::api))
         .split_for_parts()
 }
@@ -68,7 +73,14 @@ async fn summary(State(app): State<App>, headers: HeaderMap) -> Result<Response,
     Ok(json(&headers, &parse::home(&app).await?))
 }
 
-/// A list: blocks, transactions, parties, datasets, offers, agreements, deliveries, consents, refusals, events
+/// Who may change the network: validators, rules in force, the newest proposals and evidence
+#[utoipa::path(get, path = "/api/v1/governance", responses((status = 200, body = GovernanceView)))]
+async fn governance(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
+    Ok(json(&headers, &parse::governance(&app).await?))
+}
+
+/// A list: blocks, transactions, parties, datasets, offers, agreements, deliveries, consents, refusals, events,
+/// proposals, ballots, accusations, eras
 #[utoipa::path(get, path = "/api/v1/lists/{list}", params(("list" = String, Path, description = "Which list"), Asked),
     responses((status = 200, body = ListAnswer), (status = 400, body = Problem), (status = 404, body = Problem)))]
 async fn list(
@@ -123,6 +135,9 @@ things! {
     "A consent and its timeline" consent "/api/v1/consents/{id}" ConsentView, |found| found.timeline.next.clone();
     "A group and its timeline" group "/api/v1/groups/{id}" GroupView, |found| found.timeline.next.clone();
     "A delivery" delivery "/api/v1/deliveries/{id}" DeliveryView, |_found| None;
+    "A proposal, whose word it has, and its timeline" proposal "/api/v1/proposals/{id}" ProposalView, |found| found.timeline.next.clone();
+    "A validator by its consensus key, and its timeline" validator "/api/v1/validators/{id}" ValidatorView, |found| found.timeline.next.clone();
+    "An era by its number: the validators who decided, with their keys" era "/api/v1/eras/{id}" EraView, |_found| None;
     "A refusal" refusal "/api/v1/refusals/{id}" RefusedView, |_found| None;
 }
 

@@ -13,16 +13,20 @@ use crate::view::{
     consent::ConsentView,
     dataset::DatasetView,
     delivery::DeliveryView,
+    era::EraView,
     filter::{self, Choice},
     format::grouped,
+    governance::GovernanceView,
     group::GroupView,
     home::HomeView,
     list::List,
     offer::OfferView,
     party::PartyView,
+    proposal::ProposalView,
     refusal::RefusedView,
     search::{SearchView, only_page},
     transaction::TransactionView,
+    validator::ValidatorView,
 };
 use askama::Template;
 use axum::{
@@ -53,6 +57,10 @@ pub fn routes() -> Router<App> {
         .route("/group/{id}", get(group))
         .route("/delivery/{id}", get(delivery))
         .route("/refusal/{id}", get(refusal))
+        .route("/governance", get(governance))
+        .route("/proposal/{id}", get(proposal))
+        .route("/validator/{id}", get(validator))
+        .route("/era/{id}", get(era))
         .route("/version/{id}", get(version))
         .route("/provenance/{id}", get(super::lineage::page))
         .route("/search", get(search))
@@ -82,6 +90,10 @@ page!(ConsentPage, "consent.html", ConsentView);
 page!(GroupPage, "group.html", GroupView);
 page!(DeliveryPage, "delivery.html", DeliveryView);
 page!(RefusalPage, "refusal.html", RefusedView);
+page!(GovernancePage, "governance.html", GovernanceView);
+page!(ProposalPage, "proposal.html", ProposalView);
+page!(ValidatorPage, "validator.html", ValidatorView);
+page!(EraPage, "era.html", EraView);
 page!(SearchPage, "search.html", SearchView);
 
 #[derive(Template)]
@@ -150,6 +162,20 @@ thing_page!(consent, "consent", ConsentPage, "consents", |view| format!("Consent
 thing_page!(group, "group", GroupPage, "groups", |view| format!("Group {}", view.name));
 thing_page!(delivery, "delivery", DeliveryPage, "deliveries", |view| format!("Delivery of {}", view.version.name));
 thing_page!(refusal, "refusal", RefusalPage, "refusals", |view| format!("Refusal: {}", view.transaction.action));
+thing_page!(proposal, "proposal", ProposalPage, "proposals", |view| format!("Proposal of {}", view.what.text));
+thing_page!(validator, "validator", ValidatorPage, "validators", |view| format!("Validator {}", view.name));
+thing_page!(era, "era", EraPage, "eras", |view| format!("Era {}", view.number));
+
+async fn governance(State(app): State<App>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    match parse::governance(&app).await {
+        Ok(view) => {
+            let mut shell = shell(&app, "governance", "Governance".into(), &asked, "/api/v1/governance".into());
+            shell.as_of = view.as_of.clone();
+            html(&headers, &GovernancePage { shell, view })
+        }
+        Err(failure) => errors::page(&app, &failure, ""),
+    }
+}
 
 async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     match parse::home(&app).await {
@@ -246,7 +272,12 @@ impl ListPage {
     /// A list that is limited to another thing is not limited to a party too.
     fn by_party(&self) -> bool {
         let scoped = self.view.scope.as_ref().is_some_and(|(name, _)| *name != "party");
-        !scoped && !matches!(self.list, List::Blocks | List::Events)
+        !scoped && !matches!(self.list, List::Blocks | List::Events | List::Accusations | List::Eras)
+    }
+
+    /// What the table is, for whoever does not see the heading.
+    fn caption(&self) -> String {
+        format!("{}, newest first", self.shell.title)
     }
 
     /// How many rows match, as far as is known.

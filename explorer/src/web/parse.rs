@@ -14,7 +14,7 @@ use crate::{
         tell::Link,
     },
 };
-use contracts::id::*;
+use contracts::{id::*, key::PublicKey};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::str::FromStr;
@@ -46,6 +46,10 @@ pub struct Asked {
     pub consent: Option<String>,
     /// Only what concerns this group.
     pub group: Option<String>,
+    /// Only what concerns this proposal.
+    pub proposal: Option<String>,
+    /// Only what concerns the validator with this consensus key.
+    pub validator: Option<String>,
     /// Only rows of this kind; which there are depends on the list.
     pub kind: Option<String>,
     /// Only rows with this outcome or standing; which there are depends on the list.
@@ -61,11 +65,24 @@ impl Asked {
         self.limit.unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS_MAX)
     }
 
+    /// Values of the parameters of [`SCOPES`], in their order.
+    fn scopes(&self) -> [&Option<String>; SCOPES.len()] {
+        [
+            &self.party,
+            &self.dataset,
+            &self.offer,
+            &self.agreement,
+            &self.delivery,
+            &self.consent,
+            &self.group,
+            &self.proposal,
+            &self.validator,
+        ]
+    }
+
     /// The parameter and identifier that limit a list.
     fn scope_text(&self) -> Result<Option<(&'static str, Kind, &str)>, Missing> {
-        let given =
-            [&self.party, &self.dataset, &self.offer, &self.agreement, &self.delivery, &self.consent, &self.group];
-        let mut found = SCOPES.iter().zip(given).filter_map(|((name, kind), value)| {
+        let mut found = SCOPES.iter().zip(self.scopes()).filter_map(|((name, kind), value)| {
             value.as_deref().filter(|text| !text.is_empty()).map(|text| (*name, *kind, text))
         });
         match (found.next(), found.next()) {
@@ -130,12 +147,9 @@ impl Asked {
 
     /// Scope and filters as parameters, such as `party=…&from=…&`.
     pub fn keep(&self) -> String {
-        let names =
-            ["party", "dataset", "offer", "agreement", "delivery", "consent", "group", "kind", "outcome", "from", "to"];
-        let scopes =
-            [&self.party, &self.dataset, &self.offer, &self.agreement, &self.delivery, &self.consent, &self.group];
-        let values = scopes.into_iter().chain([&self.kind, &self.outcome, &self.from, &self.to]);
-        let given = names.iter().zip(values).filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let names = SCOPES.iter().map(|(name, _)| *name).chain(["kind", "outcome", "from", "to"]);
+        let values = self.scopes().into_iter().chain([&self.kind, &self.outcome, &self.from, &self.to]);
+        let given = names.zip(values).filter_map(|(name, value)| Some((name, value.as_deref()?)));
         given
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| format!("{name}={}&", encoded(value)))
@@ -218,6 +232,12 @@ things! {
     delivery: DeliveryId => view::delivery::DeliveryView = |reader, key, _asked, _at| view::delivery::delivery(reader, &key);
     /// A transaction.
     transaction: TransactionId => view::transaction::TransactionView = |reader, key, _asked, _at| view::transaction::transaction(reader, &key);
+    /// A proposal.
+    proposal: ProposalId => view::proposal::ProposalView = |reader, key, asked, at| view::proposal::proposal(reader, &key, now_ms(), at, asked.limit());
+    /// A validator.
+    validator: PublicKey => view::validator::ValidatorView = |reader, key, asked, at| view::validator::validator(reader, &key, now_ms(), at, asked.limit());
+    /// An era.
+    era: u32 => view::era::EraView = |reader, key, _asked, _at| view::era::era(reader, key);
     /// A refusal.
     refusal: TransactionId => view::refusal::RefusedView = |reader, key, _asked, _at| view::refusal::refusal(reader, &key);
 }
@@ -251,6 +271,11 @@ fn height_of(reader: &Reader, text: &str) -> Result<Height, Missing> {
 /// The first page.
 pub async fn home(app: &App) -> Result<view::home::HomeView, Failure> {
     app.read(view::home::home).await
+}
+
+/// Governance.
+pub async fn governance(app: &App) -> Result<view::governance::GovernanceView, Failure> {
+    app.read(|reader| view::governance::governance(reader, now_ms())).await
 }
 
 /// A search.

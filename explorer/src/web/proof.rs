@@ -19,7 +19,9 @@ use axum::{
     response::Response,
     routing::get,
 };
-use contracts::{agreement::Agreement, consent::Consent, dataset::Dataset, id::*, state::Key, state::Reading};
+use contracts::{
+    agreement::Agreement, consent::Consent, dataset::Dataset, governance::Proposal, id::*, state::Key, state::Reading,
+};
 use ledger::api::client::ClientError;
 use std::{future::Future, str::FromStr};
 
@@ -104,7 +106,7 @@ async fn anchor(State(app): State<App>, headers: HeaderMap) -> Response {
     response
 }
 
-/// The evidence bundle of a dataset, agreement or consent, as the node makes it.
+/// The evidence bundle of a dataset, agreement, consent or proposal, as the node makes it.
 async fn bundle(
     State(app): State<App>,
     Path((kind, text)): Path<(String, String)>,
@@ -122,6 +124,11 @@ async fn bundle_key(app: &App, kind: &str, text: &str) -> Result<Key, Failure> {
     let found: Result<Key, &'static str> = app
         .read(move |reader| {
             let missing = |what| Missing::Unknown { what, id: text.clone(), height: reader.tip().height };
+            if kind == "proposal" {
+                let key = Proposal::key(&id(&text)?);
+                reader.value::<Proposal>(&key)?.ok_or_else(|| missing("proposal"))?;
+                return Ok(Ok(key));
+            }
             let (key, dataset) = match kind.as_str() {
                 "dataset" => {
                     let dataset: DatasetId = id(&text)?;
@@ -138,7 +145,11 @@ async fn bundle_key(app: &App, kind: &str, text: &str) -> Result<Key, Failure> {
                     let held: Consent = reader.value(&key)?.ok_or_else(|| missing("consent"))?;
                     (key, held.dataset)
                 }
-                _ => return Err(Missing::Malformed("bundles are made of a dataset, an agreement or a consent".into())),
+                _ => {
+                    return Err(Missing::Malformed(
+                        "bundles are made of a dataset, an agreement, a consent or a proposal".into(),
+                    ));
+                }
             };
             Ok(if redact::closed(reader, &dataset)? { Err(redact::CLOSED) } else { Ok(key) })
         })

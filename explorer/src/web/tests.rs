@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 mod asking;
+mod governing;
 
 struct Site {
     _folder: TempDir,
@@ -24,6 +25,17 @@ struct Answer {
     status: StatusCode,
     headers: axum::http::HeaderMap,
     text: String,
+}
+
+async fn ask(router: &Router, path: &str, header: Option<(&str, &str)>) -> Answer {
+    let mut request = Request::builder().uri(path);
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let bytes = to_bytes(body, 16 << 20).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
 }
 
 impl Site {
@@ -49,14 +61,7 @@ impl Site {
     }
 
     async fn ask(&self, path: &str, header: Option<(&str, &str)>) -> Answer {
-        let mut request = Request::builder().uri(path);
-        if let Some((name, value)) = header {
-            request = request.header(name, value);
-        }
-        let answer = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        let (parts, body) = answer.into_parts();
-        let bytes = to_bytes(body, 16 << 20).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        ask(&self.router, path, header).await
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -90,6 +95,10 @@ impl Site {
             ("provenance", format!("/provenance/{}?version=1", made.open)),
             ("provenance", format!("/provenance/{}", made.closed)),
             ("events", format!("/events?dataset={}", made.open)),
+            ("governance", "/governance".into()),
+            ("proposal", format!("/proposal/{}", made.proposal)),
+            ("era", "/era/0".into()),
+            ("validator", format!("/validator/{}", testing::solo_keys().consensus.public())),
         ];
         let lists = crate::view::list::List::ALL.into_iter().filter(|list| list.word() != "events");
         pages.extend(lists.map(|list| (list.word(), format!("/{}", list.word()))));
@@ -297,6 +306,7 @@ async fn receipts_bundles_and_the_verifier_are_there_to_take_away() {
         format!("/bundle/dataset/{}", site.made.personal),
         format!("/bundle/agreement/{}", site.made.paid),
         format!("/bundle/consent/{}", site.made.consent),
+        format!("/bundle/proposal/{}", site.made.proposal),
     ] {
         let bundle = site.get(&path).await;
         assert_eq!(bundle.status, StatusCode::OK, "{path}: {}", bundle.text);

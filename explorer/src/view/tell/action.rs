@@ -9,7 +9,7 @@ use crate::{
     index::IndexError,
     view::format::{counted, size, slug as word},
 };
-use contracts::{action::Action, governance::Change, id::PartyId, money::Amount};
+use contracts::{action::Action, id::PartyId, money::Amount};
 
 /// The request as a sentence.
 ///
@@ -121,45 +121,6 @@ fn asks_more(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentenc
             let what = format!(" asked to take {} off the ledger of ", ask.amount.display(ask.currency));
             sentence![who, what, names.party(&ask.party)?, "."]
         }
-        Action::Propose(ask) => {
-            let what = match &ask.change {
-                Change::Validators { set, .. } => {
-                    let many = counted(set.validators.len() as u64, "validator", "validators");
-                    sentence![who, format!(" handed in a proposal of a set of {many}")]
-                }
-                Change::Parameters { .. } => sentence![who, " handed in a proposal of other parameters"],
-                Change::Protocol { version, from } => {
-                    let so = format!(" handed in a proposal of version {version} of the rules from height {from} on");
-                    sentence![who, so]
-                }
-                Change::Party { party, standing, .. } => {
-                    let so = format!(" be {}", word(standing));
-                    sentence![who, " handed in a proposal that ", names.party(party)?, so]
-                }
-            };
-            let by = format!(", made by validator {}.", ask.ballot.validator);
-            Sentence(what.0.into_iter().chain(sentence![by].0).collect())
-        }
-        Action::Approve(ask) => {
-            sentence![who, format!(" handed in the approval of a proposal by validator {}.", ask.ballot.validator)]
-        }
-        Action::Ready(ask) => {
-            let new = format!("validator {} of a new set", ask.ballot.validator);
-            sentence![who, format!(" handed in that {new} is ready at height {}.", ask.height)]
-        }
-        Action::Accuse(ask) => {
-            let twice = format!("signed two {}s at height {}, round {}", ask.first.said.word(), ask.height, ask.round);
-            sentence![
-                who,
-                format!(" handed in that the validator with key {} {twice}.", &ask.validator.to_string()[..12])
-            ]
-        }
-        Action::Protest(ask) => {
-            let (by, of) = (&ask.by.to_string()[..12], &ask.proposer.to_string()[..12]);
-            let what = format!("what the one with key {of} proposed at height {}, round {}", ask.height, ask.round);
-            sentence![who, format!(" handed in that the validator with key {by} protests: {what} breaks the rules.")]
-        }
-        // Every other action has been told above; a new one is told by its word until it has a sentence.
-        other => sentence![who, format!(" asked for {}.", other.slug())],
+        other => return super::governance::asks(names, who, other),
     })
 }

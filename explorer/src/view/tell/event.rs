@@ -5,7 +5,7 @@ use crate::{
     index::IndexError,
     view::format::{moment, money, size, slug as word, spaced},
 };
-use contracts::{consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
+use contracts::{action::Action, consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
 /// The words of all events.
 pub const EVENT_KINDS: [&str; 35] = [
@@ -87,11 +87,14 @@ pub fn slug(event: &Event) -> &'static str {
     }
 }
 
-/// The event as a sentence.
+/// The event as a sentence; `action` is what was asked for when it happened.
 ///
 /// # Errors
 /// [`IndexError`] where a name cannot be read.
-pub fn tells(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
+pub fn tells(names: &Names, event: &Event, action: &Action) -> Result<Sentence, IndexError> {
+    if let Some(told) = super::governance::tells(names, event, action)? {
+        return Ok(told);
+    }
     Ok(match event {
         Event::Refused { sender, action, rejection } => refused(names, sender, *action, rejection)?,
         Event::PartyApplied { party, .. } => sentence![names.party(party)?, " asked to become a member."],
@@ -124,7 +127,7 @@ fn refused(
     action: u8,
     rejection: &Rejection,
 ) -> Result<Sentence, IndexError> {
-    let what = contracts::action::Action::slug_of(action).unwrap_or("unknown action");
+    let what = Action::slug_of(action).unwrap_or("unknown action");
     let why = Rejection::name_of(rejection.code()).map(spaced).unwrap_or_default();
     Ok(sentence![names.party(sender)?, format!(" was refused: {what} (code {}, {why}).", rejection.code())])
 }
@@ -252,61 +255,7 @@ fn about_person(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
             let says = format!(" {} {} as legal basis for {purpose} on ", stated(*ended), word(kind).replace('-', " "));
             sentence![names.party(controller)?, says, names.dataset(dataset)?, "."]
         }
-        _ => return about_governance(names, event),
-    })
-}
-
-fn about_governance(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
-    let of = |proposal: &contracts::id::ProposalId| format!("proposal {}", &proposal.to_string()[..12]);
-    Ok(match event {
-        Event::Proposed { proposal, validator, until_ms } => {
-            let until = moment(*until_ms).text;
-            sentence![format!("Validator {validator} made {}, open until {until}.", of(proposal))]
-        }
-        Event::Approved { proposal, validator } => {
-            sentence![format!("Validator {validator} approved {}.", of(proposal))]
-        }
-        Event::SetPassed { proposal, validators, .. } => {
-            let many = crate::view::format::counted(u64::from(*validators), "validator", "validators");
-            sentence![format!("A quorum approved a set of {many} ({}); it waits for readiness.", of(proposal))]
-        }
-        Event::SetReady { proposal, validator, height } => {
-            let ready = format!("Validator {validator} of the new set is ready at height {height}");
-            sentence![format!("{ready} ({}).", of(proposal))]
-        }
-        Event::SetChanged { proposal, number, .. } => {
-            let from = "from the next block on the new validators decide";
-            sentence![format!("Change {number} of the validator set ({}): {from}.", of(proposal))]
-        }
-        Event::ParametersChanged { proposal } => {
-            sentence![format!("A quorum changed the parameters of the rules ({}).", of(proposal))]
-        }
-        Event::PartyDecided { proposal, party, standing, roles } => {
-            let roles = match roles.list() {
-                none if none.is_empty() => "without roles".to_string(),
-                some => format!("as {}", role_list(&some)),
-            };
-            let so = format!(" is {} {roles} ({}).", word(standing), of(proposal));
-            sentence!["A quorum decided that ", names.party(party)?, so]
-        }
-        Event::Accused { validator, height, round, .. } => {
-            let place = format!("height {height}, round {round}");
-            sentence![format!("Validator {validator} signed two things that exclude each other, at {place}.")]
-        }
-        Event::ProtocolDecided { proposal, version, from } => {
-            let so = format!("version {version} of the rules is in force from height {from} on");
-            sentence![format!("A quorum decided that {so} ({}).", of(proposal))]
-        }
-        Event::Protested { validator, by, height, round, protests, established, .. } => {
-            let what = format!("what validator {validator} proposed at height {height}, round {round}");
-            let many = crate::view::format::counted(u64::from(*protests), "validator", "validators");
-            let so = match established {
-                true => format!("With {many} that protest it is established that it broke them."),
-                false => format!("So far {many} of the set did."),
-            };
-            sentence![format!("Validator {by} protests that {what} breaks the rules. {so}")]
-        }
-        // Every other event has been told above; a new one is told by its word until it has a sentence.
+        // Every other event has been told before; a new one is told by its word until it has a sentence.
         other => sentence![slug(other)],
     })
 }

@@ -5,9 +5,11 @@
 
 mod action;
 mod event;
+mod governance;
 
 pub use action::asks;
 pub use event::{EVENT_KINDS, consent_state, key_use, price_text, role_list, slug, tells};
+pub use governance::{ballot_of, details, place, quota_words, sentence_case, what, word_of};
 
 use crate::{
     index::{IndexError, Reader},
