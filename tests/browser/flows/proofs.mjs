@@ -16,7 +16,7 @@ import { expect, test } from '../lib/runner.mjs';
 globalThis.crypto ??= webcrypto;
 
 const MUTATIONS = 300;
-const KINDS = ['dataset', 'agreement', 'consent'];
+const KINDS = ['dataset', 'agreement', 'consent', 'proposal'];
 
 export async function flow({ browser, market }) {
   const site = market.explorer;
@@ -34,6 +34,7 @@ export async function flow({ browser, market }) {
     ids.dataset = (await rows('datasets')).find(({ spectrum, versions }) => !/closed/i.test(spectrum) && Number(versions) > 0)?.dataset;
     ids.agreement = (await rows('agreements'))[0]?.agreement;
     ids.consent = (await rows('consents'))[0]?.consent;
+    ids.proposal = (await rows('proposals'))[0]?.proposal;
     ids.transaction = (await rows('transactions'))[0]?.transaction;
     for (const kind of [...KINDS, 'transaction']) expect(ids[kind], `the market has no ${kind}`);
     for (const kind of KINDS) {
