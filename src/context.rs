@@ -21,14 +21,22 @@ use genesis::{
     config::Config,
     files::{self, Access},
 };
-use ledger::api::client::{Client, ClientError, Committed, Identity, KeptError};
+use ledger::{
+    api::client::{Client, ClientError, Committed, Identity, KeptError},
+    limits::IDLE_BLOCK_MS,
+};
 use serde::Serialize;
 use std::{
     collections::HashMap,
     io::IsTerminal as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+/// How long a command waits for validators that have taken over from keys in other hands: until an idle network makes its
+/// next block, and some more.
+const TAKEN_OVER_WAIT: Duration = Duration::from_millis(IDLE_BLOCK_MS + 10_000);
 
 /// What every command was told, and what follows from it.
 pub struct Context {
@@ -170,7 +178,7 @@ impl Context {
     /// As [`Context::client`], of the node at `url`.
     pub fn client_at(&self, url: &str) -> Result<Client, Problem> {
         let anchor = self.anchor()?;
-        trusting::known(self, &anchor, Client::new(url, anchor.clone())?)
+        trusting::known(self, &anchor, Client::new(url, anchor.clone())?.patient(TAKEN_OVER_WAIT))
     }
 
     /// A client of a node that takes transactions in: as [`Context::client`], but where that node observes, one of

@@ -388,6 +388,8 @@ pub async fn market(
 /// `client`, which keeps in the service's own folder what it sees of validator sets: the directory may not be ours to
 /// write.
 fn keeping(client: Client, folder: &Path) -> Result<Client, Problem> {
+    // Whoever asks a service is told at once what passes with the next block.
+    let client = client.patient(Duration::ZERO);
     Ok(client.keeping(folder.join("trust.json"), Keeping::Must).map_err(ClientError::from)?)
 }
 

@@ -1,6 +1,6 @@
 //! Old transactions in a bucket, by the command: moved, served, audited, named in a backup.
 
-use super::harness::Net;
+use super::harness::{Net, says};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
 use ledger::testing::s3::{ACCESS_KEY, BUCKET, Held, SECRET_KEY, Server};
 use std::{
@@ -42,17 +42,43 @@ pub async fn grow(net: &Net, height: u64) {
     }
 }
 
+/// Where no block is executed, services are audited as far as that goes, and what is left out is told.
+fn services(net: &Net) {
+    let audit = || {
+        let output = net.run(&["audit"]);
+        (output.status.code(), serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap())
+    };
+    let (code, report) = audit();
+    assert!(code == Some(7) && report["unexecuted"].is_string(), "{report}");
+    assert!(report["market"]["used"] == true && report["explorer"]["height"].as_u64() > Some(0), "{report}");
+    let left_out = report["not_audited"].to_string();
+    for part in ["ledger: ", "side bodies: ", "marketplace: whether its orders", "explorer: "] {
+        assert!(left_out.contains(part), "{part}: {left_out}");
+    }
+    let stray = net.dir().join("market").join("objects").join("whole").join("stray");
+    std::fs::write(&stray, "no content").unwrap();
+    let (code, report) = audit();
+    let found = report["findings"].to_string();
+    assert!(code == Some(4) && found.contains(stray.to_str().unwrap()), "{found}");
+    std::fs::remove_file(stray).unwrap();
+}
+
 #[test]
 fn old_blocks_go_into_a_bucket_and_come_from_there() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut server = runtime.block_on(Server::start());
     let net = Net::created_in_memory();
+    let without = std::fs::read_to_string(net.dir().join("lonja.toml")).unwrap();
     configure(&net, &server);
     let held = |server: &Server, ask: &dyn Fn(&Held) -> bool| ask(&server.held.lock().unwrap());
 
     // The bucket is away when the node starts, and that stops nobody.
     runtime.block_on(server.stop());
     let node = net.node();
+    // Both follow a few blocks, and are behind from then on.
+    for service in ["market", "explorer"] {
+        net.start(&[service, "run"]).stop();
+    }
     let begun = Instant::now();
     runtime.block_on(grow(&net, KEEP_BLOCKS + SEGMENT));
     let status = runtime.block_on(net.client().status()).unwrap();
@@ -87,4 +113,19 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     std::fs::remove_file(net.dir().join("s3.keys")).unwrap();
     assert!(net.fails(6, &["audit"]).contains("s3.keys"));
     assert!(net.fails(6, &["node", "run"]).contains("s3.keys"));
+
+    // Without the archive the node serves what it has, and nobody can execute it.
+    std::fs::write(net.dir().join("lonja.toml"), without).unwrap();
+    let node = net.node();
+    let url = node.urls["node"].as_str().unwrap().to_owned();
+    assert!(says(&net.fails(2, &["audit", &url, "--blocks", &url]), "--blocks completes a directory"));
+    let output = net.run(&["audit", &url]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(says(&said, "has not all blocks any more") && says(&said, "bodies of block 1 were pruned"), "{said}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["height"] == 0 && report["findings"].as_array().unwrap().is_empty(), "{report}");
+    node.stop();
+    services(&net);
+    assert!(says(&net.fails(5, &["audit", &url]), "cannot reach the node"));
 }

@@ -3,7 +3,7 @@
 
 use super::{
     growing::{status, until},
-    harness::{Net, command, free_ports, says, skipped},
+    harness::{Net, command, free_ports, ok_on, says, skipped, start},
 };
 use serde_json::Value;
 use std::{
@@ -112,4 +112,52 @@ fn a_receipt_of_lost_keys_holds_by_a_later_checkpoint() {
         assert_ne!(stranger.python(&["--later", &path]), Some(true), "{what}");
     }
     net.audit();
+}
+
+/// Whoever has the old keys goes on from a copy of the time before, as if nothing had been decided.
+#[test]
+fn old_keys_convince_nobody_who_saw_them_give_way() {
+    let net = Net::created();
+    let node = net.node();
+    net.ok(&["party", "apply", "With old keys", "--as", "older"]);
+    node.stop();
+    let copy = net.path("copy");
+    assert!(Command::new("cp").arg("-a").args([&net.dir(), &copy]).status().unwrap().success());
+    let node = net.node();
+    let url = node.urls["node"].as_str().unwrap().to_owned();
+    let services = ["market", "explorer"].map(|service| net.start(&[service, "run"]));
+    takes_other_keys(&net, url.strip_prefix("http://").unwrap(), &["--compromised", "validator-0"]);
+    let kept = ["", "market", "explorer"].map(|folder| net.dir().join(folder).join("trust.json"));
+    until("all have kept that", || kept.iter().all(|file| file.exists()));
+    services.into_iter().for_each(super::harness::Service::stop);
+    node.stop();
+
+    let port = free_ports(1).to_string();
+    let impostor = start(&copy, &net.path("impostor"), &["node", "run", "--node-port", &port]);
+    let url = impostor.urls["node"].as_str().unwrap().to_owned();
+    for number in 0..8 {
+        let key = format!("fork-{number}");
+        ok_on(&copy, &["--node-url", &url, "party", "apply", "Of the fork", "--as", &key]);
+    }
+    let asked = ["--node-url", &url, "party", "show", "operator"];
+    let said = net.fails(4, &asked);
+    assert!(says(&said, "who gave way to others"), "{said}");
+    let audited = net.run(&["audit", &url]);
+    assert_eq!(audited.status.code(), Some(4), "{}", String::from_utf8_lossy(&audited.stdout));
+    // A service that starts again on it says so too, and takes nothing.
+    for service in ["market", "explorer"] {
+        let log = net.path("restarted");
+        let mut command = command();
+        command.arg("--dir").arg(net.dir()).args(["--node-url", &url, service, "run"]);
+        let mut child = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+        until("it says so", || says(&fs::read_to_string(&log).unwrap(), "who gave way to others"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Who has not seen it believes the fork: the records are what guards.
+    for file in &kept {
+        drop(fs::remove_file(file));
+    }
+    net.ok(&asked);
+    impostor.stop();
 }

@@ -54,6 +54,8 @@ pub struct Client {
     known: Arc<RwLock<Known>>,
     files: Arc<Mutex<Vec<KeptIn>>>,
     anchor: Arc<TrustAnchor>,
+    /// How long it waits for validators that have just taken over to seal something.
+    patience: Duration,
 }
 
 /// Who acts: a party and the signer of one of its keys.
@@ -164,7 +166,13 @@ impl Client {
             .map_err(|error| ClientError::Setup(error.to_string()))?;
         let known = Arc::new(RwLock::new(Known::new(trust)));
         let url = url.trim_end_matches('/').into();
-        Ok(Self { http, url, known, files: Arc::default(), anchor: Arc::new(anchor) })
+        Ok(Self { http, url, known, files: Arc::default(), anchor: Arc::new(anchor), patience: Duration::ZERO })
+    }
+
+    /// Waits up to `patience` where keys have given way that may be in other hands, and those who came after them have
+    /// sealed nothing yet; without it that is a problem which may pass.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The network.
@@ -323,9 +331,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn record<T: Subject>(&self, key: &Key) -> Result<Proven<T>, ClientError> {
-        let proof = self.get(&format!("/v1/state/{key}")).await?;
-        let answer = StateAnswer::try_from_slice(&proof).map_err(|error| self.untrue(error))?;
-        let block = self.check_height(&answer.height).await?.0;
+        let (proof, answer, block) = self.waited_for(|| self.state_of(key)).await?;
         if answer.state.key != *key {
             return Err(self.untrue("the record is another than was asked for"));
         }
@@ -333,6 +339,14 @@ impl Client {
         let decode = |bytes: &Vec<u8>| Record::<T>::decode(bytes).map_err(|error| self.untrue(error));
         let record = answer.state.value.as_ref().map(decode).transpose()?;
         Ok(Proven { block, record, proof })
+    }
+
+    /// The answer about `key`, as it came and read, and the block that it is proven by; the record is not verified yet.
+    async fn state_of(&self, key: &Key) -> Result<(Vec<u8>, StateAnswer, BlockEntry), ClientError> {
+        let proof = self.get(&format!("/v1/state/{key}")).await?;
+        let answer = StateAnswer::try_from_slice(&proof).map_err(|error| self.untrue(error))?;
+        let block = self.check_height(&answer.height).await?.0;
+        Ok((proof, answer, block))
     }
 
     /// All events of the record under `key`, proven to be all up to the block returned with them.

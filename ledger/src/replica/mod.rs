@@ -27,15 +27,16 @@
 mod chained;
 mod parts;
 mod proposals;
+mod room;
 
 pub use chained::{Chained, ChainedError, Judged};
 pub use parts::{Failure, Ledger, Memory, Orderable};
 
 use crate::{
-    limits::{REPLICA_HELP_BLOCKS, VOTING_BLOCKS_BYTES, VOTING_SHARE_BYTES_MIN},
+    limits::REPLICA_HELP_BLOCKS,
     ordering::{Certificate, Input, Misbehaviour, Ordering, OrderingError, Output, Timer, Verdict},
 };
-use contracts::id::{Digest, Height, NetworkId};
+use contracts::id::{Height, NetworkId};
 use proposals::{Proposal, Proposals};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -185,11 +186,6 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
     /// What it remembers of the height at work.
     pub fn memory(&self) -> &M {
         &self.memory
-    }
-
-    /// Is there no room for another block of the height at work? Then none is voted for that is not there.
-    pub fn is_full(&self) -> bool {
-        self.full
     }
 
     /// Is no height at work?
@@ -378,34 +374,6 @@ impl<L: Ledger, M: Memory> Replica<L, M> {
             return Ok(None);
         }
         Ok(Some(Input::Judged { round: *round, proposer: *from, block: id, verdict }))
-    }
-
-    /// Keeps `block`, whose id is `id`, where there is room for it: of what another sent, in its share, so that one that
-    /// lies leaves room for the blocks of the others.
-    fn keep(&mut self, id: Digest, block: &L::Block, from: Option<u16>) -> Result<bool, ReplicaError> {
-        if self.memory.block(&id).is_some() {
-            return Ok(true);
-        }
-        let bytes = borsh::to_vec(block).expect("writing to memory does not fail");
-        if let Some(from) = from {
-            let most = (VOTING_BLOCKS_BYTES / self.ledger.turns().len().max(1) as u64).max(VOTING_SHARE_BYTES_MIN);
-            let kept = self.shares.entry(from).or_default();
-            if *kept + bytes.len() as u64 > most {
-                tracing::warn!(from, most, "a validator's blocks of this height find no more room");
-                return Ok(false);
-            }
-            *kept += bytes.len() as u64;
-        }
-        let kept = self.memory.keep(id, bytes)?;
-        if !kept && !std::mem::replace(&mut self.full, true) {
-            let height = self.ledger.height() + 1;
-            tracing::error!(height, "there is no room for another block of this height, so none is voted for");
-        }
-        Ok(kept)
-    }
-
-    fn kept(&self, id: &Digest) -> Option<L::Block> {
-        self.memory.block(id).map(|bytes| borsh::from_slice(bytes).expect("what was kept was a block, and is checked"))
     }
 
     fn tell(&mut self, input: Input, acts: &mut Vec<Act<L::Block>>) -> Result<(), ReplicaError> {

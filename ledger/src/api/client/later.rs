@@ -10,6 +10,12 @@ use crate::{
 use axum::http::StatusCode;
 use borsh::BorshDeserialize;
 use contracts::{governance::Governance, outcome::BlockEntry};
+use std::time::Duration;
+
+/// The code of the problem that passes with the first block of those who came later.
+const NOT_YET: &str = "no-later-checkpoint";
+/// How often that is looked for.
+const ASKED_LATER_EVERY: Duration = Duration::from_millis(500);
 
 impl Client {
     /// Verifies a receipt by its own seal or, where that counts no more, by the node's newest checkpoint. That is
@@ -25,11 +31,33 @@ impl Client {
         if let Some(verified) = self.verified(by_itself).await? {
             return Ok((verified, None));
         }
+        self.waited_for(|| self.check_through(receipt)).await
+    }
+
+    async fn check_through(&self, receipt: &Receipt) -> Result<(Verified, Option<Later>), ClientError> {
         let later = self.later(&receipt.statement.checkpoint).await?;
         match receipt.verify_through(&self.trust(), &later) {
             Ok(verified) => Ok((verified, Some(later))),
             Err(error) if error == ReceiptError::NotLater || error.wants_later() => Err(not_yet().into()),
             Err(error) => Err(self.untrue(error)),
+        }
+    }
+
+    /// What `ask` gets, asked again for as long as the client has patience where later validators have sealed nothing yet.
+    pub(super) async fn waited_for<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        let begun = tokio::time::Instant::now();
+        loop {
+            match ask().await {
+                Err(ClientError::Problem(problem))
+                    if problem.code == NOT_YET && begun.elapsed() + ASKED_LATER_EVERY < self.patience =>
+                {
+                    tokio::time::sleep(ASKED_LATER_EVERY).await;
+                }
+                answer => return answer,
+            }
         }
     }
 
@@ -64,7 +92,7 @@ impl Client {
 fn not_yet() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
-        "no-later-checkpoint",
+        NOT_YET,
         "No later checkpoint yet",
         "a key under the seal may be in other hands, and the validators after it have sealed nothing yet that the node \
          knows: ask again in half a minute",

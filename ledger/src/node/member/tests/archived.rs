@@ -28,7 +28,8 @@ async fn what_nobody_has_at_hand_is_told_and_comes_from_a_node_that_serves_it() 
 
     four.up(3);
     let handle = four.handle(3);
-    let told = format!("it misses blocks {} to {gone}, and all validators that are ahead", first + 1);
+    let told =
+        format!("it misses blocks {} to {gone}, and all validators that are ahead of it (number 0, 1, 2)", first + 1);
     let begun = Instant::now();
     let status = loop {
         let status = handle.status();
@@ -40,10 +41,7 @@ async fn what_nobody_has_at_hand_is_told_and_comes_from_a_node_that_serves_it() 
     };
     assert!(!status.healthy && status.height == first, "{status:?}");
     let reason = status.reason.unwrap();
-    assert!(
-        reason.contains("number 0, 1, 2") && reason.contains("[observe]") && reason.contains("snapshot"),
-        "{reason}"
-    );
+    assert!(reason.contains("[observe]") && reason.contains("snapshot"), "{reason}");
     assert_eq!(*four.faults.lock(), [], "it is no fault to say so");
 
     let config = Config {
