@@ -20,7 +20,7 @@ use crate::{
 };
 use contracts::{
     action::Action,
-    id::{BankReference, TimeMs},
+    id::{BankReference, Digest, TimeMs},
     key::{Signer, TestSigner},
     money::Amount,
     settlement::Mint,
