@@ -11,11 +11,16 @@ use axum::{
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+/// What is answered to a path in the place of the node, if anything is.
+type Instead = Arc<dyn Fn(&str) -> Option<Response> + Send + Sync>;
+/// What becomes of an answer to a path.
+type Change = Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>;
+
 #[derive(Clone)]
 struct Between {
     client: Client,
-    instead: Arc<dyn Fn(&str) -> Option<Response> + Send + Sync>,
-    change: Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>,
+    instead: Instead,
+    change: Change,
 }
 
 /// A client of somebody between us and `network`, who changes what `change` changes of the answer to a path.
@@ -37,11 +42,7 @@ pub async fn instead_of(
     served(network, Arc::new(answer), Arc::new(|_, _| ())).await
 }
 
-async fn served(
-    network: &Network,
-    instead: Arc<dyn Fn(&str) -> Option<Response> + Send + Sync>,
-    change: Arc<dyn Fn(&str, &mut Vec<u8>) + Send + Sync>,
-) -> Client {
+async fn served(network: &Network, instead: Instead, change: Change) -> Client {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port of the loopback is free");
     let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
     let between = Between { client: network.client.clone(), instead, change };
