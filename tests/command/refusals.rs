@@ -36,7 +36,7 @@ fn errors_say_what_and_what_to_try() {
     say(3, &["party", "suspend", "operator", "--reason", "breach"], &["OperatorWouldLockItselfOut"]);
     // A second process on the same directory, and an occupied port.
     say(6, &["audit"], &["in use"]);
-    say(6, &["node", "run", "--node-port", "0"], &["in use"]);
+    say(5, &["node", "run", "--node-port", "0"], &["in use"]);
     say(5, &["node", "run"], &["occupied", "--node-port"]);
     node.stop();
     assert_eq!(net.audit()["money"]["EUR"], 500);
