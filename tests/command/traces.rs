@@ -5,6 +5,8 @@ use super::{
     desk::Desk,
     harness::{Net, Service, command, four_times, says, start_as},
     kills::{jacket, member},
+    minting::Minting,
+    validators::{COUNT, runtime},
 };
 
 use std::{
@@ -151,10 +153,13 @@ fn nothing_is_told_that_is_nobodys_business(collector: &Collector, net: &Net, bu
 fn each_of_several_validators_shows_how_it_came_to_a_block() {
     let (net, collector) = (Net::new(), Collector::start());
     let mut create = vec!["network", "create", "--keep-passphrase", "--validators", "4"];
-    let ports = four_times(4);
+    let ports = four_times(COUNT);
     create.extend(ports.iter().map(String::as_str));
     net.ok(&create);
     let up = traced(&net, &collector.url, &[], &["network", "up"]);
+    // Three may decide a block without the fourth, which then fetches it; so there are as many as it takes.
+    let (runtime, mut minting) = (runtime(), Minting::new(&net));
+    minting.begin(&runtime, &net, &[0], 1);
     let names = collector.wait("a block of all", |spans| {
         let blocks = || spans.iter().filter(|span| span.name == "block");
         let whole = |block: &&Span| {
@@ -165,9 +170,10 @@ fn each_of_several_validators_shows_how_it_came_to_a_block() {
         heights.into_iter().find_map(|height| {
             let of_height = blocks().filter(|block| block.get("lonja.height") == height).filter(whole);
             let names: BTreeSet<_> = of_height.map(|block| block.resource["lonja.validator"].to_string()).collect();
-            (names.len() == 4).then_some(names)
+            (names.len() == COUNT).then_some(names)
         })
     });
+    minting.stop(&runtime);
     let services: BTreeSet<_> = collector.spans().iter().map(|span| span.service().to_owned()).collect();
     assert_eq!(services.into_iter().collect::<Vec<_>>(), ["lonja-node", "lonja-up"], "{names:?}");
     up.stop();
