@@ -3,6 +3,12 @@
 
 use crate::limits::{CLOCK_JUMP_AFTER_RESTART_MS_MAX, CLOCK_JUMP_MS_MAX, CLOCK_WINDOW_MS};
 use contracts::id::TimeMs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The wall clock, in milliseconds since 1970; 0 before that.
+pub(crate) fn now_ms() -> TimeMs {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
+}
 
 /// The stamp of a block: its clock, and at least a millisecond after its parent.
 pub fn stamp(parent_ms: TimeMs, clock_ms: TimeMs) -> TimeMs {

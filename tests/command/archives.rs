@@ -77,7 +77,9 @@ fn old_blocks_go_into_a_bucket_and_come_from_there() {
     let node = net.node();
     // Both follow a few blocks, and are behind from then on.
     for service in ["market", "explorer"] {
-        net.start(&[service, "run"]).stop();
+        let service = net.start(&[service, "run"]);
+        assert!(service.reaches(1, Duration::from_secs(60)), "it follows");
+        service.stop();
     }
     let begun = Instant::now();
     runtime.block_on(grow(&net, KEEP_BLOCKS + SEGMENT));

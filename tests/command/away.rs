@@ -2,9 +2,8 @@
 //! they try and are asked. What they are asked for stands in no log.
 
 use super::{
-    harness::{Net, Service, command, start_as},
+    harness::{Net, Service, command, get, start_as},
     kills::member,
-    traces::get,
 };
 use std::{
     fs,

@@ -177,7 +177,9 @@ fn judge(whole: &Value, dir: &Path, file: &Path) -> Result<&'static str, String>
                 return Ok("without effect");
             }
             // A read model lost blocks; that is without effect if it takes them up again.
-            start(dir, &dir.with_extension("log"), &UP).stop();
+            let services = start(dir, &dir.with_extension("log"), &UP);
+            let _the_audit_says_how_far = services.reaches(whole["height"].as_u64().unwrap(), CATCH_UP_MAX);
+            services.stop();
             let again = audit(dir);
             let caught_up = report(&again);
             let past = |at: &Value| at.as_u64() >= whole["height"].as_u64();

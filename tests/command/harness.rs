@@ -2,10 +2,15 @@
 
 use serde_json::Value;
 use std::{
-    io::Read,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,12 +27,10 @@ pub struct Service {
 /// A network's directory.
 pub struct Net {
     folder: tempfile::TempDir,
-    node_port: u16,
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    /// The first of three, one for each service.
+    first_port: u16,
+    /// Bytes of the log that were read.
+    read: AtomicUsize,
 }
 
 /// Arguments with ports of their own for `validators` of a trial.
@@ -38,14 +41,20 @@ pub fn four_times(validators: usize) -> Vec<String> {
     flags.into_iter().enumerate().flat_map(port).collect()
 }
 
-/// The first of `count` ports in a row that were free a moment ago.
+/// The first of `count` ports in a row that were free a moment ago, and that no other test of this process gets.
 pub fn free_ports(count: usize) -> u16 {
-    let free = |first: u16| (0..count as u16).all(|above| TcpListener::bind(("127.0.0.1", first + above)).is_ok());
+    /// Below the ports that the system hands out by itself, so that nobody takes one in between.
+    const OURS: Range<usize> = 10_000..30_000;
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    static FIRST: OnceLock<usize> = OnceLock::new();
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    // Two processes begin at different places.
+    let first = FIRST.get_or_init(|| TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().into());
     loop {
-        // Below the ports that the system hands out by itself, so that nobody takes one in between.
-        let first = 10_000 + free_port() % 20_000;
-        if free(first) {
-            return first;
+        let taken = first + TAKEN.fetch_add(count, Ordering::Relaxed);
+        let port = (OURS.start + taken % (OURS.len() - count)) as u16;
+        if (port..port + count as u16).all(free) {
+            return port;
         }
     }
 }
@@ -64,7 +73,7 @@ pub fn command() -> Command {
 impl Net {
     /// A place for a network, with ports of its own that lie in its configuration from the first run on.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), node_port: free_port() }
+        Self::at(tempfile::tempdir().unwrap())
     }
 
     /// A network whose passphrase lies beside its keys.
@@ -76,23 +85,26 @@ impl Net {
     /// of a disk.
     pub fn created_in_memory() -> Self {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-        Self { folder, node_port: free_port() }.create()
+        Self::at(folder).create()
+    }
+
+    fn at(folder: tempfile::TempDir) -> Self {
+        Self { folder, first_port: free_ports(3), read: AtomicUsize::new(0) }
     }
 
     fn create(self) -> Self {
         let net = self;
-        let ports = [free_port().to_string(), free_port().to_string()];
-        let [market, explorer] = &ports;
+        let [node, market, explorer] = [0, 1, 2].map(|above| (net.first_port + above).to_string());
         net.ok(&[
             "network",
             "create",
             "--keep-passphrase",
             "--node-port",
-            &net.node_port.to_string(),
+            &node,
             "--market-port",
-            market,
+            &market,
             "--explorer-port",
-            explorer,
+            &explorer,
         ]);
         net
     }
@@ -155,10 +167,9 @@ impl Net {
 
     /// What its services said since the last time.
     pub fn said(&self) -> String {
-        let path = self.path("log");
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-        text
+        let bytes = std::fs::read(self.path("log")).unwrap_or_default();
+        let from = self.read.swap(bytes.len(), Ordering::Relaxed).min(bytes.len());
+        String::from_utf8_lossy(&bytes[from..]).into_owned()
     }
 
     /// The party and key that the key file `name` holds.
@@ -238,7 +249,36 @@ pub fn start_as(mut command: Command, log: &Path) -> Service {
     }
 }
 
+/// What a service answers to a GET with these headers.
+pub fn get(url: &str, path: &str, headers: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 impl Service {
+    /// Does what its marketplace and its explorer show reach block `height` within `most`?
+    pub fn reaches(&self, height: u64, most: Duration) -> bool {
+        let begun = Instant::now();
+        let urls = ["marketplace", "explorer"].map(|name| self.urls[name].as_str());
+        let shown = |url: &str| {
+            let answer = get(url, "/health", "");
+            let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+            body["height"].as_u64() >= Some(height)
+        };
+        loop {
+            let all = urls.iter().flatten().all(|url| shown(url));
+            if all || begun.elapsed() > most {
+                return all;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Sends it a signal, as `-STOP`.
     pub fn signal(&self, signal: &str) {
         assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());

@@ -3,7 +3,7 @@
 use super::{
     collector::{Collector, Span},
     desk::Desk,
-    harness::{Net, Service, command, four_times, says, start_as},
+    harness::{Net, Service, command, four_times, get, says, start_as},
     kills::{jacket, member},
     minting::Minting,
     validators::{COUNT, runtime},
@@ -11,8 +11,7 @@ use super::{
 
 use std::{
     collections::BTreeSet,
-    io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     time::{Duration, Instant},
 };
 
@@ -22,17 +21,6 @@ fn traced(net: &Net, url: &str, more: &[(&str, &str)], arguments: &[&str]) -> Se
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url).env("OTEL_BSP_SCHEDULE_DELAY", "50");
     command.envs(more.iter().copied()).arg("--dir").arg(net.dir()).arg("--json").args(arguments);
     start_as(command, &net.path("log"))
-}
-
-/// What a service answers to a GET with these headers.
-pub fn get(url: &str, path: &str, headers: &str) -> String {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 fn url<'s>(service: &'s Service, name: &str) -> &'s str {

@@ -56,6 +56,7 @@ use crate::{
     sides::{Sides, SidesError},
     snapshot::Stations,
     store::{Reader, Store, Tip},
+    time::now_ms,
     verified::Verified,
 };
 use contracts::id::{Height, NetworkId, TimeMs, TransactionId};
@@ -188,7 +189,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`], naming file and remedy.
     pub fn start(config: Config) -> Result<Self, NodeError> {
-        Self::start_with(config, run::now_ms, |opened| opened)
+        Self::start_with(config, now_ms, |opened| opened)
     }
 
     /// As [`Node::start`]; tests have a clock of their own, and put another high-water file in the place of the one
@@ -265,7 +266,7 @@ impl Node {
             misconduct,
             ballots,
             witnessed: witnessed::Witnessed::open(config.folder.join("witnessed")),
-            metrics: crate::metrics::Metrics::new(run::now_ms(), keep_blocks),
+            metrics: crate::metrics::Metrics::new(now_ms(), keep_blocks),
             side_shares: Mutex::default(),
             keys: config.keys,
             document: config.document,

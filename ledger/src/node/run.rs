@@ -16,7 +16,7 @@ use crate::{
     ordering::solo::Solo,
     receipt::{Seal, Vote},
     spans,
-    time::{ClockGuard, stamp},
+    time::{ClockGuard, now_ms, stamp},
 };
 use contracts::{
     execute::Inadmissible,
@@ -29,7 +29,7 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tracing::Span;
 
@@ -295,10 +295,6 @@ fn explain(error: &dyn std::error::Error) -> String {
 pub(super) fn made_at(time_ms: TimeMs) -> Instant {
     let (now, age_ms) = (Instant::now(), now_ms().saturating_sub(time_ms).min(IDLE_BLOCK_MS));
     now.checked_sub(Duration::from_millis(age_ms)).unwrap_or(now)
-}
-
-pub(super) fn now_ms() -> TimeMs {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! How a node is: what `/v1/status` answers, and what health and metrics are taken from.
 
-use super::{Handle, run::now_ms};
+use super::Handle;
 use crate::{
     api::client::UnknownRules,
     limits::TIP_AGE_MS_MAX,
     peers::PeerStatus,
     store::{Store, StoreError, Tip},
+    time::now_ms,
 };
 use contracts::{
     governance::{PROTOCOL_NEWEST, Protocol},

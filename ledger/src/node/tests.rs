@@ -69,7 +69,7 @@ async fn after_days_off_a_solo_node_says_at_once_that_the_time_is_to_be_confirme
     drop(HighWater::create(&folder.join("highwater")).unwrap());
     let founding = &document.document.founding;
     let mut chain = Chain::open(Store::open(&folder.join("db")).unwrap(), document.network, founding).unwrap();
-    let days_ago = run::now_ms() - 2 * 24 * 3_600_000;
+    let days_ago = now_ms() - 2 * 24 * 3_600_000;
     let prepared = chain.propose(Vec::new(), days_ago, 0).unwrap().0;
     let mut ordering = Solo::new(document.network, Arc::new(contracts::key::TestSigner::of(1)));
     let certificate = ordering.order(1, prepared.header.id()).unwrap();
@@ -135,7 +135,7 @@ async fn a_solo_store_that_was_rolled_back_by_hand_is_refused() {
 #[tokio::test]
 async fn a_mark_that_finds_no_room_stops_the_node_before_anything_is_signed() {
     let folder = tempfile::tempdir().unwrap();
-    let node = Node::start_with(config(folder.path()), run::now_ms, highwater::on_a_full_disk).unwrap();
+    let node = Node::start_with(config(folder.path()), now_ms, highwater::on_a_full_disk).unwrap();
     let reason = ended(&node).await;
     assert!(reason.contains("highwater") && reason.contains("make room and start again"), "{reason}");
     let handle = node.handle();
@@ -164,7 +164,7 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     let network = handle.network();
     let submission = |nonce| minted(network, nonce);
     // Its thread has come to rest: it would stop before anybody waits, otherwise.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     // Whoever takes a submission in found the disk full: the node stops with what waits.
     handle.shared.queue.lock().halt = Some(crate::whole::disk_full(&folder.path().join("sides")).into());
     let (id, receiver) = handle.take(submission(1)).unwrap();

@@ -168,19 +168,23 @@ fn a_receipt_proves_its_entry() {
 }
 
 #[test]
-fn the_largest_receipt_fits_two_kibibytes_and_verifies_in_a_millisecond() {
+fn the_largest_receipt_fits_two_kibibytes_and_verifies_as_fast_as_its_signatures() {
     let (world, receipt) = largest();
     let bytes = receipt.encode();
     assert_eq!(bytes.len(), fixed_bytes(30) + TRANSACTION_ENTRY_BYTES);
     assert!(bytes.len() <= RECEIPT_BYTES_TYPICAL, "{}", bytes.len());
-    let mut best = std::time::Duration::MAX;
+    let (mut best, mut one) = (std::time::Duration::MAX, std::time::Duration::MAX);
+    let (key, signature) = (signer(0, 0).public(), signer(0, 0).sign(b"one").unwrap());
     for _ in 0..20 {
         let started = std::time::Instant::now();
         Receipt::decode(&bytes).unwrap().verify(&world.trust).unwrap();
         best = best.min(started.elapsed());
+        let started = std::time::Instant::now();
+        key.verify_raw(b"one", &signature).unwrap();
+        one = one.min(started.elapsed());
     }
-    println!("a receipt of {} bytes with 12 signatures verifies in {best:?}", bytes.len());
-    assert!(best.as_micros() < 1_000, "{best:?}");
+    println!("a receipt of {} bytes with 12 signatures verifies in {best:?}, one signature in {one:?}", bytes.len());
+    assert!(best < 24 * one, "{best:?}, and one signature {one:?}");
     let block = World::new(16, 3).receipt(2);
     assert_eq!(borsh::to_vec(&block.statement.entry).unwrap().len(), BLOCK_ENTRY_BYTES);
 }

@@ -10,10 +10,11 @@ use crate::{
     audit,
     limits::{STATUS_EVERY, UNHEARD_AFTER},
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused, Sources, ValidatorKeys, run::now_ms},
+    node::{Config, Handle, Node, Refused, Sources, ValidatorKeys},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
+    time::now_ms,
 };
 use contracts::{
     action::Action,
@@ -42,6 +43,7 @@ struct Wires {
     handles: Handles,
     cut: Cut,
     mute: Mute,
+    hushed: Hushed,
     faults: Faults,
 }
 
@@ -50,6 +52,9 @@ type Cut = Arc<RwLock<HashSet<u16>>>;
 
 /// Those who vote and give nobody signatures of what was decided.
 type Mute = Cut;
+
+/// Those of whom no vote and no proposal comes, and to whom none goes.
+type Hushed = Cut;
 
 /// Who was blamed, and for what.
 type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
@@ -61,6 +66,10 @@ impl Links for Wires {
         }
         let of_signatures = |frame| matches!(Frame::decode(frame), Ok(Frame::Vote(..) | Frame::Sealed(..)));
         if self.mute.read().contains(&self.from) && of_signatures(frame) {
+            return;
+        }
+        let of_votes = |frame| matches!(Frame::decode(frame), Ok(Frame::Message(..) | Frame::Proposed { .. }));
+        if self.hushed.read().iter().any(|hushed| [self.from, to].contains(hushed)) && of_votes(frame) {
             return;
         }
         if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {
@@ -84,20 +93,26 @@ struct Four {
     handles: Handles,
     cut: Cut,
     mute: Mute,
+    hushed: Hushed,
     faults: Faults,
     nodes: Vec<Option<Node>>,
 }
 
 impl Four {
     fn start() -> Self {
+        let mut four = Self::laid_out();
+        (0..COUNT).for_each(|number| four.up(number));
+        four
+    }
+
+    /// None of them is up yet.
+    fn laid_out() -> Self {
         let document = testing::document_among(COUNT);
         let folder = tempfile::tempdir().unwrap();
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
         let nodes = (0..COUNT).map(|_| None).collect();
-        let (cut, mute, faults) = (Cut::default(), Mute::default(), Faults::default());
-        let mut four = Self { document, folder, handles, cut, mute, faults, nodes };
-        (0..COUNT).for_each(|number| four.up(number));
-        four
+        let (cut, mute, hushed) = (Cut::default(), Mute::default(), Hushed::default());
+        Self { document, folder, handles, cut, mute, hushed, faults: Faults::default(), nodes }
     }
 
     fn path(&self, number: u16) -> std::path::PathBuf {
@@ -124,7 +139,8 @@ impl Four {
         };
         let node = Node::start_with(config, clock, |opened| opened).unwrap();
         let (handles, cut, mute) = (self.handles.clone(), self.cut.clone(), self.mute.clone());
-        let wires = Wires { from: number, handles, cut, mute, faults: self.faults.clone() };
+        let (hushed, faults) = (self.hushed.clone(), self.faults.clone());
+        let wires = Wires { from: number, handles, cut, mute, hushed, faults };
         node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
         self.nodes[usize::from(number)] = Some(node);

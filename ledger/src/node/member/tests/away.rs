@@ -33,6 +33,19 @@ async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again()
 /// Though it never let a turn pass, or that is forgotten: nothing has come of it for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_turn_of_one_that_is_silent_is_not_waited_for() {
+    // Whoever waits for the turn takes as long each time; a machine that pauses does not.
+    let mut shortest = Duration::MAX;
+    for _ in 0..4 {
+        shortest = shortest.min(four_heights_with_one_silent().await);
+        if shortest < Patience::default().propose {
+            return;
+        }
+    }
+    panic!("{shortest:?}");
+}
+
+/// How long four heights take, of which one is the turn of one that is silent.
+async fn four_heights_with_one_silent() -> Duration {
     let mut four = Four::start();
     let mut newest = four.commit(0, 1).await;
     four.all_at(newest).await;
@@ -43,11 +56,11 @@ async fn the_turn_of_one_that_is_silent_is_not_waited_for() {
     for number in 2..=5 {
         newest = four.commit(u16::from(number) % 3, number).await;
     }
-    // One of four heights was its turn.
-    assert!(begun.elapsed() < Patience::default().propose, "{:?}", begun.elapsed());
+    let took = begun.elapsed();
     four.up(3);
     four.all_at(newest).await;
     four.audit();
+    took
 }
 
 /// The others do not let it propose for a while, and what it was handed then never came to them.
