@@ -61,6 +61,8 @@ mod namespaces;
 mod new_directory;
 #[path = "command/node_backups.rs"]
 mod node_backups;
+#[path = "command/offices.rs"]
+mod offices;
 #[path = "command/operations.rs"]
 mod operations;
 #[path = "command/outside.rs"]

@@ -2,8 +2,8 @@
 //! checkpoint, through a node or with a file that was kept.
 
 use super::{
-    growing::{status, until},
     harness::{Net, command, free_ports, ok_on, says, skipped, start},
+    offices::{status, until},
 };
 use serde_json::Value;
 use std::{

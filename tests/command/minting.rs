@@ -49,11 +49,16 @@ impl Minting {
 
     /// Sets `hands` to work at each of the validators `numbers`.
     pub fn begin(&mut self, runtime: &Runtime, net: &Net, numbers: &[usize], hands: usize) {
+        let numbers = numbers.iter().flat_map(|number| std::iter::repeat_n(*number, hands));
+        self.begin_at(runtime, net, numbers.map(|number| client(net, number)));
+    }
+
+    /// Sets a hand to work at each of the nodes that `clients` ask.
+    pub fn begin_at(&mut self, runtime: &Runtime, net: &Net, clients: impl IntoIterator<Item = Client>) {
         self.tally.over.store(false, Ordering::Relaxed);
         let identity = net.identity("settlement");
-        for number in numbers.iter().flat_map(|number| std::iter::repeat_n(*number, hands)) {
-            let (client, identity) = (client(net, number), identity.clone());
-            self.hands.push(runtime.spawn(mint(client, identity, self.party, self.tally.clone())));
+        for client in clients {
+            self.hands.push(runtime.spawn(mint(client, identity.clone(), self.party, self.tally.clone())));
         }
     }
 
@@ -70,10 +75,15 @@ impl Minting {
 
     /// Nothing acknowledged is lost, and nothing was done twice, as each validator proves.
     pub fn check(&self, runtime: &Runtime, net: &Net) {
+        self.check_at(runtime, (0..COUNT).map(|number| client(net, number)));
+    }
+
+    /// The same, as each of the nodes proves that `clients` ask.
+    pub fn check_at(&self, runtime: &Runtime, clients: impl IntoIterator<Item = Client>) {
         let (acknowledged, sent) = (self.acknowledged(), self.tally.sent.load(Ordering::Relaxed));
-        for number in 0..COUNT {
+        for client in clients {
             let key = Account::key(&self.party, "EUR".parse().unwrap());
-            let account = runtime.block_on(client(net, number).record::<Account>(&key)).unwrap().record.unwrap();
+            let account = runtime.block_on(client.record::<Account>(&key)).unwrap().record.unwrap();
             let minted = account.value.balance.minor();
             assert!(
                 (acknowledged..=sent).contains(&minted),

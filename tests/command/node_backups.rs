@@ -3,8 +3,8 @@
 use super::{
     archives::{KEEP_BLOCKS, SEGMENT, grow},
     backup::{notes, restored},
-    growing::{status, until},
     harness::{Net, command, fails_on, free_ports, ok_on, says, start, word},
+    offices::{status, until},
 };
 use serde_json::json;
 use std::{fs, path::Path, time::Duration};

@@ -1,6 +1,6 @@
 //! The guides for operators stay true: every command, flag, metric, alert, unit and page that they name is there.
 
-use super::{growing::until, harness::command, readme::words, witnesses::witnessed};
+use super::{harness::command, offices::until, readme::words, witnesses::witnessed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -2,9 +2,9 @@
 
 use super::{
     backup::{notes, restored},
-    growing::until,
     harness::{Net, Service, says, start, word},
     lost_keys::takes_other_keys,
+    offices::until,
     operations::metrics_of,
 };
 use std::{

@@ -3,8 +3,8 @@
 //! Owns whom to ask next, and how long to wait. It verifies nothing: the node does, and says when what came last does
 //! not hold.
 
-use super::client::Client;
-use crate::node::Handle;
+use super::{BlockPage, client::Client};
+use crate::{node::Handle, time::now_ms};
 use contracts::id::Height;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,9 @@ struct Sources {
     turn: usize,
     /// The height above which blocks were asked for last.
     after: Option<Height>,
+    /// Did the last answer end well above the node? Then a validator does not wait to stand still again before it asks
+    /// for more, which would be long after each answer. So it is with one whose set the others have left behind.
+    catches_up: bool,
 }
 
 /// Brings the node blocks from `sources` until `stop`. A node that is a validator is left alone while the others bring it on.
@@ -34,7 +37,7 @@ struct Sources {
 /// not hold, or has nothing new: nobody can leave the node behind alone.
 pub async fn observe(handle: Handle, sources: Vec<Client>, stop: CancellationToken) {
     let away = vec![false; sources.len()];
-    let mut sources = Sources { clients: sources, away, turn: 0, after: None };
+    let mut sources = Sources { clients: sources, away, turn: 0, after: None, catches_up: false };
     if sources.clients.is_empty() {
         return;
     }
@@ -53,7 +56,7 @@ pub async fn observe(handle: Handle, sources: Vec<Client>, stop: CancellationTok
 impl Sources {
     /// Brings the node what the next source has, if it wants blocks. Returns how long to wait then.
     async fn bring(&mut self, handle: &Handle) -> Duration {
-        let Some(after) = handle.wants_blocks() else { return ROOM_AFTER };
+        let Some(after) = handle.wants_blocks(self.catches_up) else { return ROOM_AFTER };
         // What came last does not hold, and would not the next time: somebody else may know better. A validator says
         // of itself why the others do not bring it on, and what it was brought shows in how far it got.
         let is_validator = handle.seat().is_some();
@@ -68,6 +71,7 @@ impl Sources {
                 // A validator asks for what it has once more.
                 let brings = is_new && (got_on || !is_validator);
                 self.turn += usize::from(!brings);
+                self.catches_up = brings && pages.last().is_some_and(|page| is_well_above(after, page));
                 handle.observe(pages);
                 match brings {
                     _ if refused => AGAIN_AFTER,
@@ -77,6 +81,7 @@ impl Sources {
                 }
             }
             Err(error) => {
+                self.catches_up = false;
                 if !std::mem::replace(&mut self.away[self.turn], true) {
                     tracing::warn!(%error, url = client.url(), "no blocks");
                 }
@@ -88,6 +93,13 @@ impl Sources {
             }
         }
     }
+}
+
+/// Is there more above `after` than the block that is decided right now, as far as `page`, the last of an answer, tells?
+/// An answer holds few blocks where those are large; then the age of the last does.
+fn is_well_above(after: Height, page: &BlockPage) -> bool {
+    let entry = &page.block.header.entry;
+    entry.height > after + 2 || now_ms().saturating_sub(entry.time_ms) > NEXT_BLOCK_WAIT.as_millis() as u64
 }
 
 #[cfg(test)]

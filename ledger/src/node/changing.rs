@@ -121,7 +121,7 @@ impl Network {
     /// Brings those who observe what `from` has.
     fn feed(&self, from: usize) {
         for observer in self.nodes.iter().flatten() {
-            if let Some(after) = observer.handle().wants_blocks() {
+            if let Some(after) = observer.handle().wants_blocks(false) {
                 let pages = blocks::block_pages(&self.handle(from), after, 64).unwrap();
                 observer.handle().observe(borsh::from_slice(&pages).unwrap());
             }

@@ -154,14 +154,17 @@ impl Handle {
     }
 
     /// The height above which blocks are wanted, on a node that observes, or on a validator that the others do not
-    /// bring on; `None` while what it was brought last waits to be taken up: one answer at a time is in memory.
-    pub fn wants_blocks(&self) -> Option<Height> {
-        if self.seat().is_some() && self.shared.stopped.lock().is_none() {
+    /// bring on, or that `catches_up` with what it is brought; `None` while what it was brought last waits to be taken
+    /// up: one answer at a time is in memory.
+    pub fn wants_blocks(&self, catches_up: bool) -> Option<Height> {
+        let is_validator = self.seat().is_some();
+        if is_validator && !catches_up && self.shared.stopped.lock().is_none() {
             return None;
         }
         let tip = self.shared.tip.borrow().height;
-        // With its newest block a validator gets what it may miss of the end of its era.
-        let from = if self.seat().is_some() { tip.saturating_sub(1) } else { tip };
+        // With the last block of its era a validator gets the record of the end, which it may miss.
+        let ends = || self.store().reader().header(tip).ok().flatten().is_some_and(|header| header.ends_era());
+        let from = if is_validator && ends() { tip.saturating_sub(1) } else { tip };
         self.shared.queue.lock().pages.is_empty().then_some(from)
     }
 

@@ -97,7 +97,7 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
 async fn catches_up(observer: &Network, network: &Network) {
     let tip = network.client.status().await.unwrap().height;
     while observer.handle().status().height < tip {
-        if let Some(after) = observer.handle().wants_blocks() {
+        if let Some(after) = observer.handle().wants_blocks(false) {
             observer.handle().observe(network.client.blocks(after, Duration::from_secs(1)).await.unwrap());
         }
         assert_eq!(observer.handle().status().reason, None);
