@@ -61,7 +61,7 @@ fn application_form(visit: &Visit) -> Form {
             ),
             Part::under(
                 "Contact",
-                "Kept beside the ledger, for operators. It can be deleted.",
+                "Kept beside the ledger, for operators, and not taken down later: rather a desk than a person.",
                 vec![
                     Field::area("contact", "Whom an operator may ask", 3).hint("Name, e-mail or telephone.").optional(),
                 ],

@@ -178,10 +178,9 @@ fn term(terms: &Terms) -> Option<String> {
 fn form(visit: &Visit, offer: &OfferId, purpose: Purpose, terms: &Terms, sum: &str) -> Form {
     let mut fields = Vec::new();
     if terms.needs_justification {
-        fields.push(
-            Field::area("justification", "Why you need data about people", 4)
-                .hint("Kept beside the ledger, for you, the provider and the regulator. It can be deleted."),
-        );
+        fields.push(Field::area("justification", "Why you need data about people", 4).hint(
+            "Kept beside the ledger, for you, the provider and the regulator, and not taken down later: name nobody.",
+        ));
     }
     if !terms.has_content {
         fields.push(Field::checks(
