@@ -107,11 +107,19 @@ pub fn changes_after(reader: &Reader, after: u32, most: usize) -> Result<Vec<Set
 /// [`EraError`].
 pub fn change_after(reader: &Reader, height: Height) -> Result<Option<SetChange>, EraError> {
     let Some(header) = reader.header(height)? else { return Ok(None) };
+    change_at(reader, header.log_size)
+}
+
+/// The record of the change by which an era ended when the log had `size` entries.
+///
+/// # Errors
+/// [`EraError`].
+pub fn change_at(reader: &Reader, size: u64) -> Result<Option<SetChange>, EraError> {
     // The newest is asked for most often.
     for number in (1..=changes(reader)?).rev() {
         let change = reader.set_change(number)?;
-        if let Some(change) = change.filter(|change| change.after_size <= header.log_size) {
-            return Ok((change.after_size == header.log_size).then_some(change));
+        if let Some(change) = change.filter(|change| change.after_size <= size) {
+            return Ok((change.after_size == size).then_some(change));
         }
     }
     Ok(None)

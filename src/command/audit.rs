@@ -120,7 +120,8 @@ fn problem(error: &AuditError) -> Problem {
         AuditError::Newer(_) => ("nothing was audited, and nothing was found to be wrong with it", Exit::File),
         AuditError::InUse(_) => ("stop its node first, or audit the node's URL", Exit::File),
         AuditError::Away(_) => (
-            "nothing was found to be wrong: try again when the node, or the bucket of [retention.archive], can be reached",
+            "nothing was found to be wrong: try again when the node, or the bucket of [retention.archive], can be reached; \
+             in the place of a node whose blocks do not hold, name another with --blocks",
             Exit::Unreachable,
         ),
     };

@@ -4,11 +4,14 @@ mod in_bucket;
 
 use super::*;
 use crate::{
-    api::client::ClientError,
+    api::{
+        BlockPage,
+        client::{Client, ClientError},
+    },
     audit::{self, Elsewhere, Served},
     node::{Config, Node},
     replica::{Chained, Ledger},
-    testing::{self, Network},
+    testing::{self, Network, between::between},
 };
 use std::{
     fs,
@@ -166,6 +169,48 @@ async fn side_bodies_are_opened_where_no_block_is_executed() {
     assert_eq!(report.findings[0].place, path.display().to_string(), "{report:?}");
     let whole = audited(&folder, with_archive(&folder)).await;
     assert!(whole.findings.len() == 1 && whole.not_audited.is_empty(), "{whole:?}");
+}
+
+/// Whoever lends transactions need not be trusted, and what it lends wrong is nothing about the directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_that_are_lent_are_checked_against_the_headers_that_are_there() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, copy) = pruned(place.path()).await;
+    let other = pruning(&copy).await;
+    let with = |client: &Client| {
+        let served = Served { client: client.clone(), runtime: tokio::runtime::Handle::current() };
+        Elsewhere { archive: None, node: Some(served) }
+    };
+    let liar = between(&other, |path, bytes| {
+        if path.starts_with("/v1/blocks") {
+            let mut pages: Vec<BlockPage> = borsh::from_slice(bytes).unwrap();
+            let bodies = pages.iter_mut().flat_map(|page| &mut page.block.transactions);
+            bodies.for_each(|body| *body.last_mut().unwrap() ^= 1);
+            *bytes = borsh::to_vec(&pages).unwrap();
+        }
+    });
+    let rubbish = between(&other, |path, bytes| {
+        if path.starts_with("/v1/blocks") {
+            bytes.truncate(bytes.len() / 2);
+        }
+    });
+    for client in [liar.await, rubbish.await] {
+        match try_audited(&folder, with(&client)).await {
+            Err(audit::AuditError::Away(said)) => assert!(said.contains(client.url()), "{said}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // A header that is here is what is judged, with whatever transactions.
+    let store = crate::store::Store::open(&folder.join("db")).unwrap();
+    let mut header = store.reader().header(17).unwrap().unwrap();
+    header.transactions.0[0] ^= 1;
+    let mut batch = crate::store::Batch::default();
+    batch.put("blocks", 17u64.to_be_bytes(), borsh::to_vec(&header).unwrap());
+    store.kv().write(batch).unwrap();
+    drop(store);
+    let report = audited(&folder, with(&other.client)).await;
+    assert_eq!(report.findings[0].place, "block 17", "{:?}", report.findings);
+    other.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

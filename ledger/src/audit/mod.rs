@@ -7,7 +7,8 @@
 //! the blocks that its node serves. The audit reads; it never repairs. What it made anew it hands on
 //! ([`Replayed`]), so that services can compare what they made of the ledger.
 //!
-//! Only what was served or stored can be wrong: a node or a bucket that does not answer is no finding.
+//! Only what was served or stored can be wrong: a node or a bucket that does not answer is no finding. Nor is it one
+//! about a directory that a node which completes it serves what does not hold.
 
 mod compare;
 mod hashed;
@@ -25,7 +26,7 @@ pub use report::{Finding, Findings, Report};
 use crate::{
     api::client::Client,
     archive::Archive,
-    chain::Chain,
+    chain::{BlockError, Chain},
     era::{self, Era},
     highwater::{HighWater, HighWaterError, Mark},
     log::{self, proof::TreeHead},
@@ -59,7 +60,8 @@ pub enum AuditError {
     /// Opening the ledger needs room that its disk does not have.
     #[error("{0}")]
     DiskFull(String),
-    /// The archive, or the node that has the blocks, does not answer, which says nothing about the ledger.
+    /// The archive, or the node that has the blocks, does not answer, which says nothing about the ledger. Nor does what
+    /// a node lends that does not hold.
     #[error("{0}")]
     Away(String),
 }
@@ -328,22 +330,26 @@ fn one(
     report: &mut Report,
 ) -> Result<(), Broken> {
     let page = source.block(height)?;
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let prepared = chain.verify(&page.block)?;
-    let head = TreeHead { size: page.block.header.log_size, root: page.block.header.log_root };
-    let certified = page.certificate.verify_of(&page.block.header, &trust.network(), trust.era(head.size));
-    certified.map_err(|error| text(&error))?;
+    let (header, lent) = (&page.block.header, &page.lent);
+    let head = TreeHead { size: header.log_size, root: header.log_root };
+    // Before the block is executed: whose header a quorum signed, its transactions alone may be another's.
+    let certified = page.certificate.verify_of(header, &trust.network(), trust.era(head.size));
+    certified.map_err(|error| lent.untrue(error))?;
+    let prepared = chain.verify(&page.block).map_err(|error| match error {
+        BlockError::NotWhole => lent.other_transactions(error).into(),
+        error => Broken::from(error),
+    })?;
     // A single validator commits a block with its seal.
     let due = page.due || trust.era(head.size).validators.len() == 1;
     match &page.seal {
-        Some(seal) => seal.verify(trust, &head).map_err(|error| format!("its seal: {error}"))?,
+        Some(seal) => seal.verify(trust, &head).map_err(|error| lent.untrue(format!("its seal: {error}")))?,
         None if due => return Err("its seal is missing".into()),
         None => {}
     }
     report.unsealed += u64::from(!due);
     let committed = chain.commit(prepared, page.certificate)?;
     if committed.results != page.results {
-        return Err("its results are not what executing it gives".into());
+        return Err(lent.untrue("its results are not what executing it gives").into());
     }
     if let Some(seal) = &page.seal {
         let seal = borsh::to_vec(seal).expect("writing to memory does not fail");

@@ -34,13 +34,45 @@ pub(super) struct Page {
     pub change: Option<SetChange>,
     /// Must seal and record be there? Else they may be on their way still ([`sealed`]).
     pub due: bool,
+    pub lent: Lent,
 }
 
 impl From<BlockPage> for Page {
     fn from(page: BlockPage) -> Self {
         let BlockPage { block, results, certificate, seal, change } = page;
-        Self { block, results, certificate, seal: Some(seal), change, due: true }
+        Self { block, results, certificate, seal: Some(seal), change, due: true, lent: Lent::Nothing }
     }
+}
+
+/// What of a page is of another than whom the audit is about: the node at this URL, which completes a directory. The
+/// record by which an era ends is always the directory's own.
+pub(super) enum Lent {
+    Nothing,
+    Transactions(String),
+    Block(String),
+}
+
+impl Lent {
+    /// What it means that the transactions are not those of the header.
+    pub fn other_transactions(&self, what: impl ToString) -> Missed {
+        match self {
+            Self::Nothing => Missed::Wrong(what.to_string()),
+            Self::Transactions(url) | Self::Block(url) => untrue(url, what),
+        }
+    }
+
+    /// What it means that header, results, certificate or seal do not hold.
+    pub fn untrue(&self, what: impl ToString) -> Missed {
+        match self {
+            Self::Nothing | Self::Transactions(_) => Missed::Wrong(what.to_string()),
+            Self::Block(url) => untrue(url, what),
+        }
+    }
+}
+
+/// A node that lends what does not hold says nothing about the directory, and another may lend the rest.
+fn untrue(url: &str, what: impl ToString) -> Missed {
+    Missed::Away(format!("the node at {url} serves a block that does not hold: {}", what.to_string()))
 }
 
 /// The newest height that must have its seal, and where it ends an era the record of that. One of several validators
@@ -79,6 +111,26 @@ impl Folder {
         let sealed = sealed(&store.reader(), tip).unwrap_or(tip);
         Self { store, sealed }
     }
+
+    /// What is here of the block at `height`, with `transactions`.
+    fn page(
+        &self,
+        reader: &Reader,
+        height: Height,
+        transactions: Result<Vec<Vec<u8>>, Missed>,
+        lent: Lent,
+    ) -> Result<Page, Missed> {
+        let header = reader.header(height)?.ok_or("its header is missing")?;
+        Ok(Page {
+            block: Block { header, transactions: transactions? },
+            results: reader.results(height)?.ok_or("its results are missing")?,
+            certificate: reader.certificate(height)?.ok_or("its certificate is missing")?,
+            seal: reader.seal(height)?.map(|seal| decode_seal(&seal)).transpose()?,
+            due: height <= self.sealed,
+            change: era::change_after(reader, height).map_err(|error| error.to_string())?,
+            lent,
+        })
+    }
 }
 
 impl Source for Folder {
@@ -89,23 +141,18 @@ impl Source for Folder {
 
     fn block(&self, height: Height) -> Result<Page, Missed> {
         let reader = self.store.reader();
-        let header = reader.header(height)?.ok_or("its header is missing")?;
         let transactions = reader.bodies(height)?.ok_or_else(|| match reader.pruned() {
             Ok(pruned) if height <= pruned => "its transactions were pruned, and the archive has no file of them",
             _ => "its transactions are missing",
-        })?;
-        Ok(Page {
-            block: Block { header, transactions },
-            results: reader.results(height)?.ok_or("its results are missing")?,
-            certificate: reader.certificate(height)?.ok_or("its certificate is missing")?,
-            seal: reader.seal(height)?.map(|seal| decode_seal(&seal)).transpose()?,
-            due: height <= self.sealed,
-            change: era::change_after(&reader, height).map_err(|error| error.to_string())?,
-        })
+        });
+        self.page(&reader, height, transactions.map_err(Missed::from), Lent::Nothing)
     }
 }
 
 /// A store that lacks some of its blocks, and a node that has them.
+///
+/// No more is taken of the node than is lacking. Certificates, seals and records of changes are the first quorum that
+/// each node stored, so that the node's are other ones than the store's, and both are good.
 pub(super) struct Completed {
     pub folder: Folder,
     /// It has none up to this height.
@@ -119,8 +166,27 @@ impl Source for Completed {
     }
 
     fn block(&self, height: Height) -> Result<Page, Missed> {
-        let is_here = height > self.base && self.folder.store.reader().has_bodies(height)?;
-        if is_here { self.folder.block(height) } else { self.node.block(height) }
+        let reader = self.folder.store.reader();
+        if height > self.base && reader.has_bodies(height)? {
+            return self.folder.block(height);
+        }
+        let url = self.node.client.url().to_owned();
+        let page = self.node.block(height).map_err(|missed| match missed {
+            // It names the node.
+            Missed::Wrong(what) => Missed::Away(what),
+            other => other,
+        });
+        if height > self.base {
+            let transactions = page.map(|page| page.block.transactions);
+            return self.folder.page(&reader, height, transactions, Lent::Transactions(url));
+        }
+        let page = page?;
+        let header = &page.block.header;
+        if header.entry.height != height {
+            return Err(untrue(&url, format!("it is block {}, and {height} was asked for", header.entry.height)));
+        }
+        let change = era::change_at(&reader, header.log_size).map_err(|error| error.to_string())?;
+        Ok(Page { change, lent: Lent::Block(url), ..page })
     }
 }
 

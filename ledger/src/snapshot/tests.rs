@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::{
-    api::client::{Client, ClientError},
+    api::{
+        BlockPage,
+        client::{Client, ClientError},
+    },
+    audit::{AuditError, Report},
     testing::{self, Network, between::between},
     tree,
 };
@@ -105,7 +109,11 @@ async fn catches_up(observer: &Network, network: &Network) {
     }
 }
 
-async fn audited(folder: &std::path::Path, node: Option<Client>) -> crate::audit::Report {
+async fn audited(folder: &std::path::Path, node: Option<Client>) -> Report {
+    try_audited(folder, node).await.unwrap()
+}
+
+async fn try_audited(folder: &std::path::Path, node: Option<Client>) -> Result<Report, AuditError> {
     let (folder, runtime) = (folder.to_path_buf(), tokio::runtime::Handle::current());
     let work = move || {
         let (document, scratch) = (testing::document(), tempfile::tempdir().unwrap());
@@ -114,7 +122,7 @@ async fn audited(folder: &std::path::Path, node: Option<Client>) -> crate::audit
         let (anchor, scratch) = (document.anchor(), scratch.path());
         crate::audit::folder_and_ledger(&folder, &document, &anchor, scratch, elsewhere, &|_, _| {})
     };
-    tokio::task::spawn_blocking(work).await.unwrap().unwrap().0
+    Ok(tokio::task::spawn_blocking(work).await.unwrap()?.0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,7 +234,37 @@ async fn joins_past_a_trust_chain_that_is_cut_short(at_station: bool) {
     let sets = |network: &Network| network.handle().store().kv().scan("sets", &[], &[], 10).unwrap();
     assert!(sets(&observer).len() == 1 && sets(&observer) == sets(&network));
     observer.stop().await;
+    audits_with_what_is_lent(&joined_in, &network).await;
     network.stop().await;
+}
+
+/// The record of the change is here, and that is the one which counts. What else a node lends wrong is nothing about us.
+async fn audits_with_what_is_lent(joined_in: &std::path::Path, network: &Network) {
+    let lending = |change: fn(&mut BlockPage)| {
+        between(network, move |path, bytes| {
+            if path.starts_with("/v1/blocks") {
+                let mut pages: Vec<BlockPage> = borsh::from_slice(bytes).unwrap();
+                pages.iter_mut().for_each(change);
+                *bytes = borsh::to_vec(&pages).unwrap();
+            }
+        })
+    };
+    let report = audited(joined_in, Some(lending(|page| page.change = None).await)).await;
+    assert!(report.is_clean() && report.unexecuted.is_none(), "{:?}", report.findings);
+    let wrong: [fn(&mut BlockPage); 5] = [
+        |page| page.certificate.signatures.clear(),
+        |page| page.seal.cosignatures.clear(),
+        |page| page.results.clear(),
+        |page| page.block.transactions.push(Vec::new()),
+        |page| page.block.header.entry.height += 1,
+    ];
+    for change in wrong {
+        let liar = lending(change).await;
+        match try_audited(joined_in, Some(liar.clone())).await {
+            Err(AuditError::Away(said)) => assert!(said.contains(liar.url()), "{said}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,6 +32,7 @@ mod burdens;
 mod caught;
 mod forgotten;
 mod late;
+mod lent;
 
 const COUNT: u16 = 4;
 
