@@ -73,15 +73,16 @@ fn step_until(
     keep_blocks: u64,
     stop: &CancellationToken,
 ) -> Result<bool, PruneError> {
-    let (segment, pruned, tip) = next(store, archive)?;
+    let (segment, tip) = next(store, archive)?;
     if segment.last() + keep_blocks > tip {
         return Ok(false);
     }
     let (first, last) = (spans::number(segment.first), spans::number(segment.last()));
     let _span = tracing::info_span!("archive", lonja.first = first, lonja.last = last).entered();
     let kept = |height| match store.reader().kept_bodies(height)? {
-        // Of a segment that was begun, the archive has the rest.
-        None if height <= pruned => Ok::<_, PruneError>(archive.bodies(height)?),
+        // Of a segment that was begun, or that was whole before the store was begun anew by a snapshot, the archive has
+        // the rest.
+        None => Ok::<_, PruneError>(archive.bodies(height)?),
         bodies => Ok(bodies),
     };
     archive.write(segment, kept, stop)?;
@@ -89,11 +90,11 @@ fn step_until(
     Ok(true)
 }
 
-/// The segment to be moved next, the height up to which they were, and the newest height.
-fn next(store: &Store, archive: &Archive) -> Result<(Segment, Height, Height), StoreError> {
+/// The segment to be moved next, and the newest height.
+fn next(store: &Store, archive: &Archive) -> Result<(Segment, Height), StoreError> {
     let reader = store.reader();
     let (tip, pruned) = (reader.tip()?.map_or(0, |tip| tip.height), reader.pruned()?);
-    Ok((archive.next(pruned, reader.base()?), pruned, tip))
+    Ok((archive.next(pruned, reader.base()?), tip))
 }
 
 /// Prunes a node's store, on a thread of its own.

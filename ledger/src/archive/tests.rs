@@ -310,6 +310,38 @@ async fn what_was_cut_short_is_begun_anew() {
     assert!(audited(&folder, with_archive(&folder)).await.is_clean());
 }
 
+/// Whoever joins by a snapshot in the place of a node whose store was lost may still have its archive.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_was_begun_anew_takes_nothing_from_the_archive_that_is_there() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("node");
+    let network = Network::start(&folder).await;
+    network.grow(60).await;
+    network.stop().await;
+    let (archive, base) = (archive(&folder), 20u64);
+    let store = crate::store::Store::open(&folder.join("db")).unwrap();
+    let bodies: Vec<_> = (1..=32).map(|height| store.reader().bodies(height).unwrap()).collect();
+    let stop = CancellationToken::new();
+    for first in [1, 17] {
+        let bodies = |height: Height| Ok::<_, ArchiveError>(bodies[height as usize - 1].clone());
+        archive.write(archive.segment(first), bodies, &stop).unwrap();
+    }
+    let mut batch = crate::store::Batch::default();
+    let begins = crate::store::Base {
+        height: base,
+        block: contracts::id::Digest([0; 32]),
+        log: contracts::merkle::Frontier::EMPTY,
+    };
+    batch.put("meta", b"base".as_slice(), borsh::to_vec(&begins).unwrap());
+    batch.delete_range("bodies", 0u64.to_be_bytes(), (base + 1).to_be_bytes());
+    store.kv().write(batch).unwrap();
+    while step(&store, &archive, KEEP).unwrap() {}
+    assert_eq!(store.reader().pruned().unwrap(), 32);
+    for (height, bodies) in (1..).zip(bodies) {
+        assert_eq!(archive.bodies(height).unwrap(), bodies, "block {height}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blocks_that_neither_store_nor_archive_has_are_told_in_runs() {
     let place = tempfile::tempdir().unwrap();
