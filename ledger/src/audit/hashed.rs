@@ -22,6 +22,7 @@ use borsh::BorshDeserialize;
 use contracts::{
     id::{Digest, Height},
     merkle::Frontier,
+    validators::ValidatorSet,
 };
 
 /// The first part of its blocks that `store` lacks, for people; `None` where it has everything.
@@ -77,9 +78,10 @@ fn all(
     let sealed = source::sealed(reader, tip.height).map_err(|what| ("meta".to_owned(), what))?;
     while place.height < tip.height {
         let height = place.height + 1;
-        let due = height <= sealed;
-        let checked = block(reader, trust, &place, height, due).map_err(|what| (format!("block {height}"), what))?;
-        let (after, header, results) = checked;
+        let checked = block(reader, trust, &place, height, |set| {
+            height <= sealed || source::is_sealed_alone(set, height, tip.height)
+        });
+        let (after, header, results, due) = checked.map_err(|what| (format!("block {height}"), what))?;
         report.unsealed += u64::from(!due);
         report.block(results.iter().map(|result| &result.entry));
         report.head(height, unexecuted::head(&header), header.entry.state_root);
@@ -92,15 +94,15 @@ fn all(
     state(reader, tip.height, tip.state_root).map_err(|what| ("state".into(), what.into()))
 }
 
-/// Verifies the block at `height` as far as it is there; its seal must be where that is `due`. Returns where the chain
-/// is after it.
+/// Verifies the block at `height` as far as it is there; its seal must be where that `is_due` by its validators. Returns
+/// where the chain is after it, and whether it was due.
 fn block(
     reader: &Reader,
     trust: &mut Trust,
     place: &Place,
     height: Height,
-    due: bool,
-) -> Result<(Place, Header, Vec<StoredResult>), Missed> {
+    is_due: impl Fn(&ValidatorSet) -> bool,
+) -> Result<(Place, Header, Vec<StoredResult>, bool), Missed> {
     let header = reader.header(height)?.ok_or("its header is missing")?;
     let results = reader.results(height)?.ok_or("its results are missing")?;
     let (after, hashes) = unexecuted::follows(place, &header, &results)?;
@@ -113,14 +115,13 @@ fn block(
     if let Some(bodies) = reader.bodies(height)? {
         unexecuted::transactions(&trust.network(), &bodies, &header, &results)?;
     }
+    let due = is_due(trust.era(header.log_size));
     signatures(reader, trust, &header, due)?;
-    Ok((after, header, results))
+    Ok((after, header, results, due))
 }
 
 fn signatures(reader: &Reader, trust: &mut Trust, header: &Header, due: bool) -> Result<(), String> {
     let head = unexecuted::head(header);
-    // A single validator commits a block with its seal.
-    let due = due || trust.era(head.size).validators.len() == 1;
     let (height, text) = (header.entry.height, |error: StoreError| error.to_string());
     let certificate = reader.certificate(height).map_err(text)?.ok_or("its certificate is missing")?;
     certificate.verify_of(header, &trust.network(), trust.era(head.size)).map_err(|error| error.to_string())?;

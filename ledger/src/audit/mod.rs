@@ -302,7 +302,7 @@ fn replay(
     };
     let mut gone = None;
     for height in 1..=last {
-        match one(source, &mut trust, &mut chain, height, report) {
+        match one(source, &mut trust, &mut chain, (height, last), report) {
             Ok(()) => progress(height, last),
             Err(Broken::Scratch(reason)) => return Err(AuditError::Scratch(reason)),
             Err(Broken::Block(Missed::Gone(reason))) => {
@@ -321,12 +321,12 @@ fn replay(
     Ok((chain, gone))
 }
 
-/// Verifies one block and commits it to the scratch store.
+/// Verifies the block at `height`, up to `last`, and commits it to the scratch store.
 fn one(
     source: &dyn Source,
     trust: &mut Trust,
     chain: &mut Chain,
-    height: Height,
+    (height, last): (Height, Height),
     report: &mut Report,
 ) -> Result<(), Broken> {
     let page = source.block(height)?;
@@ -339,8 +339,7 @@ fn one(
         BlockError::NotWhole => lent.other_transactions(error).into(),
         error => Broken::from(error),
     })?;
-    // A single validator commits a block with its seal.
-    let due = page.due || trust.era(head.size).validators.len() == 1;
+    let due = page.due || source::is_sealed_alone(trust.era(head.size), height, last);
     match &page.seal {
         Some(seal) => seal.verify(trust, &head).map_err(|error| lent.untrue(format!("its seal: {error}")))?,
         None if due => return Err("its seal is missing".into()),
@@ -386,7 +385,7 @@ fn check_highwater(folder: &Path, store: &Store, document: &SignedDocument, repo
             if root.as_ref().ok() != Some(&mark.root) {
                 report.find("highwater", format!("it says height {} with another log than the store has", mark.height));
             }
-            if mark.height < report.height && signs_all(&reader, document, &mark) {
+            if mark.height < report.height && signs_all(&reader, document, &mark) && !stands(&reader, &mark, report) {
                 report.find(
                     "highwater",
                     format!("it says height {}, the store has height {}", mark.height, report.height),
@@ -403,6 +402,14 @@ fn signs_all(reader: &Reader, document: &SignedDocument, mark: &Mark) -> bool {
     // Where the records cannot be read, that is found elsewhere.
     let trust = era::trust(reader, document.network, &document.document.founding.validators);
     trust.ok().is_none_or(|trust| trust.era(mark.size + 1).validators.len() == 1)
+}
+
+/// May `mark` be lower than a store whose blocks the node signs? A snapshot brings blocks that it never signed; and a
+/// stop between a block and its mark leaves the newest block without mark and seal, until the next start.
+fn stands(reader: &Reader, mark: &Mark, report: &Report) -> bool {
+    let is_of_snapshot = reader.begins().is_ok_and(|base| base.is_some_and(|base| mark.height <= base.height));
+    let newest = report.height;
+    is_of_snapshot || (mark.height + 1 == newest && reader.seal(newest).is_ok_and(|seal| seal.is_none()))
 }
 
 /// Every side body that is there must be what its name commits to. Those `committed` to on the ledger are told from

@@ -13,7 +13,7 @@ use crate::{
     receipt::{Seal, SetChange, Trust},
     store::{Reader, Store, StoredResult},
 };
-use contracts::{governance::Governance, id::Height};
+use contracts::{governance::Governance, id::Height, validators::ValidatorSet};
 use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc, thread, time::Duration};
 
@@ -78,6 +78,7 @@ fn untrue(url: &str, what: impl ToString) -> Missed {
 /// The newest height that must have its seal, and where it ends an era the record of that. One of several validators
 /// commits a height, and the signatures of others come a moment later: a node that stops in between lacks those of its
 /// newest heights, or of some of them, and asks for them when it starts. That these are decided, their certificates show.
+/// A single validator lacks that of the newest at most ([`is_sealed_alone`]).
 pub(super) fn sealed(reader: &Reader, tip: Height) -> Result<Height, Missed> {
     let ends = reader.header(tip)?.is_some_and(|header| header.ends_era());
     let passed_on = !ends || era::change_after(reader, tip).map_err(|error| error.to_string())?.is_some();
@@ -88,6 +89,12 @@ pub(super) fn sealed(reader: &Reader, tip: Height) -> Result<Height, Missed> {
         height += 1;
     }
     Ok(height)
+}
+
+/// Must the seal of `height` be there since `set` is a single validator? That makes no block before the last is sealed,
+/// and seals the newest when it starts, where it stopped in between.
+pub(super) fn is_sealed_alone(set: &ValidatorSet, height: Height, tip: Height) -> bool {
+    set.validators.len() == 1 && height < tip
 }
 
 /// Blocks, one after the other.

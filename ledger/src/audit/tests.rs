@@ -219,3 +219,5 @@ async fn a_node_that_has_not_kept_the_transactions_is_audited_in_part() {
     assert_eq!(report.findings[0].place, "newest block", "{report:?}");
     network.stop().await;
 }
+
+mod stopped;

@@ -28,6 +28,18 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
     let again = join(std::slice::from_ref(&network.client), &joined_in, &|_| {}).await;
     assert!(matches!(again, Err(JoinError::NotEmpty(_))), "{again:?}");
 
+    // What it never signed it needs no mark of, also where it stops before its first block.
+    tokio::task::spawn_blocking({
+        let folder = joined_in.clone();
+        move || testing::observer(&folder).unwrap().stop()
+    })
+    .await
+    .unwrap();
+    for node in [None, Some(network.client.clone())] {
+        let begun = audited(&joined_in, node).await;
+        assert!(begun.is_clean(), "{:?}", begun.findings);
+    }
+
     // It goes on as one that observes, executing what comes.
     let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
     catches_up(&observer, &network).await;
