@@ -158,7 +158,7 @@ impl Sides {
         if body.check().is_err() || body.id() != *id { Err(damaged()) } else { Ok(Some(body)) }
     }
 
-    /// Deletes a body that was taken down. One that is not there is no error.
+    /// Deletes a body that was taken down, durably. One that is not there is no error.
     ///
     /// # Errors
     /// [`SidesError::File`].
@@ -173,8 +173,15 @@ impl Sides {
         let path = self.path(id);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failed::to("delete", &path)(error).into()),
-            _ => Ok(()),
+            _ => Ok(self.sync_beside(&path)?),
         }
+    }
+
+    /// Makes it durable that `path` is not there, also where it was another start that deleted it: power that fails
+    /// would bring it back.
+    fn sync_beside(&self, path: &Path) -> Result<(), Failed> {
+        let parent = path.parent().expect("every body lies in a folder of the store");
+        if parent.is_dir() { whole::sync_folder(parent) } else { Ok(()) }
     }
 
     /// Was it deleted since the start, as far as that is remembered?

@@ -250,6 +250,22 @@ impl Network {
         }
     }
 
+    /// Brings `observer` all blocks that it does not have, as its sources would.
+    ///
+    /// # Panics
+    /// When it does not take one.
+    pub async fn feed(&self, observer: &Handle) {
+        let tip = self.client.status().await.expect("the node answers").height;
+        while observer.status().height < tip {
+            if let Some(after) = observer.wants_blocks(false) {
+                let wait = std::time::Duration::from_secs(1);
+                observer.observe(self.client.blocks(after, wait).await.expect("the node answers"));
+            }
+            assert_eq!(observer.status().reason, None);
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
     /// The handle of its node.
     ///
     /// # Panics

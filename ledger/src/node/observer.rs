@@ -33,6 +33,17 @@ impl Observer {
         (self.chain, self.highwater)
     }
 
+    /// Finishes what a crash cut short after a block was durable: above all deletions, since what was taken down would
+    /// be served for good. The newest block that is sealed is one of those, and those whose seals come later.
+    pub fn recover(&self) -> Result<(), NodeError> {
+        let sealed = self.shared.tip.borrow().height;
+        for height in sealed..=self.chain.tip().height {
+            let results = self.shared.store.reader().results(height)?;
+            self.shared.heed(&results.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
     /// Takes blocks up as they come.
     pub fn run(&mut self) -> Result<Ended, NodeError> {
         loop {
@@ -157,3 +168,6 @@ impl Observer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,11 @@ impl Role {
         }
         shared.enter(seated)?;
         Ok(match seat {
-            None => Self::Observer(Box::new(Observer::new(shared.clone(), chain, highwater))),
+            None => {
+                let observer = Observer::new(shared.clone(), chain, highwater);
+                observer.recover()?;
+                Self::Observer(Box::new(observer))
+            }
             Some((_, keys)) if alone => {
                 let ordering = Solo::new(shared.network, keys.consensus);
                 let mut owner = Owner::new(shared.clone(), chain, highwater, ordering);

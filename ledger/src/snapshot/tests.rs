@@ -42,7 +42,7 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
 
     // It goes on as one that observes, executing what comes.
     let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
-    catches_up(&observer, &network).await;
+    network.feed(&observer.handle()).await;
     let (whole, part) = (network.handle().store().clone(), observer.handle().store().clone());
     for family in ["state", "hashes", "sets"] {
         let rows = |store: &crate::store::Store| store.kv().scan(family, &[], &[], 1_000_000).unwrap();
@@ -107,18 +107,6 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
         write(before);
     }
     network.stop().await;
-}
-
-/// Brings `observer` the blocks of `network` that it does not have.
-async fn catches_up(observer: &Network, network: &Network) {
-    let tip = network.client.status().await.unwrap().height;
-    while observer.handle().status().height < tip {
-        if let Some(after) = observer.handle().wants_blocks(false) {
-            observer.handle().observe(network.client.blocks(after, Duration::from_secs(1)).await.unwrap());
-        }
-        assert_eq!(observer.handle().status().reason, None);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 async fn audited(folder: &std::path::Path, node: Option<Client>) -> Report {
@@ -242,7 +230,7 @@ async fn joins_past_a_trust_chain_that_is_cut_short(at_station: bool) {
     assert_eq!(join(&[liar, honest], &joined_in, &|_| {}).await.unwrap().height, station);
     let observer = Network::serving(testing::observer(&joined_in).unwrap()).await;
     assert_eq!(observer.handle().status().era, 1);
-    catches_up(&observer, &network).await;
+    network.feed(&observer.handle()).await;
     let sets = |network: &Network| network.handle().store().kv().scan("sets", &[], &[], 10).unwrap();
     assert!(sets(&observer).len() == 1 && sets(&observer) == sets(&network));
     observer.stop().await;
