@@ -1,7 +1,7 @@
 //! A node that votes in nothing: it takes blocks that others decided, verifies and executes each, and serves
 //! whoever reads. So does a regulator's own node, and one that is to become a validator.
 
-use super::{NodeError, Shared, role::Ended, run::reachable};
+use super::{NodeError, Shared, role::Ended, run::reachable, tip_at};
 use crate::{
     api::BlockPage,
     block::Header,
@@ -133,12 +133,16 @@ impl Observer {
         if let Some(change) = page.change.filter(|_| ends) {
             self.shared.keep_set_change(&change)?;
         }
-        self.shared.store.keep_seal(height, borsh::to_vec(&page.seal).expect("writing to memory does not fail"))?;
+        // Seals came in any order: that of a known height may be there, and stays.
+        if self.shared.store.reader().seal(height)?.is_none() {
+            self.shared.store.keep_seal(height, borsh::to_vec(&page.seal).expect("writing to memory does not fail"))?;
+        }
         self.over = ends;
         if let Some(committed) = committed {
             self.tell(committed, page.seal, begun)?;
         } else {
-            self.shared.tip.send_replace(self.chain.tip().clone());
+            // No higher than that: the next known heights may wait for their seals as well.
+            self.shared.tip.send_replace(tip_at(&self.shared.store.reader(), network, height)?);
         }
         Ok(Ok(()))
     }

@@ -1,6 +1,7 @@
 //! Observers that a crash cut short.
 
 use crate::{
+    limits::UNSEALED_HEIGHTS_MAX,
     node::Node,
     sides::Sides,
     store::{Batch, Store},
@@ -63,3 +64,26 @@ async fn what_was_taken_down_is_gone_after_a_crash_in_between() {
         stopped(node).await;
     }
 }
+
+/// Validators seal heights in any order, and a node that was one of them may stop with many that are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn seals_of_several_heights_that_are_missing_all_come() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("observer");
+    let network = Network::start(&place.path().join("validator")).await;
+    network.grow(12).await;
+    let newest = fed(&folder, &network).await;
+    unsealed(&folder, newest - 5);
+    // One of them came.
+    let kept = b"the first that came".to_vec();
+    Store::open(&folder.join("db")).unwrap().keep_seal(newest - 3, kept.clone()).unwrap();
+    fed(&folder, &network).await;
+    let store = Store::open(&folder.join("db")).unwrap();
+    for height in newest - 5..=newest {
+        let (seal, came) = (store.reader().seal(height).unwrap(), height == newest - 3);
+        assert!(seal.is_some_and(|seal| came == (seal == kept)), "the seal of block {height}");
+    }
+    network.stop().await;
+}
+
+const _: () = assert!(UNSEALED_HEIGHTS_MAX > 6);
