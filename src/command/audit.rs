@@ -69,7 +69,7 @@ impl Audit {
                     .because(reason.clone())
                     .help("name a node that has all blocks with --blocks URL; it need not be trusted")
                     .exits(Exit::Partly)),
-                (None, Some(reason)) => Err(Problem::new(format!("{target} has not all blocks any more"))
+                (None, Some(reason)) => Err(Problem::new(format!("{target} does not serve all blocks"))
                     .because(reason.clone())
                     .help("audit a node that has them, or the directory of this one with --blocks URL")
                     .exits(Exit::Partly)),
@@ -139,6 +139,7 @@ fn people(target: &str, audited: &Audited) -> String {
         ("audited", target.to_owned()),
         ("network", report.network.to_string()),
         ("blocks", report.height.to_string()),
+        ("newest block", if report.height == 0 { "none".into() } else { output::time(report.time_ms) }),
         ("log", format!("{} entries, root {}", report.log_size, report.log_root)),
         ("state root", report.state_root.to_string()),
         ("transactions", format!("{} applied, {} refused", report.applied, report.refused)),

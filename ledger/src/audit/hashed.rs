@@ -84,7 +84,7 @@ fn all(
         let (after, header, results, due) = checked.map_err(|what| (format!("block {height}"), what))?;
         report.unsealed += u64::from(!due);
         report.block(results.iter().map(|result| &result.entry));
-        report.head(height, unexecuted::head(&header), header.entry.state_root);
+        report.head(height, header.entry.time_ms, unexecuted::head(&header), header.entry.state_root);
         progress(height, tip.height);
         place = after;
     }

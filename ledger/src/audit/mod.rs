@@ -179,7 +179,8 @@ pub fn folder_and_ledger(
 }
 
 /// Audits what the node at `client` serves. Where it has not all transactions any more, the audit ends before the first
-/// that is gone, and the report says so.
+/// that is gone, and the report says so. How many blocks there are is the node's word: one that has none shows nothing,
+/// and of one that keeps newer ones back the newest block's time tells.
 ///
 /// # Errors
 /// [`AuditError`].
@@ -196,7 +197,7 @@ pub fn url(
         Ok(source) => source,
         Err(missed) => return missed.find("status", &mut report).map(|()| report),
     };
-    let pinned = source.trust();
+    let (pinned, has_none) = (source.trust(), source.last() == Ok(0));
     let (chain, gone) = replay(&source, document, anchor, scratch, &mut report, progress)?;
     goes_on(&chain, document, &pinned, &mut report);
     if let Some(gone) = gone {
@@ -204,6 +205,9 @@ pub fn url(
             Ok(newest) => report.unserved = Some(format!("{gone}; block {newest}, its newest, is sealed by a quorum")),
             Err(missed) => missed.find("newest block", &mut report)?,
         }
+    }
+    if has_none {
+        report.unserved = Some(format!("{} says that it has no block", source.url()));
     }
     report.finish();
     Ok(report)
@@ -316,7 +320,7 @@ fn replay(
         }
     }
     let tip = chain.tip();
-    report.head(tip.height, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
+    report.head(tip.height, tip.time_ms, TreeHead { size: tip.log.count(), root: tip.log.root() }, tip.state_root);
     money::check(chain.store(), report);
     Ok((chain, gone))
 }

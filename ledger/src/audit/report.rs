@@ -2,7 +2,7 @@
 
 use crate::log::proof::TreeHead;
 use contracts::{
-    id::{Digest, Height, NetworkId},
+    id::{Digest, Height, NetworkId, TimeMs},
     outcome::{Outcome, TransactionEntry},
 };
 use serde::Serialize;
@@ -59,6 +59,9 @@ pub struct Report {
     pub network: NetworkId,
     /// Height up to which everything was verified.
     pub height: Height,
+    /// Time of the block there, 0 where there is none. Not in the digest, which has the block: it is for whoever judges
+    /// by it whether what was audited is the newest, since nothing in a ledger shows that it goes on elsewhere.
+    pub time_ms: TimeMs,
     /// Entries of the log there.
     pub log_size: u64,
     /// Root of the log there.
@@ -77,7 +80,7 @@ pub struct Report {
     pub sides: u64,
     /// Side bodies of submissions that never came into a block.
     pub orphans: u64,
-    /// SHA-256 over everything above but the number of rows: two audits of one ledger give the same,
+    /// SHA-256 over everything above but the time and the number of rows: two audits of one ledger give the same,
     /// from a directory or from a URL.
     pub digest: Digest,
     /// Why no block was executed again, if none was: then hashes and signatures hold, and nothing else is shown.
@@ -109,6 +112,7 @@ impl Report {
         Self {
             network,
             height: 0,
+            time_ms: 0,
             log_size: 0,
             log_root: contracts::merkle::empty_root(),
             state_root: Digest::default(),
@@ -147,8 +151,9 @@ impl Report {
         }
     }
 
-    pub(super) fn head(&mut self, height: Height, head: TreeHead, state_root: Digest) {
+    pub(super) fn head(&mut self, height: Height, time_ms: TimeMs, head: TreeHead, state_root: Digest) {
         self.height = height;
+        self.time_ms = time_ms;
         self.log_size = head.size;
         self.log_root = head.root;
         self.state_root = state_root;

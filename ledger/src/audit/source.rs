@@ -177,7 +177,7 @@ impl Source for Completed {
         if height > self.base && reader.has_bodies(height)? {
             return self.folder.block(height);
         }
-        let url = self.node.client.url().to_owned();
+        let url = self.node.url().to_owned();
         let page = self.node.block(height).map_err(|missed| match missed {
             // It names the node.
             Missed::Wrong(what) => Missed::Away(what),
@@ -215,6 +215,11 @@ impl Node {
         let mut node = Self::new(client, runtime, 0);
         node.last = node.ask(async || node.client.status().await)?.height;
         Ok(node)
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        self.client.url()
     }
 
     /// What was known of validator sets before the node was asked.

@@ -69,6 +69,7 @@ async fn a_node_that_does_not_answer_once_is_asked_again() {
     let network = network(folder.path()).await;
     let expected = audited(&network.client).await.unwrap();
     assert!(expected.is_clean() && expected.height == HEIGHT, "{expected:?}");
+    assert_eq!(expected.time_ms, network.client.status().await.unwrap().time_ms);
     let answers: [fn() -> Response; 3] = [busy, bad_gateway, cut_short];
     for answer in answers {
         let asked = Arc::new(AtomicU64::new(0));
@@ -114,6 +115,24 @@ async fn a_node_that_stays_away_is_no_finding() {
     assert!(matches!(&said, Err(AuditError::Away(why)) if why.contains("cannot reach the node")), "{said:?}");
     let said = audited(&client).await;
     assert!(matches!(&said, Err(AuditError::Away(_))), "{said:?}");
+}
+
+/// Its word is all there is for the number of blocks, and nothing of none holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_says_it_has_no_block_was_not_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = network(folder.path()).await;
+    let empty = between(&network, |path, bytes| {
+        if path == "/v1/status" {
+            let mut status: crate::node::Status = serde_json::from_slice(bytes).unwrap();
+            status.height = 0;
+            *bytes = serde_json::to_vec(&status).unwrap();
+        }
+    });
+    let report = audited(&empty.await).await.unwrap();
+    assert!(report.is_clean() && (report.height, report.time_ms) == (0, 0), "{report:?}");
+    assert!(report.unserved.is_some_and(|reason| reason.contains("has no block")));
+    network.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
