@@ -94,8 +94,10 @@ impl Era {
 /// [`StoreError`].
 pub fn changes_after(reader: &Reader, after: u32, most: usize) -> Result<Vec<SetChange>, StoreError> {
     let mut changes = Vec::new();
-    while changes.len() < most {
-        let Some(change) = reader.set_change(after + 1 + changes.len() as u32)? else { break };
+    while changes.len() < most
+        && let Some(number) = after.checked_add(1 + changes.len() as u32)
+        && let Some(change) = reader.set_change(number)?
+    {
         changes.push(change);
     }
     Ok(changes)

@@ -303,7 +303,8 @@ impl Client {
             sender: identity.party,
             key: identity.signer.public(),
             nonce,
-            last_valid: height + VALID_AHEAD,
+            // The height may be a node's word.
+            last_valid: height.saturating_add(VALID_AHEAD),
             action,
         };
         Ok(Submission { transaction: body.sign(&*identity.signer)?, side })
@@ -440,3 +441,6 @@ impl Client {
         ClientError::Untrue { url: self.url.to_string(), reason: reason.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,9 @@
 
 use crate::{
     limits::{FOLLOW_WAIT_MS_MAX, HEAD_TIME_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX},
-    testing::Network,
+    testing::{self, Network},
 };
+use contracts::settlement::Account;
 use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -75,6 +76,42 @@ async fn the_front_page_lists_routes_that_exist() {
         assert!(!said.contains("there is no such route"), "{path}: {said}");
     }
     assert!(get("/v2").await.contains("there is no such route"));
+    network.stop().await;
+}
+
+/// Whatever number somebody asks by, the answer is one to that question.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_highest_numbers_are_numbers_like_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    let account = Account::key(&testing::buyer().party, "EUR".parse().unwrap());
+    let (most, set) = (u64::MAX, u32::MAX);
+    let paths = [
+        format!("/v1/blocks?after={most}"),
+        format!("/v1/blocks?after={most}&limit={most}"),
+        format!("/v1/blocks?limit={most}&wait_ms={most}"),
+        format!("/v1/trust?after={set}"),
+        format!("/v1/trust?after={most}"),
+        format!("/v1/headers?after={most}"),
+        format!("/v1/headers?after={most}&limit={most}&wait_ms={most}"),
+        format!("/v1/history/{account}?from={most}"),
+        format!("/v1/consistency?from=0&to={most}"),
+        format!("/v1/consistency?from={most}&to={most}"),
+        format!("/v1/snapshots/{most}"),
+        format!("/v1/snapshots/{most}/255"),
+        // The last tile that there can be, and one more.
+        "/tile/0/x072/x057/x594/x037/x927/935".to_owned(),
+        "/tile/0/x072/x057/x594/x037/x927/936".to_owned(),
+        "/tile/entries/x072/x057/x594/x037/x927/935".to_owned(),
+        "/tile/7/000.p/255".to_owned(),
+        format!("/tile/{most}/000"),
+    ];
+    for path in paths {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+        let said = answer(&mut connect(&network, &head).await).await;
+        let is_answer = ["HTTP/1.1 2", "HTTP/1.1 4"].iter().any(|status| said.starts_with(status));
+        assert!(is_answer, "{path}: {said}");
+    }
     network.stop().await;
 }
 

@@ -243,8 +243,8 @@ impl Market {
         action.check()?;
         let network = self.0.client.network();
         // The node's own height: rows that are being built anew lag behind.
-        let height = self.0.client.status().await?.height;
-        Ok(Body { network, sender: *sender, key, nonce: random()?, last_valid: height + ORDER_VALID_BLOCKS, action })
+        let last_valid = self.0.client.status().await?.height.saturating_add(ORDER_VALID_BLOCKS);
+        Ok(Body { network, sender: *sender, key, nonce: random()?, last_valid, action })
     }
 
     /// Turns a refusal into an error, and waits until the rows have taken the order up.

@@ -46,7 +46,7 @@ impl UnknownRules {
 
     /// How many blocks after the one at `height` go by rules that are known.
     pub fn blocks_after(&self, height: Height) -> u64 {
-        self.from.map_or(0, |from| from.saturating_sub(height + 1))
+        self.from.map_or(0, |from| from.saturating_sub(height.saturating_add(1)))
     }
 }
 

@@ -102,3 +102,9 @@ fn the_record_says_from_where_on_rules_are_unknown() {
     assert_eq!((since.version, since.from, since.blocks_after(0)), (NEWER, None, 0));
     assert!(since.to_string().contains("version 2 are in force"), "{since}");
 }
+
+#[test]
+fn no_block_comes_after_the_highest_height() {
+    let unknown = UnknownRules { version: NEWER, from: Some(5) };
+    assert_eq!([3, 4, u64::MAX].map(|height| unknown.blocks_after(height)), [1, 0, 0]);
+}
