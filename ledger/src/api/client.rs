@@ -357,6 +357,11 @@ impl Client {
     pub async fn history(&self, key: &Key) -> Result<(BlockEntry, Vec<HistoryItem>), ClientError> {
         let answer = self.history_from(key, 0).await?;
         let (block, _) = self.check_height(&answer.height).await?;
+        if answer.state.key != *key {
+            return Err(self.untrue("the history is of another record than was asked for"));
+        }
+        // Before it is asked how many events there are: so many are then fetched.
+        answer.state.verify(&block).map_err(|error| self.untrue(error))?;
         let count = answer.state.history().map_err(|error| self.untrue(error))?.count();
         let mut items = answer.items;
         while (items.len() as u64) < count {

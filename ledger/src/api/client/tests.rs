@@ -2,7 +2,13 @@
 
 use super::*;
 use crate::testing::{self, Network, between::between};
-use contracts::{id::BankReference, money::Amount, settlement::Mint};
+use contracts::{
+    id::{BankReference, Digest},
+    merkle::Frontier,
+    money::Amount,
+    settlement::{Account, Mint},
+};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_says_the_highest_height_gets_a_transaction_that_it_can_refuse() {
@@ -25,5 +31,46 @@ async fn a_node_that_says_the_highest_height_gets_a_transaction_that_it_can_refu
     assert_eq!(prepared.transaction.body.last_valid, u64::MAX);
     let said = network.client.submit(&prepared).await;
     assert!(matches!(said, Err(ClientError::Problem(_))), "{said:?}");
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_as_long_as_is_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    network.grow(3).await;
+    let account = |identity: &Identity| Account::key(&identity.party, "EUR".parse().unwrap());
+    let (ours, asked) = (account(&testing::buyer()), Arc::new(AtomicU64::new(0)));
+    assert!(!network.client.history(&ours).await.unwrap().1.is_empty());
+    // It says that there are very many events, and has no end of them.
+    let counted = asked.clone();
+    let endless = between(&network, move |path, bytes| {
+        if !path.starts_with("/v1/history/") {
+            return;
+        }
+        let mut answer: HistoryAnswer = borsh::from_slice(bytes).unwrap();
+        let value = answer.state.value.as_mut().unwrap();
+        let mut rest = value.as_slice();
+        Frontier::deserialize(&mut rest).unwrap();
+        let many = Frontier::from_parts(1 << 40, vec![Digest([1; 32])]).unwrap();
+        *value = [&borsh::to_vec(&many).unwrap(), rest].concat();
+        if counted.fetch_add(1, Ordering::Relaxed) > 5 {
+            // The test ends all the same.
+            answer.items.clear();
+        }
+        *bytes = borsh::to_vec(&answer).unwrap();
+    });
+    let said = endless.await.history(&ours).await;
+    assert!(matches!(said, Err(ClientError::Untrue { .. })), "{said:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // Proven, and of somebody else.
+    let theirs = network.client.get(&format!("/v1/history/{}", account(&testing::provider()))).await.unwrap();
+    let other = between(&network, move |path, bytes| {
+        if path.starts_with("/v1/history/") {
+            bytes.clone_from(&theirs);
+        }
+    });
+    let said = other.await.history(&ours).await.unwrap_err().to_string();
+    assert!(said.contains("of another record"), "{said}");
     network.stop().await;
 }
