@@ -3,14 +3,16 @@
 use crate::{
     ending,
     problem::{Exit, Problem},
-    progress,
+    progress::Stages,
 };
-use indicatif::ProgressBar;
 use ledger::{
     api::client::Client,
     snapshot::{self, JoinError, Progress},
 };
-use std::{path::Path, sync::Mutex};
+use std::path::Path;
+
+/// The first stage.
+const MAKING: &str = "the sources write a snapshot";
 
 /// Makes the ledger in `folder`, where there is none yet, of a snapshot that `sources` serve.
 ///
@@ -20,46 +22,16 @@ pub async fn join(sources: &[Client], folder: &Path) -> Result<(), Problem> {
     if folder.join("db").exists() {
         return Ok(());
     }
-    let bar = Mutex::new(Shown { stage: "", bar: None });
-    let told = |progress| {
-        let mut shown = bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match progress {
-            Progress::Making => shown.wheel("the sources write a snapshot"),
-            Progress::Blocks(done, of) => shown.at("the newest blocks", done, of),
-            Progress::Log(done, of) => shown.at("the log", done, of),
-            Progress::State(done, of) => shown.at("the state", done, of),
-        }
+    let stages = Stages::new(MAKING);
+    let told = |progress| match progress {
+        Progress::Making => stages.wheel(MAKING),
+        Progress::Blocks(done, of) => stages.at("the newest blocks", done, of),
+        Progress::Log(done, of) => stages.at("the log", done, of),
+        Progress::State(done, of) => stages.at("the state", done, of),
     };
     let joined = snapshot::join(sources, folder, &told).await.map_err(problem)?;
     tracing::info!(height = joined.height, base = joined.base, records = joined.records, "joined by a snapshot");
     Ok(())
-}
-
-/// The bar of the stage at work.
-struct Shown {
-    stage: &'static str,
-    bar: Option<ProgressBar>,
-}
-
-impl Shown {
-    fn wheel(&mut self, stage: &'static str) {
-        *self = Self { stage, bar: Some(progress::wheel(stage)) };
-    }
-
-    fn at(&mut self, stage: &'static str, done: u64, of: u64) {
-        if self.stage != stage {
-            if let Some(before) = self.bar.take() {
-                before.finish_and_clear();
-            }
-            *self = Self { stage, bar: Some(progress::bar(stage, of)) };
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_position(done);
-            if done == of {
-                bar.finish_and_clear();
-            }
-        }
-    }
 }
 
 fn problem(error: JoinError) -> Problem {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     control,
     problem::{Exit, Problem},
+    progress::Stages,
     running, service,
 };
 use genesis::{Layout, SignedDocument, TrustAnchor};
@@ -70,6 +71,7 @@ struct Copied {
 }
 
 fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) -> Result<Copied, Problem> {
+    let stages = Stages::new("looking for files");
     let wanted = places.files()?;
     let stores = [places.market.join("own"), places.node.join("db")];
     let copied: u64 = wanted.iter().map(|wanted| wanted.bytes).fold(0, u64::saturating_add);
@@ -80,11 +82,14 @@ fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) 
     }
     room::check(to, copied.saturating_add(checkpoints))?;
 
+    // Minutes, where it is another disk.
+    stages.wheel("copying the stores");
     // Stores that no service has open stay open here until all is copied, so that none starts meanwhile.
     let _market = of_market(layout, places, &to.join("market"))?;
     let _ledger = of_node(layout, places, &to.join("node"))?;
     // A service may have had to copy what we could have linked, and no disk is filled by the rest.
     room::check(to, copied)?;
+    drop(stages);
     let mut work = Work::new("copying MiB", copied.saturating_add(whole));
     let mut files = Vec::new();
     for part in ["market", "node"] {
@@ -96,6 +101,7 @@ fn copy(layout: &Layout, places: &Places, document: &SignedDocument, to: &Path) 
         files.extend(work.copy(name, &path, &target)?);
     }
     drop(work);
+    let _checking = Stages::new("checking the copies");
     if to.join("market").exists() {
         marketplace::backup::check(&to.join("market")).map_err(|error| {
             service::chain("the copy of the marketplace's own store does not hold", &error)

@@ -6,7 +6,7 @@ use crate::{
     context::Context,
     output,
     problem::{Exit, Problem},
-    progress,
+    progress::Stages,
     scratch::Scratch,
 };
 use clap::Args;
@@ -19,6 +19,9 @@ use ledger::{
 };
 use serde::Serialize;
 use std::path::PathBuf;
+
+/// What an audit shows that it is doing most of the time.
+const VERIFYING: &str = "verifying blocks";
 
 /// Verify a whole ledger again, from its founding; of a directory, also its key files, and all that
 /// marketplace and explorer hold. Exits 0 only when everything holds.
@@ -96,14 +99,9 @@ async fn by_url(client: Client, anchor: TrustAnchor, scratch: Scratch) -> Result
     let document = client.document().await?;
     let runtime = tokio::runtime::Handle::current();
     let done = tokio::task::spawn_blocking(move || {
-        let bar = progress::bar("verifying blocks", 0);
-        let told = |height, last| {
-            bar.set_length(last);
-            bar.set_position(height);
-        };
-        let outcome = audit::url(client, &document, &anchor, scratch.path(), &runtime, &told);
-        bar.finish_and_clear();
-        outcome
+        let stages = Stages::new("asking the node");
+        let told = |height, last| stages.at(VERIFYING, height, last);
+        audit::url(client, &document, &anchor, scratch.path(), &runtime, &told)
     });
     match done.await {
         Ok(Ok(report)) => Ok(report),

@@ -10,6 +10,7 @@
 
 use super::{AuditError, Missed, Report, source};
 use crate::{
+    archive::Archive,
     block::Header,
     era,
     log::HashReader,
@@ -25,21 +26,25 @@ use contracts::{
     validators::ValidatorSet,
 };
 
-/// The first part of its blocks that `store` lacks, for people; `None` where it has everything.
-pub(super) fn lacking(store: &Store) -> Result<Option<String>, StoreError> {
+/// The first part of its blocks that `store` and `archive` lack, for people; `None` where everything is there.
+pub(super) fn lacking(store: &Store, archive: Option<&Archive>) -> Result<Option<String>, StoreError> {
     let reader = store.reader();
-    let (base, pruned) = (reader.base()?, reader.pruned()?);
+    let base = reader.base()?;
     if base > 0 {
         return Ok(Some(format!("the node joined by a snapshot, and has no blocks up to {base}")));
     }
-    for height in 1..=pruned {
-        match reader.has_bodies(height) {
-            Ok(false) => {
-                return Ok(Some(format!("the transactions of block {height} were pruned, and no archive has them")));
-            }
-            Err(error) if error.is_away() => return Err(error),
-            // What is damaged is there: whoever executes it names it.
-            _ => {}
+    let first = match archive {
+        Some(archive) => archive.lacking(&reader)?.first().map(|run| *run.start()),
+        None => unkept(&reader)?,
+    };
+    Ok(first.map(|height| format!("the transactions of block {height} were pruned, and no archive has them")))
+}
+
+/// The first block that was pruned and is in the store no more: block 1, unless the mark of pruning says too much.
+fn unkept(reader: &Reader) -> Result<Option<Height>, StoreError> {
+    for height in 1..=reader.pruned()? {
+        if reader.kept_bodies(height).is_ok_and(|bodies| bodies.is_none()) {
+            return Ok(Some(height));
         }
     }
     Ok(None)

@@ -138,7 +138,7 @@ pub fn folder_and_ledger(
             return Ok((report, None));
         }
     };
-    let lacking = match hashed::lacking(&store) {
+    let lacking = match hashed::lacking(&store, elsewhere.archive.as_ref()) {
         Ok(lacking) => lacking,
         Err(error) if error.is_away() => return Err(AuditError::Away(error.to_string())),
         Err(error) => {

@@ -1,11 +1,11 @@
 //! Auditing a whole directory: ledger, key files, marketplace and explorer.
 
-use super::problem;
+use super::{VERIFYING, problem};
 use crate::{
     buckets,
     context::Context,
     problem::{Exit, Problem, file},
-    progress,
+    progress::Stages,
 };
 use contracts::id::Digest;
 use genesis::{
@@ -94,14 +94,15 @@ pub async fn audit(
             let path = places.scratch.join(name);
             std::fs::create_dir_all(&path).map_err(file("create", &path)).map(|()| path)
         };
-        let (ledger, bar) = (in_scratch("ledger")?, progress::bar("verifying blocks", 0));
-        let told = |height: u64, last: u64| {
-            bar.set_length(last);
-            bar.set_position(height);
+        let (ledger, stages) = (in_scratch("ledger")?, Stages::new("opening the ledger"));
+        // Comparing rows and opening side bodies comes after the last block, and may take as long as the blocks did.
+        let told = |height: u64, last: u64| match height < last {
+            true => stages.at(VERIFYING, height, last),
+            false => stages.wheel("comparing rows and side bodies"),
         };
         let audited = audit::folder_and_ledger(&places.node, &document, &anchor, &ledger, elsewhere, &told);
-        bar.finish_and_clear();
         let (report, replayed) = audited.map_err(|error| problem(&error))?;
+        stages.wheel("auditing marketplace and explorer");
         let mut findings = Findings::default();
         // Where the ledger does not hold there is nothing to compare with; where nobody could execute it, services are
         // audited as far as that goes.
