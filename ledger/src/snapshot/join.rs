@@ -12,6 +12,7 @@ use crate::{
 };
 use contracts::id::Height;
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -112,15 +113,10 @@ pub async fn join(
         let path = path.to_path_buf();
         move |source| JoinError::Folder { path, source }
     };
-    if work.exists() {
-        fs::remove_dir_all(&work).map_err(on(&work))?;
-    }
     fs::create_dir_all(folder).map_err(on(folder))?;
     progress(Progress::Making);
-    let offers = offers(sources).await?;
-    let joining = Joining { sources: offers, store: Store::open(&work)?, progress };
-    let joined = joining.all().await?;
-    drop(joining);
+    tell_each_other(sources).await;
+    let joined = at_the_highest(sources, &work, progress).await?;
     let mark = folder.join("highwater");
     if !mark.exists() {
         // Nothing was signed here.
@@ -131,38 +127,86 @@ pub async fn join(
     Ok(joined)
 }
 
-/// Those who serve the newest snapshot of the first who has one, with the manifest that each gives. Under load a
-/// station may go out of view before it was asked for; then there is a newer one.
-async fn offers(sources: &[Client]) -> Result<Vec<(Client, Manifest)>, JoinError> {
-    let mut reasons = Vec::new();
-    for _ in 0..STATION_TRIES {
-        let Some(height) = newest(sources, &mut reasons).await else { break };
-        // At once, since each keeps the station in view until the next one only.
-        let asked = sources.iter().map(|client| async move { (client, manifest(client, height).await) });
-        let mut offers = Vec::new();
-        for (client, manifest) in futures_util::future::join_all(asked).await {
-            match manifest {
-                Ok(manifest) => offers.push((client.clone(), manifest)),
-                Err(error) => reasons.push(error.to_string()),
-            }
-        }
-        if !offers.is_empty() {
-            return Ok(offers);
+/// Tells each source's client of all changes of the validator set that any source can prove: keys that gave way go on
+/// making blocks for whoever has not heard of it, and the source that such blocks come from does not say so.
+async fn tell_each_other(sources: &[Client]) {
+    let asked = futures_util::future::join_all(sources.iter().map(Client::changes)).await;
+    for (client, changes) in sources.iter().zip(asked) {
+        match changes {
+            Ok(changes) => sources.iter().for_each(|other| {
+                if let Err(error) = other.learn(&changes) {
+                    tracing::warn!(%error, "{} and {} follow different validators", client.url(), other.url());
+                }
+            }),
+            Err(error) => tracing::warn!(%error, "its changes of the validator set are not known"),
         }
     }
-    Err(JoinError::NoneOffered(reasons.join("; ")))
 }
 
-/// The height of the snapshot that the first source offers who has one.
-async fn newest(sources: &[Client], reasons: &mut Vec<String>) -> Option<Height> {
-    for client in sources {
-        match fetch::<Option<Height>>(client, "/v1/snapshots").await {
-            Ok(Some(offered)) => return Some(offered),
+/// Fetches into the folder `work` the highest snapshot that is offered and holds: nobody alone says how far the network
+/// is, be it too low or too high. Under load a station may go out of view before it was asked for; then there is a newer
+/// one.
+async fn at_the_highest(
+    sources: &[Client],
+    work: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Joined, JoinError> {
+    let (mut reasons, mut nowhere) = (Vec::new(), None);
+    for _ in 0..STATION_TRIES {
+        let heights = offered(sources, &mut reasons).await;
+        let has_none = heights.is_empty();
+        for height in heights {
+            let offers = offers(sources, height, &mut reasons).await;
+            if offers.is_empty() {
+                continue;
+            }
+            if work.exists() {
+                let path = work.to_path_buf();
+                fs::remove_dir_all(work).map_err(|source| JoinError::Folder { path, source })?;
+            }
+            match (Joining { sources: offers, store: Store::open(work)?, progress }).all().await {
+                Err(error @ JoinError::Nowhere { .. }) => {
+                    tracing::warn!(height, %error, "this snapshot is not joined; a lower one is tried");
+                    nowhere.get_or_insert(error);
+                }
+                done => return done,
+            }
+        }
+        if has_none || nowhere.is_some() {
+            break;
+        }
+    }
+    Err(nowhere.unwrap_or_else(|| JoinError::NoneOffered(reasons.join("; "))))
+}
+
+/// The heights of the snapshots that are offered, the highest first.
+async fn offered(sources: &[Client], reasons: &mut Vec<String>) -> Vec<Height> {
+    let asked = sources.iter().map(|client| fetch::<Option<Height>>(client, "/v1/snapshots"));
+    let mut heights = BTreeSet::new();
+    for (client, offered) in sources.iter().zip(futures_util::future::join_all(asked).await) {
+        match offered {
+            Ok(Some(height)) => {
+                heights.insert(height);
+            }
             Ok(None) => reasons.push(format!("{} has none", client.url())),
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    None
+    heights.into_iter().rev().collect()
+}
+
+/// Those who serve the snapshot of `height`, with the manifest that each gives.
+async fn offers(sources: &[Client], height: Height, reasons: &mut Vec<String>) -> Vec<(Client, Manifest)> {
+    // At once, since each keeps the station in view until the next one only.
+    let asked = sources.iter().map(|client| async move { (client, manifest(client, height).await) });
+    let mut offers = Vec::new();
+    for (client, manifest) in futures_util::future::join_all(asked).await {
+        match manifest {
+            Ok(manifest) => offers.push((client.clone(), manifest)),
+            Err(error) => reasons.push(error.to_string()),
+        }
+    }
+    offers
 }
 
 async fn manifest(client: &Client, height: Height) -> Result<Manifest, ClientError> {

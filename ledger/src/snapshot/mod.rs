@@ -10,7 +10,8 @@
 //! with their certificates and seals; the last one's header proves the state's root. The manifest's heads give that
 //! root, each chunk gives its head, and the hashes of the whole log give the log's root. What it then has is, byte for
 //! byte, what executing all blocks would have left, but for what it says that it does not have ([`Base`]): older
-//! blocks, and events in them.
+//! blocks, and events in them. Nor does one source say which snapshot is the newest, or which validators are: the
+//! highest that holds is taken, and whoever knows of a change of the set is heard before.
 //!
 //! # What it costs
 //! A station is a view of the store that RocksDB keeps, until the next one. When somebody asks for it, its records

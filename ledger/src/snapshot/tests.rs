@@ -7,9 +7,13 @@ use crate::{
         client::{Client, ClientError},
     },
     audit::{AuditError, Report},
-    testing::{self, Network, between::between},
+    testing::{
+        self, Network,
+        between::{between, instead_of},
+    },
     tree,
 };
+use axum::response::IntoResponse;
 use contracts::{id::Digest, merkle::Frontier, party::Party, settlement::Account};
 use std::time::Duration;
 
@@ -206,6 +210,65 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
             assert_eq!(joined.height, station, "{what}");
         }
     }
+    network.stop().await;
+}
+
+/// Nobody alone decides at which station others join: one that is not there is passed over, and so is one that somebody
+/// made up, however high it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_highest_station_that_holds_is_joined_whoever_is_named_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(&folder.path().join("whole")).await;
+    let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
+    network.grow(station + 1).await;
+    let offering = |offered: Height, is_made_up: bool| {
+        let (here, there) = (format!("/v1/snapshots/{station}"), format!("/v1/snapshots/{offered}"));
+        let client = network.client.clone();
+        let runtime = tokio::runtime::Handle::current();
+        instead_of(&network, move |path| {
+            let made_up = || {
+                let asked = tokio::task::block_in_place(|| runtime.block_on(client.get(&here)));
+                let mut manifest: Manifest = borsh::from_slice(&asked.unwrap()).unwrap();
+                (manifest.height, manifest.base.height) = (offered, base_of(offered));
+                borsh::to_vec(&manifest).unwrap().into_response()
+            };
+            match path {
+                "/v1/snapshots" => Some(borsh::to_vec(&Some(offered)).unwrap().into_response()),
+                path if is_made_up && path == there => Some(made_up()),
+                _ => None,
+            }
+        })
+    };
+    let highest = u64::MAX / STATION_EVERY * STATION_EVERY;
+    let offers = [(station - STATION_EVERY, false), (highest, false), (station + STATION_EVERY, true), (highest, true)];
+    for (number, (offered, is_made_up)) in offers.into_iter().enumerate() {
+        let sources = [offering(offered, is_made_up).await, network.client.clone()];
+        let place = folder.path().join(number.to_string());
+        let joined = join(&sources, &place, &|_| {}).await;
+        assert_eq!(joined.unwrap().height, station, "{offered}, made up: {is_made_up}");
+    }
+    network.stop().await;
+}
+
+/// Whoever has keys that gave way makes as many blocks as it likes, and says nothing of those who took over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_by_keys_that_gave_way_is_not_joined_where_another_source_tells_of_that() {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, copy) = (place.path().join("whole"), place.path().join("copy"));
+    let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
+    let network = Network::start_with_heir(&folder).await;
+    network.grow(station - 10).await;
+    network.stop().await;
+    testing::copied(&folder, &copy);
+    let (network, fork) = (Network::start_with_heir(&folder).await, Network::start(&copy).await);
+    network.take_other_keys().await;
+    network.grow(station + 1).await;
+    fork.grow(station + STATION_EVERY + 1).await;
+    let naive = |network: &Network| Client::new(&network.url, network.anchor.clone()).unwrap();
+    let sources = [naive(&fork), naive(&network)];
+    let joined = join(&sources, &place.path().join("joined"), &|_| {}).await.unwrap();
+    assert_eq!(joined.height, station);
+    fork.stop().await;
     network.stop().await;
 }
 
