@@ -336,7 +336,8 @@ impl Rule for Apply {
     }
 }
 
-/// Admits an applicant, ends a suspension, or changes the roles of a member. By an operator.
+/// Admits an applicant, ends a suspension, or changes the roles of a member. By an operator, who makes others operators
+/// or settlement agents only where one validator is the quorum.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admit {
@@ -359,6 +360,7 @@ impl Rule for Admit {
         if self.party == call.sender && !self.roles.has(Role::Operator) {
             return Err(Rejection::OperatorWouldLockItselfOut.into());
         }
+        governance::given_by_operators(call, &self.party, party.roles, self.roles)?;
         party.standing = Standing::Active;
         party.roles = self.roles;
         call.state.put(&key, party)?;

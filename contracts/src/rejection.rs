@@ -271,7 +271,7 @@ rejections! {
     /// What happened would not fit into an outcome.
     OutcomeTooLarge { bytes: u32 } = 120, "the outcome would have {bytes} bytes, more than a log entry's outcome may have: do it in several steps";
 
-    // Governance: 140 to 159.
+    // Governance: 140 to 179.
     /// There is no such validator in the set that is asked.
     NotAValidator { number: u8 } = 140, "there is no validator number {number} in the set that is asked";
     /// The ballot is not signed by its validator, or for something else.
@@ -312,6 +312,8 @@ rejections! {
     ProtestedAlready { number: u8, by: u8 } = 158, "validator number {by} has protested against a proposal of validator number {number} already: one protest of each is kept";
     /// What a quorum decided of a party, no operator undoes.
     PartyDecided { party: PartyId, proposal: ProposalId } = 159, "validators decided what party {party} is, by proposal {proposal}: only they decide otherwise (`lonja governance party`)";
+    /// Where several validate, no operator alone makes operators or settlement agents.
+    RoleOfAQuorum { party: PartyId, role: Role } = 160, "where several validate, a quorum of them gives party {party} the role `{}`, and no operator alone: `lonja governance party` proposes it", role.slug();
 }
 
 fn list(missing: &[Gap]) -> String {

@@ -21,7 +21,7 @@ pub enum Party {
     /// Ask to become a member; makes the key that `--as` names when there is none
     Apply(ApplyArgs),
     /// Admit an applicant, end a suspension, or change roles (an operator; signs as `operator` where
-    /// --as is left out)
+    /// --as is left out). Where several validate, `governance party` makes operators and settlement agents
     Admit {
         /// A party's id, or the name of its key
         party: String,

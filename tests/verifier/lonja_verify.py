@@ -327,6 +327,7 @@ rejection = tagged("kind", {
     157: ("protocol-height", dict(least=u64)),
     158: ("protested-already", dict(number=u8, by=u8)),
     159: ("party-decided", dict(party=party, proposal=proposal)),
+    160: ("role-of-a-quorum", dict(party=party, role=role)),
 })
 
 event = tagged("event", {

@@ -28,6 +28,7 @@ mod ready;
 
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
+pub(crate) use decided::given_by_operators;
 pub use decided::{PartyDecision, open_to_operators};
 pub use propose::Propose;
 pub use protest::{Protest, Protested, Protests};

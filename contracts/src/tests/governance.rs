@@ -161,6 +161,32 @@ fn whom_an_operator_suspends_hands_ballots_in_all_the_same() {
     assert_eq!(now::<Party>(&market, &Party::key(&party(OPERATOR))).standing, Standing::Active);
 }
 
+/// Or whoever has its key would mint without end, and make operators faster than a quorum can suspend them.
+#[test]
+fn no_operator_alone_makes_operators_or_settlement_agents_where_several_validate() {
+    let mut market = market();
+    let admit = |seed, roles: &[Role]| Admit { party: party(seed), roles: Roles::of(roles) };
+    let refused = |seed, role| Rejection::RoleOfAQuorum { party: party(seed), role };
+    for role in [Role::Operator, Role::SettlementAgent] {
+        assert_eq!(market.no(OPERATOR, admit(BUYER, &[Role::Buyer, role])), refused(BUYER, role));
+    }
+    let both = admit(OPERATOR, &[Role::Operator, Role::SettlementAgent]);
+    assert_eq!(market.no(OPERATOR, both), refused(OPERATOR, Role::SettlementAgent), "nor itself");
+    // Other roles it gives, and what a party has it may keep, or lose once and for all.
+    market.ok(OPERATOR, admit(BUYER, &[Role::Buyer, Role::Provider, Role::Gateway, Role::Custodian, Role::Regulator]));
+    market.ok(OPERATOR, admit(AGENT, &[Role::SettlementAgent, Role::Buyer]));
+    market.ok(OPERATOR, super::refusals::suspend(AGENT));
+    market.ok(OPERATOR, admit(AGENT, &[Role::SettlementAgent]));
+    market.ok(OPERATOR, admit(AGENT, &[Role::Buyer]));
+    assert_eq!(market.no(OPERATOR, admit(AGENT, &[Role::SettlementAgent])), refused(AGENT, Role::SettlementAgent));
+    let (party, roles) = (party(AGENT), Roles::of(&[Role::SettlementAgent]));
+    proposed(&mut market, Change::Party { party, standing: Standing::Active, roles }, 3);
+    market.mint(BUYER, 1);
+    // One validator is the quorum, and the operator's word is not less than its own.
+    let (mut market, _) = Market::trading();
+    market.ok(OPERATOR, admit(BUYER, &[Role::Operator, Role::SettlementAgent]));
+}
+
 #[test]
 fn a_new_set_decides_once_a_quorum_of_it_is_ready() {
     let mut market = market();
@@ -404,6 +430,9 @@ pub(super) const GOVERNANCE: &[Case] = &[
             proposed(m, Change::Party { party: party(BUYER), standing: Standing::Active, roles }, 3);
             m.no(OPERATOR, super::refusals::suspend(BUYER))
         })
+    }),
+    ("RoleOfAQuorum", |m, _| {
+        in_four(m, |m| m.no(OPERATOR, Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer, Role::Operator]) }))
     }),
     ("PartyUnknown", |m, _| {
         let nobody = Change::Party { party: party(STRANGER), standing: Standing::Active, roles: Roles::default() };

@@ -50,7 +50,7 @@ pub fn family(code: u8) -> &'static str {
         60..=79 => "agreements and deliveries",
         80..=99 => "consents and legal bases",
         100..=119 => "money",
-        140..=159 => "governance",
+        140..=179 => "governance",
         _ => "any action",
     }
 }

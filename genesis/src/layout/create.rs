@@ -54,7 +54,8 @@ pub struct Spec {
 impl Spec {
     /// One validator, and a party for each institution of the market, so that no key can do more than
     /// its office needs: `operator` admits, `settlement` mints and burns, `market` holds contents and
-    /// delivers them.
+    /// delivers them. With more validators, `operator` makes no other operators or settlement agents:
+    /// a quorum does.
     pub fn solo(name: &str, created_ms: TimeMs) -> Self {
         let founder = |key: &str, what: &str, kind, roles: &[Role]| FounderSpec {
             key: key.into(),
