@@ -314,6 +314,8 @@ rejections! {
     PartyDecided { party: PartyId, proposal: ProposalId } = 159, "validators decided what party {party} is, by proposal {proposal}: only they decide otherwise (`lonja governance party`)";
     /// Where several validate, no operator alone makes operators or settlement agents.
     RoleOfAQuorum { party: PartyId, role: Role } = 160, "where several validate, a quorum of them gives party {party} the role `{}`, and no operator alone: `lonja governance party` proposes it", role.slug();
+    /// A key that may be in other hands validates no more.
+    KeyCompromised { key: PublicKey } = 161, "key {key} may be in other hands, as this proposal or one before it says: propose a set without it (`lonja governance set --remove`), its validator with new keys under another name";
 }
 
 fn list(missing: &[Gap]) -> String {

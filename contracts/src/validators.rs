@@ -34,6 +34,13 @@ pub struct ValidatorSet {
     pub validators: Vec<Validator>,
 }
 
+impl Validator {
+    /// Its keys, in the order in which they are written.
+    pub fn keys(&self) -> [PublicKey; 3] {
+        [self.consensus, self.log, self.cosigner]
+    }
+}
+
 impl Subject for ValidatorSet {
     const TAG: u8 = 19;
     const KIND: &'static str = "validator set";
@@ -62,7 +69,7 @@ impl ValidatorSet {
             if !names.insert(&validator.name) {
                 return Err(Malformed::new("validators.name", format!("`{}` stands there twice", validator.name)));
             }
-            for key in [validator.consensus, validator.log, validator.cosigner] {
+            for key in validator.keys() {
                 key.check().map_err(|error| Malformed::new("validators", error.to_string()))?;
                 if !keys.insert(key) {
                     return Err(Malformed::new(

@@ -83,6 +83,7 @@ const rejection = tagged('kind', {
   158: ['protested-already', { number: u8, by: u8 }],
   159: ['party-decided', { party: id, proposal: id }],
   160: ['role-of-a-quorum', { party: id, role }],
+  161: ['key-compromised', { key: id }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],

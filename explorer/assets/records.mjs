@@ -98,4 +98,5 @@ export const RECORDS = {
     protests: sequence(struct({ by: id, height: u64, round: u32, proposed: testimony, signature: hexadecimal(64) })),
   })],
   28: ['party decision', struct({ proposal: id })],
+  29: ['compromised key', struct({ proposal: id })],
 };

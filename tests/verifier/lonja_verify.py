@@ -328,6 +328,7 @@ rejection = tagged("kind", {
     158: ("protested-already", dict(number=u8, by=u8)),
     159: ("party-decided", dict(party=party, proposal=proposal)),
     160: ("role-of-a-quorum", dict(party=party, role=role)),
+    161: ("key-compromised", dict(key=public_key)),
 })
 
 event = tagged("event", {
@@ -475,6 +476,7 @@ RECORDS = {
         )),
     )),
     28: ("party decision", struct(proposal=proposal)),
+    29: ("compromised key", struct(proposal=proposal)),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

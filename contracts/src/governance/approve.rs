@@ -1,6 +1,8 @@
 //! Approving a proposal, and what happens when a quorum has.
 
-use super::{Ballot, Change, Governance, PartyDecision, Proposal, ProposalState, add, current, protocol, set};
+use super::{
+    Ballot, Change, Governance, PartyDecision, Proposal, ProposalState, add, current, protocol, set, succession,
+};
 use crate::{
     action::{Call, Rule},
     event::Event,
@@ -47,14 +49,16 @@ pub(super) fn count(call: &mut Call, id: ProposalId, mut proposal: Proposal, set
             Change::Validators { .. } => ProposalState::Passed,
             Change::Parameters { .. } | Change::Party { .. } | Change::Protocol { .. } => ProposalState::InForce,
         };
-        decide(call, id, &proposal.change)?;
+        decide(call, id, &proposal.change, set)?;
     }
     Ok(call.state.put(&Proposal::key(&id), proposal)?)
 }
 
-fn decide(call: &mut Call, id: ProposalId, change: &Change) -> Result<(), Stop> {
+fn decide(call: &mut Call, id: ProposalId, change: &Change, now: &ValidatorSet) -> Result<(), Stop> {
     match change {
-        Change::Validators { set, .. } => {
+        Change::Validators { set, compromised } => {
+            // Asked again: the set that is asked may have been away since, and keys were lost in the meantime.
+            succession::possible(call, set, compromised, now)?;
             let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
             // One that passed before and still awaits readiness gives way: a newcomer that never comes must not keep
             // the others from expelling a liar. What passed passes no second time, so none takes its place back.

@@ -25,6 +25,7 @@ mod propose;
 mod protest;
 pub mod protocol;
 mod ready;
+mod succession;
 
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
@@ -34,6 +35,7 @@ pub use propose::Propose;
 pub use protest::{Protest, Protested, Protests};
 pub use protocol::{PROTOCOL_FIRST, PROTOCOL_NEWEST, Protocol};
 pub use ready::Ready;
+pub use succession::CompromisedKey;
 
 use crate::{
     action::Call,

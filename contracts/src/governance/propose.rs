@@ -1,12 +1,12 @@
 //! Proposing a change, with the proposer's own ballot.
 
-use super::{Ballot, Change, Governance, Proposal, ProposalState, approve, protocol, set};
+use super::{Ballot, Change, Governance, Proposal, ProposalState, approve, protocol, set, succession};
 use crate::{
     action::{Call, Rule},
     event::Event,
     founding::Parameters,
     id::{Digest, ProposalId, TimeMs},
-    limits::{PROPOSAL_MS_MAX, SET_CHANGES_MAX},
+    limits::PROPOSAL_MS_MAX,
     party::{Party, require_admitted},
     rejection::{Malformed, Rejection, Stop},
     state::Reading,
@@ -80,20 +80,7 @@ impl Rule for Propose {
 /// Refuses what changes nothing, or names whom there is not.
 fn possible(call: &Call, change: &Change, now: &ValidatorSet) -> Result<(), Stop> {
     match change {
-        Change::Validators { set, compromised } => {
-            if set == now {
-                return Err(Rejection::NothingChanges.into());
-            }
-            let stranger = compromised.iter().find(|number| usize::from(**number) >= now.validators.len());
-            if let Some(number) = stranger {
-                return Err(Rejection::NotAValidator { number: *number }.into());
-            }
-            let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
-            if governance.changes >= SET_CHANGES_MAX {
-                return Err(Rejection::SetChangesUsedUp.into());
-            }
-            Ok(())
-        }
+        Change::Validators { set, compromised } => succession::possible(call, set, compromised, now),
         Change::Parameters { parameters } => match call.state.value::<Parameters>(&Parameters::key())? {
             Some(now) if now == *parameters => Err(Rejection::NothingChanges.into()),
             _ => Ok(()),

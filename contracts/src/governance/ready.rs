@@ -1,6 +1,6 @@
 //! Saying that a validator of a new set is there, and the change of the set when enough are.
 
-use super::{Ballot, Change, Governance, Proposal, ProposalState, add, current, readiness, set};
+use super::{Ballot, Change, Governance, Proposal, ProposalState, add, current, readiness, set, succession};
 use crate::{
     action::{Call, Rule},
     event::Event,
@@ -37,7 +37,7 @@ impl Rule for Ready {
         let now = set(call)?;
         let mut proposal = current(call, &self.proposal, ProposalState::Passed, &now)?;
         let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();
-        let Change::Validators { set, .. } = &proposal.change else {
+        let Change::Validators { set, compromised } = &proposal.change else {
             return Err(Rejection::ProposalUnknown { proposal: self.proposal }.into());
         };
         // An era ends with its block. With a second change in that block there would be a set that decides nothing.
@@ -51,7 +51,7 @@ impl Rule for Ready {
         }
         let message = readiness(&self.proposal, self.height);
         self.ballot.verify(&call.network, set, Domain::Ready, &message)?;
-        let set = set.clone();
+        let (set, compromised) = (set.clone(), compromised.clone());
         add(&mut proposal.ready, &self.ballot)?;
         let (validator, height) = (self.ballot.validator, self.height);
         call.state.emit(Event::SetReady { proposal: self.proposal, validator, height });
@@ -62,6 +62,7 @@ impl Rule for Ready {
             call.state.put(&Governance::key(), Governance { changes, in_force, pending: None })?;
             call.state.emit(Event::SetChanged { proposal: self.proposal, number: changes, set: set.digest() });
             call.state.put(&ValidatorSet::key(), set)?;
+            succession::put_out(call, self.proposal, &compromised, &now)?;
         }
         Ok(call.state.put(&Proposal::key(&self.proposal), proposal)?)
     }

@@ -13,4 +13,5 @@ mod misconduct;
 mod money;
 mod refusals;
 mod samples;
+mod sets;
 mod texts;

@@ -1,6 +1,6 @@
 //! One case for each refusal: who does what, and the word that comes back.
 
-use super::{governance::GOVERNANCE, misconduct::MISCONDUCT};
+use super::{governance::GOVERNANCE, misconduct::MISCONDUCT, sets::SETS};
 use crate::{
     agreement::{Buy, Renew, RevocationReason, Revoke},
     basis::{BasisKind, StateBasis},
@@ -46,6 +46,7 @@ fn every_refusal_is_earned() {
         .chain(MONEY)
         .chain(GOVERNANCE)
         .chain(MISCONDUCT)
+        .chain(SETS)
     {
         let rejection = run(&mut market.clone(), goods);
         assert_eq!(Rejection::name_of(rejection.code()), Some(*name), "{rejection}");

@@ -11,8 +11,8 @@ use crate::{
     event::Event,
     founding::Parameters,
     governance::{
-        Accuse, Approve, Ballot, Change, Governance, Misconduct, PartyDecision, Proposal, ProposalState, Propose,
-        Protest, Protested, Protests, Protocol, Ready, Testimony,
+        Accuse, Approve, Ballot, Change, CompromisedKey, Governance, Misconduct, PartyDecision, Proposal,
+        ProposalState, Propose, Protest, Protested, Protests, Protocol, Ready, Testimony,
     },
     group::Group,
     id::*,
@@ -401,6 +401,7 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     let protests = vec![protested(BUYER, PROPOSED), protested(PROVIDER, again)];
     seen.see(record(Protests { name: "v3".into(), protests }));
     seen.see(record(PartyDecision { proposal: PROPOSAL }));
+    seen.see(record(CompromisedKey { proposal: PROPOSAL }));
 }
 
 /// A record after three events.

@@ -7,7 +7,7 @@ use contracts::{
     dataset::Dataset,
     delivery::Delivery,
     founding::Parameters,
-    governance::{Governance, Misconduct, PartyDecision, Proposal, Protests, Protocol},
+    governance::{CompromisedKey, Governance, Misconduct, PartyDecision, Proposal, Protests, Protocol},
     group::Group,
     jacket::Jacket,
     offer::{Offer, OfferRevision},
@@ -45,6 +45,7 @@ kinds! {
     Party, Quota, Dataset, Jacket, Version, Offer, OfferRevision, UsedQuote, Agreement, Holding, Delivery,
     Consent, Scope, LegalBasis, Group, Account, Supply, Booking, ValidatorSet, Parameters,
     SideOwner, Anchored, Proposal, Governance, Misconduct, Protocol, Protests, PartyDecision,
+    CompromisedKey,
 }
 
 fn shown<T: Subject + serde::Serialize>(bytes: &[u8]) -> Option<Value> {

@@ -130,6 +130,7 @@ impl Set {
                 None => set.validators.push(member.validator),
             }
         }
+        check_compromised(&now, &set, &compromised)?;
         set.check().map_err(|error| Problem::usage("no network can have this set", error.to_string()))?;
         if let (2 | 3, quorum) = (set.validators.len(), set.quorum()) {
             eprintln!(
@@ -141,6 +142,27 @@ impl Set {
                     is ready:\n  lonja governance approve ID --as PARTY\n  lonja governance ready ID --as PARTY";
         propose(context, Change::Validators { set, compromised }, &self.until, next).await
     }
+}
+
+/// Refuses a set that keeps a key of whose loss it tells.
+fn check_compromised(now: &ValidatorSet, set: &ValidatorSet, compromised: &[u8]) -> Result<(), Problem> {
+    for lost in compromised.iter().map(|number| &now.validators[usize::from(*number)]) {
+        let kept = set.validators.iter().find(|next| next.keys().iter().any(|key| lost.keys().contains(key)));
+        let Some(kept) = kept else { continue };
+        let name = &lost.name;
+        return Err(if kept == lost {
+            Problem::usage(
+                format!("`{name}` would stay in the set, and its keys may be in other hands"),
+                format!("take it out as well: `--remove {name} --compromised {name}`"),
+            )
+        } else {
+            Problem::usage(
+                format!("`{}` has a key of `{name}`, which may be in other hands", kept.name),
+                "make all three keys anew, under a new name: `lonja key new NEW --validator HOST:PORT`",
+            )
+        });
+    }
+    Ok(())
 }
 
 impl OfParty {
