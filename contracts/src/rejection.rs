@@ -316,6 +316,8 @@ rejections! {
     RoleOfAQuorum { party: PartyId, role: Role } = 160, "where several validate, a quorum of them gives party {party} the role `{}`, and no operator alone: `lonja governance party` proposes it", role.slug();
     /// A key that may be in other hands validates no more.
     KeyCompromised { key: PublicKey } = 161, "key {key} may be in other hands, as this proposal or one before it says: propose a set without it (`lonja governance set --remove`), its validator with new keys under another name";
+    /// Whoever approves knows validators by their names.
+    NameKeepsItsKeys { number: u8 } = 162, "validator number {number} keeps all its keys as long as it keeps its name: propose new ones under another name (`lonja governance set --remove NAME --add FILE`)";
 }
 
 fn list(missing: &[Gap]) -> String {

@@ -84,6 +84,7 @@ const rejection = tagged('kind', {
   159: ['party-decided', { party: id, proposal: id }],
   160: ['role-of-a-quorum', { party: id, role }],
   161: ['key-compromised', { key: id }],
+  162: ['name-keeps-its-keys', { number: u8 }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],

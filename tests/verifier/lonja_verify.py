@@ -329,6 +329,7 @@ rejection = tagged("kind", {
     159: ("party-decided", dict(party=party, proposal=proposal)),
     160: ("role-of-a-quorum", dict(party=party, role=role)),
     161: ("key-compromised", dict(key=public_key)),
+    162: ("name-keeps-its-keys", dict(number=u8)),
 })
 
 event = tagged("event", {

@@ -1,8 +1,10 @@
-//! What a proposed set may be beside the one in force: no way back for keys that may be in other hands.
+//! What a proposed set may be beside the one in force: no way back for keys that may be in other hands, and no other
+//! keys behind a name that everybody knows.
 //!
 //! What a compromised key seals counts no more, also in a later era. A set with such a key could not be believed: its
 //! seals would need a later checkpoint for ever. So a quorum that says that keys are compromised puts them out, all
-//! three of each validator, and they stay out ([`CompromisedKey`]).
+//! three of each validator, and they stay out ([`CompromisedKey`]). And since whoever approves knows validators by
+//! their names, the keys of one that keeps its name stay as they are.
 
 use super::Governance;
 use crate::{
@@ -47,6 +49,11 @@ pub(super) fn possible(call: &Call, set: &ValidatorSet, compromised: &[u8], now:
             if lost.contains(&key) || call.state.value::<CompromisedKey>(&CompromisedKey::key(&key))?.is_some() {
                 return Err(Rejection::KeyCompromised { key }.into());
             }
+        }
+    }
+    for (number, validator) in (0..).zip(&now.validators) {
+        if set.validators.iter().any(|next| next.name == validator.name && next != validator) {
+            return Err(Rejection::NameKeepsItsKeys { number }.into());
         }
     }
     let governance: Governance = call.state.value(&Governance::key())?.unwrap_or_default();

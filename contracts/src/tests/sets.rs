@@ -90,6 +90,35 @@ fn a_key_that_was_lost_while_a_proposal_waited_does_not_come_in_by_it() {
     assert_eq!(market.no(BUYER, approve(3, waits)), Rejection::KeyCompromised { key });
 }
 
+#[test]
+fn a_validator_that_keeps_its_name_keeps_its_keys() {
+    let mut market = market();
+    let all = set(12).validators;
+    let others: [fn(&mut Validator, Validator); 3] = [
+        |one, new| one.consensus = new.consensus,
+        |one, new| one.log = new.log,
+        |one, new| one.cosigner = new.cosigner,
+    ];
+    for other in others {
+        let mut next = set(5);
+        other(&mut next.validators[2], all[9].clone());
+        assert_eq!(market.no(BUYER, propose(0, change(next, &[]))), Rejection::NameKeepsItsKeys { number: 2 });
+    }
+    let mut next = set(4);
+    next.validators[2] = Validator { name: "v2-2".into(), ..all[9].clone() };
+    market.ok(BUYER, propose(0, change(next, &[])));
+}
+
 /// A case for each refusal of sets.
-pub(super) const SETS: &[Case] =
-    &[("KeyCompromised", |m, _| in_four(m, |m| m.no(BUYER, propose(0, change(set(5), &[0])))))];
+pub(super) const SETS: &[Case] = &[
+    ("KeyCompromised", |m, _| in_four(m, |m| m.no(BUYER, propose(0, change(set(5), &[0]))))),
+    ("NameKeepsItsKeys", |m, _| {
+        in_four(m, |m| {
+            let mut next = set(4);
+            next.validators.swap(0, 1);
+            next.validators[0].name = "v0".into();
+            next.validators[1].name = "v1".into();
+            m.no(BUYER, propose(0, change(next, &[])))
+        })
+    }),
+];

@@ -14,7 +14,7 @@ use contracts::{
     governance::{Ballot, Change, PROTOCOL_NEWEST, Propose},
     id::ProposalId,
     party::{Party, Role, Roles, Standing},
-    validators::ValidatorSet,
+    validators::{Validator, ValidatorSet},
 };
 use genesis::SignedMember;
 use serde::Serialize;
@@ -34,14 +34,14 @@ pub struct Until {
 /// Another set of validators.
 #[derive(Args)]
 pub struct Set {
-    /// Files of those who join, as `lonja key new NAME --validator HOST:PORT` wrote them; where one has the name of
-    /// a validator, it takes that one's place with its new keys
+    /// Files of those who join, as `lonja key new NAME --validator HOST:PORT` wrote them; new keys of a validator come
+    /// under a new name, and the old one leaves
     #[arg(long, value_name = "FILE")]
     add: Vec<PathBuf>,
     /// Names of those who leave
     #[arg(long, value_name = "NAME")]
     remove: Vec<String>,
-    /// Names of those, leaving or replaced, whose keys may be in other hands
+    /// Names of those who leave whose keys may be in other hands
     #[arg(long, value_name = "NAME")]
     compromised: Vec<String>,
     #[command(flatten)]
@@ -123,12 +123,9 @@ impl Set {
         let staying = now.validators.iter().enumerate().filter(|(number, _)| !leaving.contains(number));
         let mut set = ValidatorSet { validators: staying.map(|(_, validator)| validator.clone()).collect() };
         for path in &self.add {
-            let member = SignedMember::read(path)?.member;
-            let same = set.validators.iter_mut().find(|validator| validator.name == member.validator.name);
-            match same {
-                Some(validator) => *validator = member.validator,
-                None => set.validators.push(member.validator),
-            }
+            let joins = SignedMember::read(path)?.member.validator;
+            check_name(&now, &joins)?;
+            set.validators.push(joins);
         }
         check_compromised(&now, &set, &compromised)?;
         set.check().map_err(|error| Problem::usage("no network can have this set", error.to_string()))?;
@@ -142,6 +139,19 @@ impl Set {
                     is ready:\n  lonja governance approve ID --as PARTY\n  lonja governance ready ID --as PARTY";
         propose(context, Change::Validators { set, compromised }, &self.until, next).await
     }
+}
+
+/// Refuses other keys behind a name that everybody knows: who approves compares names.
+fn check_name(now: &ValidatorSet, joins: &Validator) -> Result<(), Problem> {
+    let Validator { name, .. } = joins;
+    if now.validators.iter().all(|there| there.name != *name || there == joins) {
+        return Ok(());
+    }
+    let help = format!(
+        "make new keys under a new name, such as `lonja key new {name}-2 --validator HOST:PORT`, and propose them with \
+         `--remove {name} --add {name}-2.member.json`"
+    );
+    Err(Problem::usage(format!("`{name}` has other keys: a validator that keeps its name keeps them"), help))
 }
 
 /// Refuses a set that keeps a key of whose loss it tells.
