@@ -39,6 +39,12 @@ impl Validator {
     pub fn keys(&self) -> [PublicKey; 3] {
         [self.consensus, self.log, self.cosigner]
     }
+
+    /// What people compare on a second way before they let it in: of name and all keys, since whoever has another's
+    /// cosigner signs receipts for it.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of(&[b"lonja/validator/v1\0", &borsh::to_vec(self).expect("writing to memory does not fail")])
+    }
 }
 
 impl Subject for ValidatorSet {

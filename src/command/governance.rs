@@ -3,6 +3,7 @@
 mod accuse;
 mod ballot;
 mod propose;
+mod seats;
 mod show;
 
 use crate::{

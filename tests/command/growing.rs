@@ -6,7 +6,7 @@ use super::{
     offices::{Office, joins, status, until, writes_passphrase},
     validators::runtime,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
@@ -77,12 +77,16 @@ impl Growth {
         until(what, || self.minting.acknowledged() > before + RECEIPTS);
     }
 
-    /// Two of the offices approve.
-    fn approve(&self, proposal: &str) {
-        for office in &self.offices[..2] {
+    /// Two of the offices approve. Returns what each was told.
+    fn approve(&self, proposal: &str) -> [String; 2] {
+        [0, 1].map(|number| {
+            let office = &self.offices[number];
             until("its node knows the proposal", || office.run(&["governance", "show", proposal]).status.success());
-            office.ok(&["governance", "approve", proposal, "--as", &office.desk()]);
-        }
+            let approved = office.run(&["governance", "approve", proposal, "--as", &office.desk()]);
+            let said = String::from_utf8_lossy(&approved.stderr).into_owned();
+            assert!(approved.status.success(), "{said}");
+            said
+        })
     }
 
     /// The founder proposes something, and is not enough; with two others it is in force.
@@ -110,6 +114,10 @@ impl Growth {
         // One is left out first: the set with all of them takes the place of that one, which nobody waits for.
         let (mistaken, proposal) = (propose(&files[..2]), propose(&files));
         assert_eq!([self.state(&mistaken), self.state(&proposal)], ["replaced", "passed"]);
+        // Whoever approves compares what each newcomer's command said of its keys.
+        let shown = self.net.ok(&["governance", "show", &proposal]);
+        let joins = self.offices.iter().map(|it| json!({"name": it.name, "fingerprint": it.keys}));
+        assert_eq!((&shown["joins"], &shown["leaves"]), (&joins.collect(), &json!([])), "{shown}");
         let early = self.net.fails(6, &["governance", "ready", &proposal, "--as", "operator"]);
         assert!(says(&early, "does not say how to reach all validators"), "{early}");
         fs::write(self.config(), text).unwrap();
@@ -163,12 +171,22 @@ impl Growth {
         let mistaken = self.place.join("mistaken.passphrase");
         writes_passphrase(&mistaken, "of a command alone");
         let peers = format!("127.0.0.1:{}", rotating.peers);
-        rotating.ok_by(&mistaken, &["key", "new", "university-2", "--validator", &peers]);
+        let made = rotating.ok_by(&mistaken, &["key", "new", "university-2", "--validator", &peers]);
+        let new_keys = made["keys_fingerprint"].as_str().unwrap();
+        assert_ne!(new_keys, rotating.keys);
         self.tells_of_new_name(&format!("university = \"{peers}\""), &format!("university-2 = \"{peers}\""));
         let file = rotating.dir.join("university-2.member.json").display().to_string();
+        // Forgotten to be taken out, keys that may be in other hands would stay: nothing is proposed.
+        let stays = ["governance", "set", "--add", &file, "--compromised", "university", "--as", "operator"];
+        let said = self.net.fails(2, &stays);
+        assert!(says(&said, "`university` would stay in the set") && says(&said, "--remove university"), "{said}");
         let change = ["governance", "set", "--remove", "university", "--add", &file, "--as", "operator"];
         let change = self.net.ok(&change)["proposal"].as_str().unwrap().to_owned();
-        self.approve(&change);
+        // Before it signs, it says what for; nobody else is named.
+        let what = format!("joins  university-2, keys {new_keys}\nleaves  university\n");
+        for said in self.approve(&change) {
+            assert!(said.contains(&what) && !said.contains("customs") && !said.contains(&rotating.keys), "{said}");
+        }
         let passed = || {
             let shown = rotating.run(&["governance", "show", &change]);
             shown.status.success() && String::from_utf8_lossy(&shown.stdout).contains("\"passed\"")

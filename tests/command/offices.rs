@@ -19,6 +19,8 @@ pub struct Office {
     pub node: u16,
     /// Port for links between validators.
     pub peers: u16,
+    /// What `key new` calls the fingerprint of its keys.
+    pub keys: String,
 }
 
 impl Office {
@@ -103,10 +105,11 @@ pub fn joins(place: &Path, name: &'static str, url: &str, network: &str, all: &[
     let number = all.iter().position(|(known, _)| *known == name).unwrap() as u16;
     // Behind those for links between validators come three for each.
     let (peers, node) = (all[usize::from(number)].1, all[0].1 + 4 + 3 * number);
-    let office = Office { name, dir: place.join(name), node, peers };
+    let mut office = Office { name, dir: place.join(name), node, peers, keys: String::new() };
     writes_passphrase(&office.passphrase(), &format!("passphrase of {name}"));
     let address = format!("127.0.0.1:{peers}");
-    office.ok(&["key", "new", name, "--validator", &address]);
+    let made = office.ok(&["key", "new", name, "--validator", &address]);
+    office.keys = made["keys_fingerprint"].as_str().unwrap().to_owned();
     let wrong = office.run(&["network", "join", url, "--network", &"ab".repeat(32)]);
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert!(!wrong.status.success() && says(&said, "is of network"), "{said}");

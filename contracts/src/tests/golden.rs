@@ -108,6 +108,7 @@ fn names(lines: &mut Lines) {
     lines.bytes("frontier-7", &borsh::to_vec(&frontier).unwrap());
     let state: Vec<(Key, Vec<u8>)> = founding().state().unwrap().into_iter().collect();
     lines.bytes("founding-state", &borsh::to_vec(&state).unwrap());
+    lines.whole("validator-fingerprint", founding().validators.validators[0].fingerprint());
 }
 
 #[test]

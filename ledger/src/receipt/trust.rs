@@ -224,6 +224,11 @@ impl Trust {
         &self.newest_era().set
     }
 
+    /// The set with this digest, if it was ever in force as far as is known.
+    pub fn set_of(&self, digest: &Digest) -> Option<&ValidatorSet> {
+        self.eras.iter().map(|era| &era.set).find(|set| set.digest() == *digest)
+    }
+
     /// Trust as it began: network and first set.
     pub fn anchor(&self) -> Self {
         Self { network: self.network, eras: self.eras[..1].to_vec(), compromised: BTreeSet::new() }

@@ -1,6 +1,6 @@
 //! The word of the validator whose keys the directory holds.
 
-use super::{accuse, in_force, show::show, unknown, unsigned};
+use super::{accuse, in_force, seats, show::show, unknown, unsigned};
 use crate::{
     context::Context,
     problem::{Exit, Problem},
@@ -23,6 +23,7 @@ pub(super) async fn approve(context: &Context, proposal: ProposalId) -> Result<(
         return Err(Problem::new("the ledger's proposal is not the one of this id").exits(Exit::Untrue));
     }
     super::propose::check_version(&record.change)?;
+    seats::tell(&set, &record.change);
     accuse::warn(context, &set, &record.change).await?;
     let key = context.open(&ours.key_name("consensus")?)?;
     let ballot = Ballot::approve(&client.network(), &proposal, ours.number as u8, &key).map_err(unsigned)?;
@@ -46,6 +47,7 @@ pub(super) async fn ready(context: &Context, proposal: ProposalId) -> Result<(),
             .exits(Exit::Unreachable));
     }
     check_addresses(context, set, &ours)?;
+    seats::tell(&in_force(context).await?, &record.change);
     let key = context.open(&ours.key_name("consensus")?)?;
     let ballot =
         Ballot::ready(&client.network(), &proposal, status.height, ours.number as u8, &key).map_err(unsigned)?;

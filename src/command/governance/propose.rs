@@ -1,6 +1,6 @@
 //! Proposing: the arguments, and the change that they stand for.
 
-use super::{accuse, in_force, unsigned};
+use super::{accuse, in_force, seats, unsigned};
 use crate::{
     context::{Context, Done},
     output,
@@ -226,6 +226,7 @@ async fn propose(context: &Context, change: Change, until: &Until, next: &str) -
     check_version(&change)?;
     let (set, client) = (in_force(context).await?, context.client()?);
     let ours = Ours::of(context, &set)?;
+    seats::tell(&set, &change);
     accuse::warn(context, &set, &change).await?;
     let (base, now_ms) = (set.digest(), client.status().await?.time_ms);
     let until_ms = now_ms + u64::from(until.days) * DAY_MS;

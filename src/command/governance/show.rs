@@ -1,13 +1,18 @@
 //! What was proposed, and what came of it.
 
-use super::unknown;
-use crate::{context::Context, output, problem::Problem};
+use super::{in_force, seats::Seats, unknown};
+use crate::{
+    context::Context,
+    output,
+    problem::{Exit, Problem},
+};
 use contracts::{
     event::Event,
     founding::Parameters,
     governance::{Ballot, Change, Governance as Record, Proposal, ProposalState},
-    id::{Height, ProposalId, TimeMs},
+    id::{Digest, Height, ProposalId, TimeMs},
     party::{Role, Standing},
+    validators::ValidatorSet,
 };
 use serde::Serialize;
 
@@ -19,6 +24,9 @@ struct Shown {
     until: String,
     state: &'static str,
     what: String,
+    /// Of a set: who joins and leaves, beside the one that is asked.
+    #[serde(flatten)]
+    seats: Option<Seats>,
     approved_by: Vec<u8>,
     ready: Vec<u8>,
 }
@@ -31,7 +39,8 @@ pub(super) async fn list(context: &Context) -> Result<(), Problem> {
     }
     context.print(&all, || {
         let row = |one: &Shown| {
-            [one.id.to_string(), one.state.to_string(), one.until.clone(), numbers(&one.approved_by), one.what.clone()]
+            let what = one.what.clone() + &one.seats.as_ref().map(Seats::said).unwrap_or_default();
+            [one.id.to_string(), one.state.to_string(), one.until.clone(), numbers(&one.approved_by), what]
         };
         output::table(["proposal", "state", "until", "approved by", "what"], all.iter().map(row))
     });
@@ -57,22 +66,23 @@ pub(super) async fn show(context: &Context, proposal: ProposalId) -> Result<(), 
     let (id, by, height) = made.ok_or_else(|| unknown(&proposal))?;
     let shown = shown(context, id, by, height).await?;
     context.print(&shown, || {
-        output::lines(&[
-            ("proposal", shown.id.to_string()),
-            ("what", shown.what.clone()),
+        let mut lines = vec![("proposal", shown.id.to_string()), ("what", shown.what.clone())];
+        lines.extend(shown.seats.iter().flat_map(Seats::lines));
+        lines.extend([
             ("state", shown.state.to_string()),
             ("made", format!("at height {} by validator {}", shown.made, shown.by)),
             ("open until", shown.until.clone()),
             ("approved by", numbers(&shown.approved_by)),
             ("ready", numbers(&shown.ready)),
-        ])
+        ]);
+        output::lines(&lines)
     });
     Ok(())
 }
 
 async fn shown(context: &Context, id: ProposalId, by: u8, made: Height) -> Result<Shown, Problem> {
     let record: Option<Proposal> = context.proven(&Proposal::key(&id)).await?;
-    let Proposal { change, until_ms, state, ballots, ready, .. } = record.ok_or_else(|| unknown(&id))?;
+    let Proposal { change, base, until_ms, state, ballots, ready } = record.ok_or_else(|| unknown(&id))?;
     let by_number = |ballots: &[Ballot]| {
         let mut numbers: Vec<_> = ballots.iter().map(|ballot| ballot.validator).collect();
         numbers.sort_unstable();
@@ -85,6 +95,7 @@ async fn shown(context: &Context, id: ProposalId, by: u8, made: Height) -> Resul
         ProposalState::Passed => awaited(context, id).await?,
         ProposalState::Open => state.word(),
     };
+    let seats = Seats::of(&asked(context, &base).await?, &change);
     Ok(Shown {
         id,
         made,
@@ -92,9 +103,20 @@ async fn shown(context: &Context, id: ProposalId, by: u8, made: Height) -> Resul
         until: output::time(until_ms),
         state,
         what: what(&change),
+        seats,
         approved_by: by_number(&ballots),
         ready: by_number(&ready),
     })
+}
+
+/// The validators that are asked, which are gone where the proposal is an old one.
+async fn asked(context: &Context, base: &Digest) -> Result<ValidatorSet, Problem> {
+    let now = in_force(context).await?;
+    if now.digest() == *base {
+        return Ok(now);
+    }
+    let before = context.client()?.trust().set_of(base).cloned();
+    before.ok_or_else(|| Problem::new("nobody proves which validators a proposal asked").exits(Exit::Untrue))
 }
 
 /// What became of a set that passed: of several, only the one that passed last awaits readiness.

@@ -40,6 +40,7 @@ struct Made {
     validator: String,
     file: PathBuf,
     fingerprint: contracts::id::Digest,
+    keys_fingerprint: contracts::id::Digest,
     keys: Vec<String>,
 }
 
@@ -85,20 +86,22 @@ pub fn new(context: &Context, name: &str, founding: &Founding, address: &str, pl
     }
     let maker = Maker::of(context, place, founding, changes)?;
     let (member, signers) = make(&maker, name, founding, address)?;
-    let fingerprint = member.fingerprint();
+    let (fingerprint, keys_fingerprint) = (member.fingerprint(), member.validator.fingerprint());
     let signers: Vec<&dyn Signer> = signers.iter().map(|signer| signer as &dyn Signer).collect();
     member.sign(&signers)?.write(&file)?;
     let keys = context.keyring().names()?.iter().map(ToString::to_string).collect();
-    let made = Made { validator: name.into(), file, fingerprint, keys };
+    let made = Made { validator: name.into(), file, fingerprint, keys_fingerprint, keys };
     context.print(&made, || {
         let lines = output::lines(&[
             ("validator", made.validator.clone()),
             ("keys", made.keys.join(", ")),
             ("file to send", made.file.display().to_string()),
             ("fingerprint", made.fingerprint.to_string()),
+            ("of its keys", made.keys_fingerprint.to_string()),
         ]);
         format!(
             "{lines}\nSend the file to whoever puts the network together, and tell them the fingerprint on another way.\n\
+             Where a network runs, its validators see that of the keys before they approve: tell it all of them.\n\
              The keys stay here."
         )
     });
