@@ -13,7 +13,7 @@ use crate::{
     limits::{OUTCOME_BYTES_MAX, VALIDITY_BLOCKS_MAX},
     money::Amount,
     outcome::{Outcome, TransactionEntry},
-    party::{KeyUse, Party},
+    party::{KeyUse, Party, Standing},
     quota::{Quota, QuotaExceeded, STRANGER_LIMITS},
     rejection::{Rejection, Stop},
     settlement::{Account, Supply},
@@ -155,13 +155,15 @@ pub fn admissible(
         }
         _ => {}
     }
-    // An applicant is no member yet: it draws on what strangers share, so nobody floods by applying.
-    let member = party.is_some_and(|party| party.standing != crate::party::Standing::Applied);
-    let (account, limits) = if member {
-        let parameters: Parameters = view.value(&Parameters::key())?.unwrap_or_default();
-        (body.sender, parameters.quota)
-    } else {
-        (PartyId::STRANGERS, STRANGER_LIMITS)
+    let (account, limits) = match party.map(|party| party.standing) {
+        Some(Standing::Active) => {
+            let parameters: Parameters = view.value(&Parameters::key())?.unwrap_or_default();
+            (body.sender, parameters.quota)
+        }
+        // It hands ballots in and changes its keys. For that there is room, which no stranger takes, and for no more.
+        Some(Standing::Suspended) => (body.sender, STRANGER_LIMITS),
+        // An applicant is no member yet: it draws on what strangers share, so nobody floods by applying.
+        Some(Standing::Applied) | None => (PartyId::STRANGERS, STRANGER_LIMITS),
     };
     let key = Quota::key(&account);
     let quota: Quota = view.value(&key)?.unwrap_or_default();

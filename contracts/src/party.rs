@@ -385,7 +385,8 @@ pub enum SuspensionReason {
     Dissolved = 3,
 }
 
-/// Suspends a member. By an operator.
+/// Suspends a member. By an operator. Whoever only applied is none: it does nothing that a suspension would end, and
+/// would be taken for somebody who was admitted once.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suspend {
@@ -406,10 +407,9 @@ impl Rule for Suspend {
             return Err(Rejection::OperatorWouldLockItselfOut.into());
         }
         governance::open_to_operators(call.state, &self.party)?;
-        let key = Party::key(&self.party);
-        let mut party: Party = call.state.value(&key)?.ok_or(Rejection::PartyUnknown { party: self.party })?;
+        let mut party = require_admitted(call.state, &self.party)?;
         party.standing = Standing::Suspended;
-        call.state.put(&key, party)?;
+        call.state.put(&Party::key(&self.party), party)?;
         call.state.emit(Event::PartySuspended { party: self.party, reason: self.reason, by: call.sender });
         Ok(())
     }

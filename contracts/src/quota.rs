@@ -48,7 +48,8 @@ impl Default for QuotaLimits {
     }
 }
 
-/// Strangers share one quota: applications that wait for an operator, not a way to fill disks.
+/// Strangers share one quota: applications that wait for an operator, not a way to fill disks. Each member that is
+/// suspended has as much, of its own.
 pub const STRANGER_LIMITS: QuotaLimits = QuotaLimits { count_max: 1_000, bytes_max: 4 << 20, state_bytes_max: 8 << 20 };
 
 /// A party has used up what a window allows; the transaction is inadmissible until the next one.

@@ -223,10 +223,10 @@ pub const INBOX_BYTES_PER_PEER_MAX: usize = 32 * 1024 * 1024;
 pub const INTAKE_SUBMISSIONS_PER_PEER_MAX: usize = INBOX_FRAMES_PER_PEER_MAX / 2;
 /// Bytes of the same: as many as the largest request has.
 pub const INTAKE_BYTES_PER_PEER_MAX: usize = INBOX_BYTES_PER_PEER_MAX / 2;
-/// Bytes of one side body of somebody who is not admitted: whom to write to, in the largest field that a form has for it,
+/// Bytes of one side body of somebody who is not admitted, or suspended: whom to write to, in the largest field that a form has for it,
 /// twice over.
 pub const SIDE_OF_STRANGER_BYTES_MAX: u64 = 8 * 1024;
-/// Bytes of all side bodies of such in a window of the quota: as many as the ledger lets them write.
+/// Bytes of all side bodies of strangers, and of each who is suspended, in a window of the quota: as many as the ledger lets them write.
 pub const SIDES_OF_STRANGERS_BYTES_MAX: u64 = contracts::quota::STRANGER_LIMITS.state_bytes_max;
 /// Heights after its block in which a side body is taken that comes late, from a line that is slow or over a disk that
 /// is: minutes under load.

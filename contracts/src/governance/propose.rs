@@ -7,7 +7,7 @@ use crate::{
     founding::Parameters,
     id::{Digest, ProposalId, TimeMs},
     limits::PROPOSAL_MS_MAX,
-    party::{Party, require_admitted},
+    party::{Party, Standing, require_admitted},
     rejection::{Malformed, Rejection, Stop},
     state::Reading,
     validators::ValidatorSet,
@@ -90,6 +90,9 @@ fn possible(call: &Call, change: &Change, now: &ValidatorSet) -> Result<(), Stop
             let now: Party = call.state.value(&Party::key(party))?.ok_or(Rejection::PartyUnknown { party: *party })?;
             if (now.standing, now.roles) == (*standing, *roles) {
                 return Err(Rejection::NothingChanges.into());
+            }
+            if (now.standing, *standing) == (Standing::Applied, Standing::Suspended) {
+                return Err(Rejection::PartyNotActive { party: *party }.into());
             }
             Ok(())
         }

@@ -431,6 +431,11 @@ pub(super) const GOVERNANCE: &[Case] = &[
             m.no(OPERATOR, super::refusals::suspend(BUYER))
         })
     }),
+    ("PartyNotActive", |m, _| {
+        m.ok(STRANGER, super::refusals::apply());
+        let applied = Change::Party { party: party(STRANGER), standing: Standing::Suspended, roles: Roles::default() };
+        in_four(m, |m| m.no(BUYER, propose(0, applied)))
+    }),
     ("RoleOfAQuorum", |m, _| {
         in_four(m, |m| m.no(OPERATOR, Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer, Role::Operator]) }))
     }),

@@ -87,6 +87,31 @@ fn quotas_of_members_and_of_strangers() {
     market.ok(AGENT, mint(BUYER, 1, 1));
 }
 
+/// What an operator suspended for flooding does not go on at the rate of a member, and has room for what it may do.
+#[test]
+fn the_suspended_have_little_room_and_their_own() {
+    let mut market = Market::founded();
+    market.ok(OPERATOR, super::refusals::suspend(BUYER));
+    let left = |market: &mut Market, seed: u16, count: u64| {
+        let many: Vec<_> = (0..count).map(|_| market.transaction(seed, revoke_key(STRANGER))).collect();
+        let selected = select(&market.state, &market.context, many).unwrap();
+        market.commit(&selected.transactions).unwrap();
+        selected.transactions.len() as u64
+    };
+    let most = STRANGER_LIMITS.count_max;
+    assert_eq!(left(&mut market, BUYER, most + 1), most);
+    // Strangers, members and others who are suspended are not touched by that.
+    market.ok(STRANGER, apply());
+    market.ok(OPERATOR, super::refusals::suspend(PROVIDER));
+    assert_eq!(left(&mut market, PROVIDER, 1), 1);
+    assert_eq!(left(&mut market, CUSTODIAN, most + 1), most + 1);
+    // Nor do strangers take from it.
+    market.context.height = crate::limits::QUOTA_WINDOW_BLOCKS;
+    let strangers: Vec<_> = (0..most as u16).map(|n| market.transaction(1_000 + n, apply())).collect();
+    market.commit(&strangers).unwrap();
+    assert_eq!(left(&mut market, BUYER, 1), 1);
+}
+
 #[test]
 fn bytes_that_are_no_transaction() {
     let market = &mut Market::founded();

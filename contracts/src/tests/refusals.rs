@@ -70,6 +70,10 @@ const PARTIES: &[Case] = &[
         m.ok(STRANGER, apply());
         m.no(STRANGER, publish("x", open()))
     }),
+    ("PartyNotActive", |m, _| {
+        m.ok(STRANGER, apply());
+        m.no(OPERATOR, suspend(STRANGER))
+    }),
     ("RoleMissing", |m, _| m.no(BUYER, publish("x", open()))),
     ("RoleMissing", |m, _| m.no(PROVIDER, Admit { party: party(BUYER), roles: Roles::default() })),
     ("RoleMissing", |m, _| m.no(PROVIDER, suspend(BUYER))),

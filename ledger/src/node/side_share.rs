@@ -16,9 +16,9 @@ use std::collections::HashMap;
 /// Side bodies of this size find no room.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SideShare {
-    /// Of somebody who is not admitted.
+    /// Of somebody who is not admitted, or suspended.
     #[error(
-        "a side body of a party that is not admitted has at most {SIDE_OF_STRANGER_BYTES_MAX} bytes, this one {0}: \
+        "a side body of a party that is not active has at most {SIDE_OF_STRANGER_BYTES_MAX} bytes, this one {0}: \
          shorten it"
     )]
     Stranger(u64),
@@ -37,7 +37,7 @@ pub enum SideShare {
     },
 }
 
-/// Bytes of side bodies that were kept in the window at work, by party: one number for each member that is active, since
+/// Bytes of side bodies that were kept in the window at work, by party: one number for each member, since
 /// each has paid for it with a transaction. A restart forgets them, so that a window may have twice as many.
 #[derive(Default)]
 pub struct Shares {
@@ -65,6 +65,28 @@ impl Shares {
     }
 }
 
+/// What a sender may have kept, by where it stands, as the ledger's quota is of transactions.
+#[derive(Debug, PartialEq, Eq)]
+struct Share {
+    /// Whose it is.
+    party: PartyId,
+    /// Bytes of one side body.
+    one_max: u64,
+    /// Bytes of all in a window.
+    max: u64,
+}
+
+impl Share {
+    fn of(sender: PartyId, standing: Option<Standing>, parameters: &Parameters) -> Self {
+        let few = Self { party: sender, one_max: SIDE_OF_STRANGER_BYTES_MAX, max: SIDES_OF_STRANGERS_BYTES_MAX };
+        match standing {
+            Some(Standing::Active) => Self { party: sender, one_max: u64::MAX, max: parameters.quota.bytes_max },
+            Some(Standing::Suspended) => few,
+            Some(Standing::Applied) | None => Self { party: PartyId::STRANGERS, ..few },
+        }
+    }
+}
+
 impl Handle {
     /// Counts a side body of `sender` that is to be kept, unless it is kept already.
     pub(super) fn count_side(&self, sender: PartyId, side: &SideBody) -> Result<(), Refused> {
@@ -73,17 +95,12 @@ impl Handle {
         }
         let reader = self.shared.store.reader();
         let party: Option<Party> = reader.value(&Party::key(&sender))?;
-        let is_member = party.is_some_and(|party| party.standing != Standing::Applied);
-        let bytes = side.bytes() as u64;
-        if !is_member && bytes > SIDE_OF_STRANGER_BYTES_MAX {
+        let parameters: Parameters = reader.value(&Parameters::key())?.unwrap_or_default();
+        let share = Share::of(sender, party.map(|party| party.standing), &parameters);
+        let (Share { party, one_max, max }, bytes) = (share, side.bytes() as u64);
+        if bytes > one_max {
             return Err(SideShare::Stranger(bytes).into());
         }
-        let (party, max) = if is_member {
-            let parameters: Parameters = reader.value(&Parameters::key())?.unwrap_or_default();
-            (sender, parameters.quota.bytes_max)
-        } else {
-            (PartyId::STRANGERS, SIDES_OF_STRANGERS_BYTES_MAX)
-        };
         let height = self.shared.tip.borrow().height + 1;
         Ok(self.shared.side_shares.lock().take(height, party, bytes, max)?)
     }
@@ -92,6 +109,21 @@ impl Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suspended_member_has_what_strangers_have_and_an_applicant_a_part_of_that() {
+        let (sender, parameters) = (PartyId([1; 32]), Parameters::default());
+        let of = |standing| {
+            let Share { party, one_max, max } = Share::of(sender, standing, &parameters);
+            (party, one_max, max)
+        };
+        let (one_max, max) = (SIDE_OF_STRANGER_BYTES_MAX, SIDES_OF_STRANGERS_BYTES_MAX);
+        assert_eq!(of(Some(Standing::Active)), (sender, u64::MAX, parameters.quota.bytes_max));
+        assert_eq!(of(Some(Standing::Suspended)), (sender, one_max, max));
+        for standing in [Some(Standing::Applied), None] {
+            assert_eq!(of(standing), (PartyId::STRANGERS, one_max, max), "{standing:?}");
+        }
+    }
 
     #[test]
     fn a_window_has_so_many_bytes_of_each_and_the_next_begins_with_none() {
