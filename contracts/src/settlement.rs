@@ -23,12 +23,13 @@ pub struct Account {
     pub balance: Amount,
 }
 
-/// All money of one currency.
+/// All money of one currency: there is as much as was minted less what was burned. Where the sum of all that was ever
+/// minted would pass the largest amount, both are counted anew from what there is; the events tell everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct Supply {
-    /// Ever minted.
+    /// Minted, since it was last counted anew, with what there was then.
     pub minted: Amount,
-    /// Ever burned.
+    /// Burned since then. Never more than was minted.
     pub burned: Amount,
 }
 
@@ -71,6 +72,18 @@ impl Supply {
     /// Where all money of `currency` is counted.
     pub fn key(currency: Currency) -> Key {
         Key::new(Self::TAG, &[currency.code().as_bytes()])
+    }
+}
+
+impl Supply {
+    /// After `amount` more was minted; `None` where there would be more than the largest amount at once. What was minted
+    /// and burned long ago closes no currency.
+    fn mint(self, amount: Amount) -> Option<Self> {
+        if let Some(minted) = self.minted.plus(amount) {
+            return Some(Self { minted, ..self });
+        }
+        let minted = self.minted.minus(self.burned)?.plus(amount)?;
+        Some(Self { minted, burned: Amount::ZERO })
     }
 }
 
@@ -149,8 +162,7 @@ impl Rule for Mint {
         book(call, &self.reference, booking)?;
         let key = Supply::key(self.currency);
         let supply: Supply = call.state.value(&key)?.unwrap_or_default();
-        let minted = supply.minted.plus(self.amount).ok_or(Rejection::AmountOverflow)?;
-        call.state.put(&key, Supply { minted, ..supply })?;
+        call.state.put(&key, supply.mint(self.amount).ok_or(Rejection::AmountOverflow)?)?;
         change(call, &self.party, self.currency, |balance| balance.plus(self.amount).ok_or(Rejection::AmountOverflow))?;
         call.state.emit(Event::Minted {
             party: self.party,

@@ -32,12 +32,9 @@ fn many_small_mints_stop_at_the_limit_and_change_nothing_beyond() {
     let (mut market, _) = Market::trading();
     let supply = |market: &Market| market.get::<Supply>(&Supply::key(eur()));
     let balance = |market: &Market| market.get::<Account>(&Account::key(&party(BUYER), eur())).balance.minor();
-    // Years of minting, one unit short of the limit; as much was burned, so that the books agree.
+    // Two units short of the limit.
     let missing = AMOUNT_MAX - 2 - supply(&market).minted.minor();
-    market.set(&Supply::key(eur()), |supply: &mut Supply| {
-        supply.minted = amount(AMOUNT_MAX - 2);
-        supply.burned = supply.burned.plus(amount(missing)).unwrap();
-    });
+    market.mint(PROVIDER, missing);
     let before = balance(&market);
     market.mint(BUYER, 1);
     market.mint(BUYER, 1);
@@ -52,6 +49,28 @@ fn many_small_mints_stop_at_the_limit_and_change_nothing_beyond() {
     }
     // Another currency has its own books.
     market.ok(AGENT, Mint { currency: "USD".parse().unwrap(), ..mint(BUYER, 1, 9) });
+}
+
+#[test]
+fn what_was_minted_and_burned_long_ago_closes_no_currency() {
+    let (mut market, _) = Market::trading();
+    let supply = |market: &Market| {
+        let Supply { minted, burned } = market.get(&Supply::key(eur()));
+        (minted.minor(), burned.minor())
+    };
+    let there = supply(&market).0;
+    // Years of both, until the sum of all that was ever minted is the largest amount.
+    let gone = AMOUNT_MAX - there;
+    market.mint(BUYER, gone);
+    market.ok(AGENT, crate::tests::refusals::burn(BUYER, gone));
+    assert_eq!(supply(&market), (AMOUNT_MAX, gone));
+    market.mint(BUYER, 5);
+    assert_eq!(supply(&market), (there + 5, 0), "counted anew from what there is");
+    // More than that at once is still too much, and as much is not.
+    let most = AMOUNT_MAX - there - 5;
+    assert_eq!(market.no(AGENT, mint(BUYER, most + 1, 77)), Rejection::AmountOverflow);
+    market.ok(AGENT, mint(BUYER, most, 77));
+    assert_eq!(supply(&market), (AMOUNT_MAX, 0));
 }
 
 #[test]
