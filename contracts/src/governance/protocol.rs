@@ -65,20 +65,24 @@ pub fn known(view: &dyn View, height: Height) -> Result<(), ExecuteError> {
     }
 }
 
-/// Refuses what is not the next version, or begins before everybody can have read it.
+/// Refuses what is not the next version, begins before everybody can have read it, or before a date that is decided
+/// already: whoever made ready for that one would be stopped.
 pub(super) fn possible(call: &Call, version: u16, from: Height) -> Result<(), Stop> {
     let next = Protocol::at(call.state, call.height)?.saturating_add(1);
     if version != next {
         return Err(Rejection::ProtocolVersion { next }.into());
     }
-    let least = call.height + PROTOCOL_NOTICE_BLOCKS;
+    let pending: Option<Protocol> = call.state.value(&Protocol::key())?;
+    let decided = pending.map_or(0, |protocol| protocol.from);
+    let least = (call.height + PROTOCOL_NOTICE_BLOCKS).max(decided);
     if from < least {
         return Err(Rejection::ProtocolHeight { least }.into());
     }
     Ok(())
 }
 
-/// A quorum has decided it. One that was decided before and is not in force yet gives way, so that a date can be put off.
+/// A quorum has decided it. One that was decided before and is not in force yet gives way, so that a date can be put
+/// off; and since an older proposal that is completed late is asked again, it is never brought forward.
 pub(super) fn decide(call: &mut Call, id: ProposalId, version: u16, from: Height) -> Result<(), Stop> {
     possible(call, version, from)?;
     let before = Protocol::at(call.state, call.height)?;

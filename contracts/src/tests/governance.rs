@@ -97,7 +97,7 @@ pub(super) fn now<T: crate::state::Subject>(market: &Market, key: &crate::state:
     market.state.value(key).unwrap().unwrap()
 }
 
-fn state(market: &Market, proposal: ProposalId) -> ProposalState {
+pub(super) fn state(market: &Market, proposal: ProposalId) -> ProposalState {
     now::<Proposal>(market, &Proposal::key(&proposal)).state
 }
 
@@ -315,28 +315,6 @@ fn parameters_leave_room_to_change_them_again() {
     market.ok(BUYER, propose(0, parameters(1_000)));
 }
 
-#[test]
-fn another_version_of_the_rules_begins_at_its_height_and_stops_whoever_does_not_know_it() {
-    use crate::{execute::ExecuteError, governance::Protocol, limits::PROTOCOL_NOTICE_BLOCKS};
-    let mut market = market();
-    let from = market.context.height + PROTOCOL_NOTICE_BLOCKS + 10;
-    let proposal = proposed(&mut market, Change::Protocol { version: 2, from }, 3);
-    assert_eq!(state(&market, proposal), ProposalState::InForce);
-    let put_off = proposed(&mut market, Change::Protocol { version: 2, from: from + 5 }, 3);
-    assert_eq!(now::<Protocol>(&market, &Protocol::key()), Protocol { version: 2, from: from + 5, before: 1 });
-    assert_eq!(state(&market, put_off), ProposalState::InForce);
-    let at = |market: &Market, height| Protocol::at(&market.state, height).unwrap();
-    assert_eq!([from, from + 4, from + 5, u64::MAX].map(|height| at(&market, height)), [1, 1, 2, 2]);
-    market.context.height = from + 4;
-    market.mint(BUYER, 1);
-    // Nothing is executed by rules that are not these, and nothing is changed by trying.
-    market.context.height = from + 5;
-    let transaction = market.transaction(AGENT, crate::tests::refusals::mint(BUYER, 1, 77));
-    let refused = crate::execute::execute(&market.state, &market.context, &[transaction]);
-    assert_eq!(refused, Err(ExecuteError::ProtocolUnknown { version: 2, height: from + 5 }));
-    assert!(refused.unwrap_err().to_string().contains("install a release that does"));
-}
-
 /// A case for each refusal of governance.
 pub(super) const GOVERNANCE: &[Case] = &[
     ("NotAValidator", |m, _| in_four(m, |m| m.no(BUYER, propose(4, parameters(5_000))))),
@@ -468,25 +446,6 @@ pub(super) const GOVERNANCE: &[Case] = &[
             let passed = proposed(m, validators(5), 3);
             m.context.height += READY_BLOCKS_MAX + 1;
             m.no(BUYER, ready(1, passed, 0))
-        })
-    }),
-    ("ProtocolVersion", |m, _| {
-        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 3, from: m.context.height + 1_000 })))
-    }),
-    ("ProtocolVersion", |m, _| {
-        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 1, from: m.context.height + 1_000 })))
-    }),
-    ("ProtocolHeight", |m, _| {
-        let from = m.context.height + crate::limits::PROTOCOL_NOTICE_BLOCKS;
-        in_four(m, |m| m.no(BUYER, propose(0, Change::Protocol { version: 2, from: from - 1 })))
-    }),
-    ("ProtocolHeight", |m, _| {
-        in_four(m, |m| {
-            // It was early enough when it was proposed, and is not when a quorum would be complete.
-            let from = m.context.height + crate::limits::PROTOCOL_NOTICE_BLOCKS;
-            let open = proposed(m, Change::Protocol { version: 2, from }, 2);
-            m.context.height += 1;
-            m.no(BUYER, approve(2, open))
         })
     }),
 ];

@@ -11,6 +11,7 @@ mod inadmissible;
 mod json;
 mod misconduct;
 mod money;
+mod protocols;
 mod refusals;
 mod samples;
 mod sets;

@@ -1,6 +1,6 @@
 //! One case for each refusal: who does what, and the word that comes back.
 
-use super::{governance::GOVERNANCE, misconduct::MISCONDUCT, sets::SETS};
+use super::{governance::GOVERNANCE, misconduct::MISCONDUCT, protocols::PROTOCOLS, sets::SETS};
 use crate::{
     agreement::{Buy, Renew, RevocationReason, Revoke},
     basis::{BasisKind, StateBasis},
@@ -47,6 +47,7 @@ fn every_refusal_is_earned() {
         .chain(GOVERNANCE)
         .chain(MISCONDUCT)
         .chain(SETS)
+        .chain(PROTOCOLS)
     {
         let rejection = run(&mut market.clone(), goods);
         assert_eq!(Rejection::name_of(rejection.code()), Some(*name), "{rejection}");
