@@ -273,7 +273,8 @@ fn check_access(call: &Call, dataset: &Dataset) -> Result<(), Stop> {
     if may { Ok(()) } else { Err(Rejection::AccessRestricted.into()) }
 }
 
-/// Personal data are bought for a reason, on a ground that holds for the newest version.
+/// Personal data are bought for a reason, on a ground that holds for the newest version, or for the first where none is
+/// there yet.
 fn check_personal(
     call: &Call,
     id: &DatasetId,
@@ -285,7 +286,7 @@ fn check_personal(
     if personal && justification.is_none() {
         return Err(Rejection::JustificationMissing.into());
     }
-    delivery::require_ground(call.state, id, dataset, dataset.versions, purpose, call.time_ms)
+    delivery::require_ground(call.state, id, dataset, dataset.versions.max(1), purpose, call.time_ms)
 }
 
 const DAY_MS: u64 = 86_400_000;

@@ -88,6 +88,17 @@ pub struct Scope {
     pub ends: Vec<EndsOn>,
 }
 
+/// From which version on the consents in force for one dataset and purpose are a ground: a consent for data that are
+/// still to come says nothing of the versions before. Only read where some are in force, as the [`Scope`] says.
+///
+/// One number is enough. When somebody whom a version holds withdraws or is left out, that version is closed; so of
+/// those that are open, whoever consented first of all still consents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
+pub struct ConsentStart {
+    /// The lowest `since_version` of them.
+    pub version: u32,
+}
+
 /// How many consents end on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize)]
 pub struct EndsOn {
@@ -105,6 +116,36 @@ impl Subject for Consent {
 impl Subject for Scope {
     const TAG: u8 = 13;
     const KIND: &'static str = "consent scope";
+}
+
+impl Subject for ConsentStart {
+    const TAG: u8 = 30;
+    const KIND: &'static str = "consent start";
+}
+
+impl ConsentStart {
+    /// Where that of the consents for `dataset` and `purpose` is kept.
+    pub fn key(dataset: &DatasetId, purpose: Purpose) -> Key {
+        Key::new(Self::TAG, &[&dataset.0, &[purpose as u8]])
+    }
+
+    /// Is `version` one that the consents of `scope` speak of?
+    ///
+    /// # Errors
+    /// A fault of the store.
+    pub fn reaches(
+        view: &dyn View,
+        dataset: &DatasetId,
+        purpose: Purpose,
+        scope: &Scope,
+        version: u32,
+    ) -> Result<bool, Fault> {
+        if scope.required == 0 {
+            return Ok(false);
+        }
+        let start: Option<Self> = view.value(&Self::key(dataset, purpose))?;
+        Ok(start.is_some_and(|start| start.version <= version))
+    }
 }
 
 impl Consent {
@@ -238,8 +279,13 @@ impl Rule for Give {
         for purpose in &self.purposes {
             let key = Scope::key(&self.dataset, *purpose);
             let mut scope: Scope = call.state.value(&key)?.unwrap_or_default();
+            let start: Option<ConsentStart> = call.state.value(&ConsentStart::key(&self.dataset, *purpose))?;
+            // Where none is in force any more, what they began with is over.
+            let start = start.filter(|_| scope.required > 0).map_or(u32::MAX, |start| start.version);
+            let version = start.min(self.since_version);
             scope.add(self.until_day)?;
             call.state.put(&key, scope)?;
+            call.state.put(&ConsentStart::key(&self.dataset, *purpose), ConsentStart { version })?;
         }
         let consent = Consent {
             controller: call.sender,

@@ -7,7 +7,7 @@ use crate::{
     action::{Call, Rule},
     agreement::Agreement,
     basis::LegalBasis,
-    consent::Scope,
+    consent::{ConsentStart, Scope},
     dataset::{Dataset, Listing, require},
     event::Event,
     id::{AgreementId, DatasetId, DeliveryId, PartyId, TimeMs, VersionId},
@@ -79,7 +79,7 @@ pub fn decide(view: &dyn View, agreement: &AgreementId, version: &VersionId, tim
     Ok(Granted { agreement: held, version: asked })
 }
 
-/// Personal data need a ground: every consent in force for version and purpose, or a legal basis.
+/// Personal data need a ground: every consent in force for version and purpose, at least one, or a legal basis.
 ///
 /// Consents are honoured whatever the data are called now, so that calling them something else does
 /// not undo a withdrawal; and data of which nobody says that they are not personal need a ground.
@@ -98,7 +98,8 @@ pub fn require_ground(
     let scope: Scope = view.value(&Scope::key(id, purpose))?.unwrap_or_default();
     scope.require(version, time_ms)?;
     let personal = dataset.classification.personal.value();
-    if scope.required > 0 || matches!(personal, Some(PersonalStatus::None | PersonalStatus::Anonymised)) {
+    let consented = ConsentStart::reaches(view, id, purpose, &scope, version)?;
+    if consented || matches!(personal, Some(PersonalStatus::None | PersonalStatus::Anonymised)) {
         return Ok(());
     }
     match view.value::<LegalBasis>(&LegalBasis::key(id, purpose))? {

@@ -18,7 +18,7 @@ use clap::{Args, Subcommand};
 use contracts::{
     action::Action,
     basis::{BasisKind, StateBasis},
-    consent::{Consent as Record, ConsentState, End, Scope},
+    consent::{Consent as Record, ConsentStart, ConsentState, End, Scope},
     id::{ConsentId, DatasetId},
     party::Country,
     vocabulary::Purpose,
@@ -118,6 +118,8 @@ struct Line {
     purpose: Purpose,
     #[serde(flatten)]
     scope: Scope,
+    /// From which version on those in force speak of the data.
+    since_version: Option<u32>,
 }
 
 impl Consent {
@@ -190,7 +192,9 @@ async fn scope(context: &Context, dataset: DatasetId) -> Result<(), Problem> {
     let mut lines = Vec::new();
     for purpose in Purpose::ALL {
         if let Some(scope) = context.proven::<Scope>(&Scope::key(&dataset, *purpose)).await? {
-            lines.push(Line { purpose: *purpose, scope });
+            let start: Option<ConsentStart> = context.proven(&ConsentStart::key(&dataset, *purpose)).await?;
+            let since_version = start.filter(|_| scope.required > 0).map(|start| start.version);
+            lines.push(Line { purpose: *purpose, scope, since_version });
         }
     }
     context.print(&lines, || {
@@ -199,11 +203,15 @@ async fn scope(context: &Context, dataset: DatasetId) -> Result<(), Problem> {
             [
                 line.purpose.slug().into(),
                 scope.required.to_string(),
+                line.since_version.map_or_else(String::new, |version| version.to_string()),
                 scope.outstanding.to_string(),
                 scope.clean_from.to_string(),
             ]
         });
-        output::table(["purpose", "in force", "ended, still in the data", "deliverable from version"], rows)
+        output::table(
+            ["purpose", "in force", "of versions from", "ended, still in the data", "deliverable from version"],
+            rows,
+        )
     });
     Ok(())
 }

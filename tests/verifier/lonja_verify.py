@@ -478,6 +478,7 @@ RECORDS = {
     )),
     28: ("party decision", struct(proposal=proposal)),
     29: ("compromised key", struct(proposal=proposal)),
+    30: ("consent start", struct(version=u32)),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

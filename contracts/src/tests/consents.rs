@@ -69,9 +69,9 @@ impl Naive {
         self.asked(purpose).any(|person| person.is_in(version) && (person.over || person.until_day <= today))
     }
 
-    /// Somebody who is still to be in a version consents, or the law allows it without.
-    fn has_ground(&self, purpose: Purpose) -> bool {
-        self.bases.contains(&purpose) || self.asked(purpose).any(|person| !person.over && person.left_out_in.is_none())
+    /// Somebody whose data are in the version consents, or the law allows it without.
+    fn has_ground(&self, version: u32, purpose: Purpose) -> bool {
+        self.bases.contains(&purpose) || self.asked(purpose).any(|person| !person.over && person.is_in(version))
     }
 
     /// A consent for data that are still to come has expired: the rules block then, too.
@@ -96,9 +96,9 @@ fn compare(steps: Vec<Step>) {
                     require_ground(&market.state, &dataset, &record, version, purpose, market.context.time_ms);
                 let forbidden = naive.forbids(version, purpose, today);
                 assert!(allowed.is_err() || !forbidden, "version {version} holds somebody whose consent is over");
-                assert!(allowed.is_err() || naive.has_ground(purpose), "version {version} has no ground");
+                assert!(allowed.is_err() || naive.has_ground(version, purpose), "version {version} has no ground");
                 if version == naive.versions && !naive.expired_ahead(purpose, today) {
-                    let may = !forbidden && naive.has_ground(purpose);
+                    let may = !forbidden && naive.has_ground(version, purpose);
                     assert_eq!(allowed.is_ok(), may, "about the newest version both agree: {allowed:?}");
                 }
             }
@@ -225,6 +225,49 @@ fn a_withdrawal_before_the_data_come_binds_the_version_they_come_with() {
     market.no(GATEWAY, deliver(agreement, careless));
     market.ok(PROVIDER, without(goods.personal, 3, ConsentId([2; 16])));
     market.ok(GATEWAY, deliver(agreement, VersionId::of(&goods.personal, 3)));
+}
+
+#[test]
+fn a_consent_for_data_that_are_to_come_is_no_ground_for_the_version_before() {
+    let (mut market, goods) = Market::trading();
+    market.ok(CUSTODIAN, Give { since_version: 2, ..give(goods.personal, 1) });
+    let none = Rejection::NoGround { purpose: Purpose::Research };
+    assert_eq!(market.no(BUYER, buy(goods.personal_offer, 700)), none);
+    // Nor where the sale has another ground that is over by now.
+    market.ok(PROVIDER, basis(goods.personal, false));
+    let agreement = AgreementId(market.ok(BUYER, buy(goods.personal_offer, 700)).0);
+    market.ok(GATEWAY, deliver(agreement, goods.personal_version));
+    market.ok(PROVIDER, basis(goods.personal, true));
+    assert_eq!(market.no(GATEWAY, deliver(agreement, goods.personal_version)), none);
+    // With its version it is one, for that and no older.
+    let second = market.version(PROVIDER, goods.personal);
+    market.ok(GATEWAY, deliver(agreement, second));
+    market.ok(BUYER, buy(goods.personal_offer, 700));
+    assert_eq!(market.no(GATEWAY, deliver(agreement, goods.personal_version)), none);
+}
+
+#[test]
+fn who_never_came_into_the_data_is_no_ground_for_those_that_come_later() {
+    let (mut market, goods) = Market::trading();
+    let next = |number: u8| Give { since_version: u32::from(number) + 1, ..give(goods.personal, number) };
+    market.ok(CUSTODIAN, next(1));
+    market.ok(PROVIDER, without(goods.personal, 2, ConsentId([1; 16])));
+    market.ok(CUSTODIAN, next(2));
+    let none = Rejection::NoGround { purpose: Purpose::Research };
+    assert_eq!(market.no(BUYER, buy(goods.personal_offer, 700)), none, "nobody in version 2 consents");
+    market.version(PROVIDER, goods.personal);
+    market.ok(BUYER, buy(goods.personal_offer, 700));
+}
+
+#[test]
+fn before_the_first_version_those_who_consent_to_it_are_the_ground() {
+    let mut market = Market::founded();
+    market.mint(BUYER, 1_000);
+    let dataset = market.publish(PROVIDER, "people", shared(PersonalStatus::Personal));
+    let offer = market.offer(PROVIDER, dataset, one_off(700));
+    market.no(BUYER, buy(offer, 700));
+    market.consent(CUSTODIAN, dataset, 1);
+    market.ok(BUYER, buy(offer, 700));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     action::Action,
     agreement::{Agreement, Buy, Holding, RevocationReason},
     basis::{BasisKind, LegalBasis},
-    consent::{Consent, ConsentState, EndsOn, Scope},
+    consent::{Consent, ConsentStart, ConsentState, EndsOn, Scope},
     dataset::{Dataset, Listing, ListingReason},
     delivery::{Deliver, Delivery},
     event::Event,
@@ -402,6 +402,7 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     seen.see(record(Protests { name: "v3".into(), protests }));
     seen.see(record(PartyDecision { proposal: PROPOSAL }));
     seen.see(record(CompromisedKey { proposal: PROPOSAL }));
+    seen.see(record(ConsentStart { version: 3 }));
 }
 
 /// A record after three events.

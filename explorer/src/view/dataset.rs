@@ -13,7 +13,7 @@ use crate::{
 };
 use contracts::{
     basis::LegalBasis,
-    consent::Scope,
+    consent::{ConsentStart, Scope},
     dataset::Dataset,
     id::*,
     jacket::{Access, Classification, Jacket},
@@ -345,14 +345,17 @@ fn grounds(reader: &Reader, id: &DatasetId, dataset: &Dataset) -> Result<Vec<Gro
     let time_ms = reader.tip().time_ms;
     for (key, scope) in reader.records::<Scope>(&[&[Scope::TAG], id.as_bytes()].concat(), Purpose::ALL.len())? {
         let Some(purpose) = purpose_of(key.as_bytes()) else { continue };
-        let holds = scope.require(dataset.versions.max(1), time_ms).is_ok() && scope.required > 0;
+        let version = dataset.versions.max(1);
+        let reached = ConsentStart::reaches(reader, id, purpose, &scope, version)?;
+        let holds = reached && scope.require(version, time_ms).is_ok();
         let consents = crate::view::format::counted(u64::from(scope.required), "consent in force", "consents in force");
         let ended = crate::view::format::counted(
             u64::from(scope.outstanding),
             "ended consent whose subject the newest version still holds",
             "ended consents whose subjects the newest version still holds",
         );
-        grounds.push(Ground { purpose, ground: format!("{consents}; {ended}"), holds, controller: None });
+        let ground = format!("{consents}; {ended}");
+        grounds.push(Ground { purpose: purpose.label(), ground, holds, controller: None });
     }
     for (key, basis) in
         reader.records::<LegalBasis>(&[&[LegalBasis::TAG], id.as_bytes()].concat(), Purpose::ALL.len())?
@@ -363,14 +366,14 @@ fn grounds(reader: &Reader, id: &DatasetId, dataset: &Dataset) -> Result<Vec<Gro
         let controls = basis.controls.join("; ");
         let ground = format!("{kind}, {}: {}; controls: {controls}{ended}", basis.jurisdiction, basis.reference);
         let controller = Some(Names(reader).party(&basis.controller)?);
-        grounds.push(Ground { purpose, ground, holds: !basis.ended, controller });
+        grounds.push(Ground { purpose: purpose.label(), ground, holds: !basis.ended, controller });
     }
     Ok(grounds)
 }
 
-fn purpose_of(key: &[u8]) -> Option<&'static str> {
+fn purpose_of(key: &[u8]) -> Option<Purpose> {
     let tag = *key.last()?;
-    Purpose::ALL.iter().find(|purpose| **purpose as u8 == tag).map(|purpose| purpose.label())
+    Purpose::ALL.iter().copied().find(|purpose| *purpose as u8 == tag)
 }
 
 fn tallies(reader: &Reader, thing: &Thing, id: &str) -> Result<Vec<Tally>, Missing> {

@@ -4,7 +4,7 @@ use borsh::BorshDeserialize;
 use contracts::{
     agreement::{Agreement, Holding, RevocationReason},
     basis::{BasisKind, LegalBasis},
-    consent::{Consent, ConsentState, EndsOn, Scope},
+    consent::{Consent, ConsentStart, ConsentState, EndsOn, Scope},
     dataset::{Dataset, Listing},
     delivery::Delivery,
     event::Event,
@@ -312,6 +312,8 @@ pub(super) fn records() -> Vec<(Key, Vec<u8>)> {
         zero::<Protests>(9),
         zero::<PartyDecision>(9),
         record(PartyDecision::key(&party), PartyDecision { proposal: PROPOSAL }),
+        zero::<ConsentStart>(9),
+        record(Key::new(ConsentStart::TAG, &[&[1]]), ConsentStart { version: 2 }),
         zero::<CompromisedKey>(9),
         record(CompromisedKey::key(&PublicKey([3; 32])), CompromisedKey { proposal: PROPOSAL }),
         record(Key::new(Proposal::TAG, &[&[4]]), proposal(Change::Protocol { version: 2, from: 700 })),

@@ -3,7 +3,7 @@
 use contracts::{
     agreement::{Agreement, Holding},
     basis::LegalBasis,
-    consent::{Consent, Scope},
+    consent::{Consent, ConsentStart, Scope},
     dataset::Dataset,
     delivery::Delivery,
     founding::Parameters,
@@ -45,7 +45,7 @@ kinds! {
     Party, Quota, Dataset, Jacket, Version, Offer, OfferRevision, UsedQuote, Agreement, Holding, Delivery,
     Consent, Scope, LegalBasis, Group, Account, Supply, Booking, ValidatorSet, Parameters,
     SideOwner, Anchored, Proposal, Governance, Misconduct, Protocol, Protests, PartyDecision,
-    CompromisedKey,
+    CompromisedKey, ConsentStart,
 }
 
 fn shown<T: Subject + serde::Serialize>(bytes: &[u8]) -> Option<Value> {

@@ -9,7 +9,7 @@ use borsh::BorshDeserialize;
 use contracts::{
     agreement::{Agreement, Holding},
     basis::LegalBasis,
-    consent::{Consent, Scope},
+    consent::{Consent, ConsentStart, Scope},
     dataset::Dataset,
     delivery::Delivery,
     group::Group,
@@ -322,12 +322,19 @@ impl Rows {
         self.fill(page, |id| Ok(self.consent(id)?.map(|consent| (*id, consent))))
     }
 
-    /// What the consents for a dataset and purpose come to.
+    /// What the consents for a dataset and purpose come to, and whether those in force speak of `version`.
     ///
     /// # Errors
     /// [`RowsError`].
-    pub fn scope(&self, dataset: &DatasetId, purpose: Purpose) -> Result<Option<Scope>, RowsError> {
-        self.get(&Scope::key(dataset, purpose))
+    pub fn scope(
+        &self,
+        dataset: &DatasetId,
+        purpose: Purpose,
+        version: u32,
+    ) -> Result<Option<(Scope, bool)>, RowsError> {
+        let Some(scope) = self.get(&Scope::key(dataset, purpose))? else { return Ok(None) };
+        let reach = ConsentStart::reaches(self, dataset, purpose, &scope, version);
+        Ok(Some((scope, reach.map_err(|fault| RowsError::Damaged(fault.to_string()))?)))
     }
 
     /// Legal bases that are stated for a dataset, ended ones included.

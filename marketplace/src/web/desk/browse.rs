@@ -461,8 +461,9 @@ pub fn grounds(visit: &Visit, dataset: &DatasetId, version: u32) -> Result<Vec<G
         let basis = bases.iter().find(|(known, _)| known == purpose).map(|(_, basis)| basis);
         let controller = basis.map(|basis| name_of(&visit.market, &basis.controller)).transpose()?;
         let named = basis.zip(controller.as_deref());
-        let scope = rows.scope(dataset, *purpose)?;
-        grounds.extend(Ground::of(*purpose, scope.as_ref(), named, version, visit.market.now_ms()));
+        let consents = rows.scope(dataset, *purpose, version.max(1))?;
+        let consents = consents.as_ref().map(|(scope, reach)| (scope, *reach));
+        grounds.extend(Ground::of(*purpose, consents, named, version, visit.market.now_ms()));
     }
     debug_assert!(grounds.len() <= PAGE_ROWS_MAX, "there are nine purposes");
     Ok(grounds)

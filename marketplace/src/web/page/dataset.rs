@@ -311,16 +311,20 @@ pub struct Ground {
 
 impl Ground {
     /// What consents and a legal basis come to for `purpose`, for the newest version `version`.
-    /// `None` where there is neither. A consent that was asked for is never replaced by a basis.
+    /// `None` where there is neither. A consent that was asked for is never replaced by a basis. With the consents comes
+    /// whether they reach that version ([`ConsentStart::reaches`](contracts::consent::ConsentStart::reaches)).
     pub fn of(
         purpose: Purpose,
-        scope: Option<&Scope>,
+        consents: Option<(&Scope, bool)>,
         basis: Option<(&LegalBasis, &str)>,
         version: u32,
         now_ms: TimeMs,
     ) -> Option<Self> {
         let purpose_name = purpose.label();
-        if let Some(scope) = scope.filter(|scope| scope.required > 0 || scope.outstanding > 0) {
+        let counts = |scope: &Scope, reach: bool| {
+            scope.outstanding > 0 || scope.required > 0 && (reach || scope.require(version, now_ms).is_err())
+        };
+        if let Some((scope, _)) = consents.filter(|(scope, reach)| counts(scope, *reach)) {
             let people = super::super::show::several(scope.required as usize, "consent", "consents");
             return Some(match scope.require(version, now_ms) {
                 Ok(()) => Self {
@@ -383,12 +387,18 @@ mod tests {
     #[test]
     fn a_withdrawn_consent_is_not_replaced_by_a_basis() {
         let scope = Scope { outstanding: 1, clean_from: 3, ..Scope::default() };
-        let ground = Ground::of(Purpose::Research, Some(&scope), Some((&basis(), "Town")), 2, 0).unwrap();
+        let ground = Ground::of(Purpose::Research, Some((&scope, false)), Some((&basis(), "Town")), 2, 0).unwrap();
         assert_eq!(ground.state, "stopped");
         let ground = Ground::of(Purpose::Research, None, Some((&basis(), "Town")), 2, 0).unwrap();
         assert!(ground.text.contains("Water Act") && ground.text.contains("Town"), "{ground:?}");
         let ended = LegalBasis { ended: true, ..basis() };
         assert!(Ground::of(Purpose::Research, None, Some((&ended, "Town")), 2, 0).is_none());
+        // One for data that are to come is no ground yet, and in nobody's way.
+        let (scope, basis) = (Scope { required: 1, ..Scope::default() }, basis());
+        let state = |reach, basis| Ground::of(Purpose::Research, Some((&scope, reach)), basis, 2, 0).map(|it| it.state);
+        assert_eq!(state(false, Some((&basis, "Town"))).as_deref(), Some("legal basis"));
+        assert_eq!(state(false, None), None);
+        assert_eq!(state(true, None).as_deref(), Some("consented"));
     }
 
     #[test]
