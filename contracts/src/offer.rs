@@ -141,6 +141,16 @@ impl Price {
     }
 }
 
+/// A subscription runs for the periods that are paid: with a duration in its terms, their text would promise another end.
+fn check_terms(terms: &Terms, price: &Price) -> Result<(), Malformed> {
+    terms.check()?;
+    price.check()?;
+    if matches!(price, Price::Subscription { .. }) && terms.duration_days.is_some() {
+        return Err(Malformed::new("terms.duration_days", "a subscription ends with its periods: leave it out"));
+    }
+    Ok(())
+}
+
 fn zero() -> Malformed {
     Malformed::new("price.amount", "what costs nothing is free: use the free price")
 }
@@ -222,8 +232,7 @@ pub struct MakeOffer {
 
 impl Rule for MakeOffer {
     fn check(&self) -> Result<(), Malformed> {
-        self.terms.check()?;
-        self.price.check()
+        check_terms(&self.terms, &self.price)
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {
@@ -261,8 +270,7 @@ pub struct ReviseOffer {
 
 impl Rule for ReviseOffer {
     fn check(&self) -> Result<(), Malformed> {
-        self.terms.check()?;
-        self.price.check()
+        check_terms(&self.terms, &self.price)
     }
 
     fn apply(&self, call: &mut Call) -> Result<(), Stop> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub struct Terms {
     /// Purposes that the data may be used for.
     pub purposes: Allowed,
-    /// How long, from purchase; `None` is without end. A subscription ends with its periods.
+    /// How long, from purchase; `None` is without end. A subscription ends with its periods, and has none.
     pub duration_days: Option<u32>,
     /// Whether the data may be passed on.
     pub onward: Onward,

@@ -227,7 +227,8 @@ impl Market {
 
     /// Offers as `seed`.
     pub fn offer(&mut self, seed: u16, dataset: DatasetId, price: Price) -> OfferId {
-        OfferId(self.ok(seed, MakeOffer { dataset, terms: terms(), price }).0)
+        let duration_days = terms().duration_days.filter(|_| !matches!(price, Price::Subscription { .. }));
+        OfferId(self.ok(seed, MakeOffer { dataset, terms: Terms { duration_days, ..terms() }, price }).0)
     }
 
     /// The next version, made from nothing and leaving nobody out.

@@ -56,7 +56,7 @@ pub struct TermArgs {
     /// research, public-service, innovation); any where it is left out
     #[arg(long = "purpose", value_delimiter = ',', value_parser = parse::purpose)]
     purposes: Vec<Purpose>,
-    /// How long the licence runs, in days; without end where it is left out
+    /// How long the licence runs, in days; without end where it is left out. A subscription ends with its periods
     #[arg(long, value_name = "N")]
     days: Option<u32>,
     /// Whether the data may be passed on: prohibited, derived-only, same-terms or free

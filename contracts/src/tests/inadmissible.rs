@@ -163,6 +163,12 @@ fn actions_whose_bytes_alone_are_wrong() {
         ("periods", crate::agreement::Buy { periods: 0, ..buy(OfferId([1; 32]), 1) }.into()),
         ("periods", crate::agreement::Buy { periods: 121, ..buy(OfferId([1; 32]), 1) }.into()),
         ("price.amount", crate::offer::MakeOffer { dataset, terms: terms(), price: one_off(0) }.into()),
+        ("terms.duration_days", crate::offer::MakeOffer { dataset, terms: terms(), price: subscription(1) }.into()),
+        (
+            "terms.duration_days",
+            crate::offer::ReviseOffer { price: subscription(1), ..super::refusals::revise_offer(OfferId([1; 32]), 1) }
+                .into(),
+        ),
         ("purposes", crate::consent::Give { purposes: vec![], ..give(dataset, 1) }.into()),
         (
             "state",

@@ -74,6 +74,20 @@ fn no_key_that_may_be_in_other_hands_comes_back() {
     market.ok(BUYER, propose(0, change(of(&[0, 1, 2, 5]), &[])));
 }
 
+/// Ballots are the word of the validators in force, whatever was in force in between.
+#[test]
+fn what_is_open_is_void_while_another_set_is_in_force_and_counts_again_when_its_own_is_back() {
+    let mut market = market();
+    let open = proposed(&mut market, super::governance::parameters(5_000), 2);
+    let joins = proposed(&mut market, change(of(&[0, 1, 2, 3, 5]), &[]), 3);
+    enters(&mut market, joins, &[0, 1, 2, 3, 5]);
+    assert_eq!(market.no(BUYER, approve(3, open)), Rejection::ProposalOfAnotherSet);
+    // The five go back to the four by a proposal of their own; here, behind the rules.
+    four(&mut market);
+    market.ok(BUYER, approve(3, open));
+    assert_eq!(super::governance::state(&market, open), crate::governance::ProposalState::InForce);
+}
+
 /// What is open waits while another set is in force, and goes on when the one that was asked returns.
 #[test]
 fn a_key_that_was_lost_while_a_proposal_waited_does_not_come_in_by_it() {

@@ -100,7 +100,11 @@ fn free_texts(action: &Action, text: &str) -> Vec<(String, Action)> {
 #[test]
 fn no_text_of_any_action_leaves_its_line_or_lies() {
     let mut fields = BTreeSet::new();
-    for action in actions() {
+    for mut action in actions() {
+        // Its bytes are older than the rule that a subscription has no duration.
+        if let Action::MakeOffer(offer) = &mut action {
+            offer.terms.duration_days = None;
+        }
         assert_eq!(action.check(), Ok(()), "the samples are good");
         for text in
             ["\n", "\r", "\u{2028}", "\u{2029}", "\u{0}", "\u{1b}[31m", "\u{202e}", "\u{2066}x", "\u{200b}", "\u{ad}"]

@@ -246,8 +246,10 @@ impl World {
     }
 
     pub async fn offer(&self, token: &str, dataset: &DatasetId, price: Value) -> String {
+        // A subscription ends with its periods.
+        let days = if price["kind"] == "subscription" { Value::Null } else { 30.into() };
         let terms =
-            json!({"purposes": {"kind": "any"}, "duration_days": 30, "onward": "prohibited", "attribution": null});
+            json!({"purposes": {"kind": "any"}, "duration_days": days, "onward": "prohibited", "attribution": null});
         let action = json!({"action": "offer.make", "dataset": dataset, "terms": terms, "price": price});
         let order = self.post("/api/v1/actions", Some(token), &json!({"action": action})).await.expect(201);
         order["order"]["id"].as_str().unwrap().to_string()

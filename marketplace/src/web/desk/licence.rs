@@ -221,7 +221,7 @@ fn acts(
                 ("quality", "Faults in the data".into()),
             ];
             let field = Field::select("reason", "Reason", &reasons);
-            let text = "Revoking ends the licence at once. A refund is a payment of its own.".to_string();
+            let text = "Revoking ends the licence at once. What was paid stays paid: whoever refunds does it outside of the market.".to_string();
             acts.push(("Revoke".into(), text, form("end", "Revoke the licence", "grave", vec![field])));
         }
     }
