@@ -358,9 +358,8 @@ impl Rule for Renew {
 
 /// Ends an agreement before its time: by its provider, or by its buyer who gives it back.
 ///
-/// What was paid stays paid: no action pays it back. Who refunds does it at a bank, where money comes on the ledger
-/// from and leaves it to. Somebody suspended
-/// ends nothing: its keys may be in other hands.
+/// What was paid stays paid: no action pays it back. Whoever refunds does so at a bank, as money comes on the ledger and
+/// leaves it. Somebody suspended ends nothing: its keys may be in other hands.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {

@@ -7,17 +7,19 @@
 //!
 //! Ballots count for the validator set in which they were asked for: when that changes, what is open is
 //! void as long as another set is in force. Should exactly that set come back in the proposal's time, the ballots
-//! count again, since they are still the word of those who decide. A change of the set itself comes into force in two steps, since a network whose new members are
-//! not there yet would stop: a quorum decides it, and then a quorum of the *new* set says that it is
-//! [ready](Ready). The block in which that is complete is the last one of the old set. Until then another set that
-//! a quorum decides takes its place: the validators in force are never bound by newcomers that do not come.
+//! count again, since they are still the word of those who decide.
+//!
+//! A change of the set itself comes into force in two steps, since a network whose new members are not there yet would
+//! stop: a quorum decides it, and then a quorum of the *new* set says that it is [ready](Ready). The block in which that
+//! is complete is the last one of the old set. Until then another set that a quorum decides takes its place: the
+//! validators in force are never bound by newcomers that do not come.
 //!
 //! Of keys, only those of validators are decided: a quorum that gave a party another key could trade in its name. Who
 //! has lost its only one applies anew, and gets the roles that it had; what it owns stays with the party that it was.
 //!
 //! Any party that was admitted may hand a ballot in, also one that an operator has suspended since: or one operator
-//! could suspend all others and nothing would be decided any more. It is the validator's key that decides, not the sender. What is
-//! decided of a party stands above operators ([`PartyDecision`]).
+//! could suspend all others and nothing would be decided any more. It is the validator's key that decides, not the
+//! sender. What is decided of a party stands above operators ([`PartyDecision`]).
 
 mod accuse;
 mod approve;
