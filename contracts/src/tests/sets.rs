@@ -35,6 +35,9 @@ fn enters(market: &mut Market, proposal: ProposalId, numbers: &[u8]) {
     assert_eq!(now::<ValidatorSet>(market, &ValidatorSet::key()), of(numbers));
 }
 
+/// A validator that is made of one whose keys were lost and of one with new keys.
+type MadeOf = fn(&Validator, Validator) -> Validator;
+
 #[test]
 fn no_key_that_may_be_in_other_hands_stays_in_the_set() {
     let mut market = market();
@@ -43,11 +46,11 @@ fn no_key_that_may_be_in_other_hands_stays_in_the_set() {
     let stays = change(of(&[0, 1, 2, 3, 4]), &[3]);
     assert_eq!(market.no(BUYER, propose(0, stays)), Rejection::KeyCompromised { key: all[3].consensus });
     // Taken out, and one of its keys is in the file of its new ones.
-    let again = |make: fn(&Validator, Validator) -> Validator| {
+    let again = |make: MadeOf| {
         let new = make(&all[3], Validator { name: "v3-2".into(), ..all[4].clone() });
         change(ValidatorSet { validators: [of(&[0, 1, 2]).validators, vec![new]].concat() }, &[3])
     };
-    let kept: [(fn(&Validator, Validator) -> Validator, _); 3] = [
+    let kept: [(MadeOf, _); 3] = [
         (|old, new| Validator { consensus: old.consensus, ..new }, all[3].consensus),
         (|old, new| Validator { log: old.log, ..new }, all[3].log),
         (|old, new| Validator { cosigner: old.cosigner, ..new }, all[3].cosigner),
