@@ -63,7 +63,9 @@ fn application_form(visit: &Visit) -> Form {
                 "Contact",
                 "Kept beside the ledger, for operators, and not taken down later: rather a desk than a person.",
                 vec![
-                    Field::area("contact", "Whom an operator may ask", 3).hint("Name, e-mail or telephone.").optional(),
+                    Field::area("contact", "Whom an operator may ask", 3)
+                        .hint("E-mail or telephone of an office.")
+                        .optional(),
                 ],
             ),
         ],
