@@ -67,6 +67,8 @@ mod offices;
 mod operations;
 #[path = "command/outside.rs"]
 mod outside;
+#[path = "command/ports.rs"]
+mod ports;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/refusals.rs"]

@@ -1,9 +1,10 @@
 //! A network of one grows to four organisations, by the commands that people type, while transactions go on.
 
 use super::{
-    harness::{Net, Service, free_ports, says},
+    harness::{Net, Service, says},
     minting::Minting,
     offices::{Office, joins, status, until, writes_passphrase},
+    ports::free_ports,
     validators::runtime,
 };
 use serde_json::{Value, json};

@@ -1,16 +1,13 @@
 //! Starting, asking, stopping and killing `lonja`.
 
+use super::ports::free_ports;
 use serde_json::Value;
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    ops::Range,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -35,28 +32,10 @@ pub struct Net {
 
 /// Arguments with ports of their own for `validators` of a trial.
 pub fn four_times(validators: usize) -> Vec<String> {
-    let first = usize::from(free_ports(4 * validators));
+    let first = usize::from(free_ports(4 * validators as u16));
     let flags = ["--node-port", "--market-port", "--explorer-port", "--peers-port"];
     let port = |(number, flag): (usize, &str)| [flag.to_owned(), (first + number * validators).to_string()];
     flags.into_iter().enumerate().flat_map(port).collect()
-}
-
-/// The first of `count` ports in a row that were free a moment ago, and that no other test of this process gets.
-pub fn free_ports(count: usize) -> u16 {
-    /// Below the ports that the system hands out by itself, so that nobody takes one in between.
-    const OURS: Range<usize> = 10_000..30_000;
-    static TAKEN: AtomicUsize = AtomicUsize::new(0);
-    static FIRST: OnceLock<usize> = OnceLock::new();
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    // Two processes begin at different places.
-    let first = FIRST.get_or_init(|| TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().into());
-    loop {
-        let taken = first + TAKEN.fetch_add(count, Ordering::Relaxed);
-        let port = (OURS.start + taken % (OURS.len() - count)) as u16;
-        if (port..port + count as u16).all(free) {
-            return port;
-        }
-    }
 }
 
 pub fn command() -> Command {

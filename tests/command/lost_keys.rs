@@ -2,8 +2,9 @@
 //! checkpoint, through a node or with a file that was kept.
 
 use super::{
-    harness::{Net, command, free_ports, ok_on, says, skipped, start},
+    harness::{Net, command, ok_on, says, skipped, start},
     offices::{status, until},
+    ports::free_ports,
 };
 use serde_json::Value;
 use std::{

@@ -3,8 +3,9 @@
 use super::{
     archives::{KEEP_BLOCKS, SEGMENT, grow},
     backup::{notes, restored},
-    harness::{Net, command, fails_on, free_ports, ok_on, says, start, word},
+    harness::{Net, command, fails_on, ok_on, says, start, word},
     offices::{status, until},
+    ports::free_ports,
 };
 use serde_json::json;
 use std::{fs, path::Path, time::Duration};

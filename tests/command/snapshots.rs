@@ -1,6 +1,9 @@
 //! A directory joins by a snapshot, with the commands that people type.
 
-use super::harness::{Net, command, free_ports, ok_on, says, start_as, word};
+use super::{
+    harness::{Net, command, ok_on, says, start_as, word},
+    ports::free_ports,
+};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
 use std::time::{Duration, Instant};
 

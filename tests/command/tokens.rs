@@ -1,7 +1,8 @@
 //! A validator whose keys are on a token, by the commands of `operations/token.md`.
 
 use super::{
-    harness::{Service, command, free_ports, says, start_as},
+    harness::{Service, command, says, start_as},
+    ports::free_ports,
     readme::words,
 };
 use std::{

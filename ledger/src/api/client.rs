@@ -54,7 +54,7 @@ pub struct Client {
     known: Arc<RwLock<Known>>,
     files: Arc<Mutex<Vec<KeptIn>>>,
     anchor: Arc<TrustAnchor>,
-    /// How long it waits for validators that have just taken over to seal something.
+    /// How long it waits for validators to seal what it asks for.
     patience: Duration,
 }
 
@@ -169,8 +169,8 @@ impl Client {
         Ok(Self { http, url, known, files: Arc::default(), anchor: Arc::new(anchor), patience: Duration::ZERO })
     }
 
-    /// Waits up to `patience` where keys have given way that may be in other hands, and those who came after them have
-    /// sealed nothing yet; without it that is a problem which may pass.
+    /// Waits up to `patience` for validators that have not signed the newest block yet, or have taken over from keys that
+    /// may be in other hands and sealed nothing yet; without it that is a problem which may pass.
     pub fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }

@@ -17,11 +17,6 @@ use crate::{
 };
 use axum::http::StatusCode;
 use contracts::state::{Key, View};
-use std::time::Duration;
-
-/// How often the node looks again while the newest block is being sealed, and how long it waits.
-const SEAL_TRIES: usize = 100;
-const SEAL_WAIT: Duration = Duration::from_millis(10);
 
 /// The file of a bundle about the record under `key`, at the newest height: all its events, the
 /// records related to it (without their histories), and receipts of the newest transactions.
@@ -29,14 +24,7 @@ pub(super) fn bundle(handle: &Handle, key: &Key) -> Result<Vec<u8>, Problem> {
     if kind_of(key).is_none() {
         return Err(Problem::bad_request("there are no bundles about this kind of record"));
     }
-    let mut tries = 0;
-    let bundle = loop {
-        match gather(&handle.settled()?, handle, key) {
-            Err(problem) if problem.code == "unsealed" && tries < SEAL_TRIES => tries += 1,
-            other => break other?,
-        }
-        std::thread::sleep(SEAL_WAIT);
-    };
+    let bundle = gather(&handle.settled()?, handle, key)?;
     bundle.encode().map_err(|error| too_large(&error))
 }
 

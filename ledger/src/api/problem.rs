@@ -11,6 +11,11 @@ use axum::{
 use contracts::{execute::Inadmissible, transaction::TransactionError};
 use serde::{Deserialize, Serialize};
 
+/// The code where validators have not signed the newest block yet: a matter of moments as long as a quorum is there.
+pub(super) const UNSEALED: &str = "unsealed";
+/// The code of a node whose first block is not made yet.
+pub(super) const NO_BLOCK: &str = "no-block";
+
 /// An RFC 9457 problem with a stable code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{title}: {detail}")]

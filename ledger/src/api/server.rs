@@ -6,6 +6,7 @@ use super::{
     blocks::blocks,
     checkpoint::{checkpoint, consistency, witnessed},
     connections::{self, Door},
+    problem::{NO_BLOCK, UNSEALED},
     room::{self, Room},
     snapshots,
     submit::submit,
@@ -208,11 +209,11 @@ fn receipt(reader: &Reader, handle: &Handle, height: Height, index: u64, entry: 
 }
 
 pub(super) fn seal(reader: &Reader, height: Height) -> Result<Seal, Problem> {
-    // Between a commit and its seal there is an instant; whoever asks in it comes again.
+    // Who asks has waited for it (`Handle::settled`); without a quorum it does not come.
     let bytes = reader.seal(height)?.ok_or_else(|| {
         Problem::new(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            "unsealed",
+            UNSEALED,
             "Not sealed yet",
             format!("block {height} is being sealed; ask again"),
         )
@@ -275,7 +276,7 @@ pub(crate) fn evidence(reader: &Reader, handle: &Handle, key: &Key) -> Result<(V
     if tip.height == 0 {
         return Err(Problem::new(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            "no-block",
+            NO_BLOCK,
             "No block yet",
             "the first block is on its way; ask again",
         ));

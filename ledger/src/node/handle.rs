@@ -259,22 +259,21 @@ impl Handle {
         *self.shared.links.write() = links;
     }
 
-    /// Reads of the newest moment whose block is sealed: where several validators sign, that takes a
-    /// while after the block is durable. Blocks for it, at most [`SETTLED_WAIT`].
+    /// Reads of a moment whose block is sealed, not older than the question: where several validators sign, that takes
+    /// a while after the block is durable. Blocks for it, at most [`SETTLED_WAIT`].
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn settled(&self) -> Result<Reader<'_>, StoreError> {
         let until = Instant::now() + SETTLED_WAIT;
-        loop {
-            let reader = self.shared.store.reader();
-            let newest = reader.tip()?.map_or(0, |tip| tip.height);
-            if newest <= self.shared.tip.borrow().height || Instant::now() >= until {
-                return Ok(reader);
-            }
-            drop(reader);
+        // One moment is waited for. Under load the next block is there before this one is sealed, and whoever waited
+        // for a newest block with its seal would not be answered.
+        let reader = self.shared.store.reader();
+        let newest = reader.tip()?.map_or(0, |tip| tip.height);
+        while newest > self.shared.tip.borrow().height && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(1));
         }
+        Ok(reader.with_seals_of(self.shared.store.reader()))
     }
 
     /// Waits until `deadline` for what becomes of a submission. Those of one request have one

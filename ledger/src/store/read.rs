@@ -69,12 +69,19 @@ pub struct StaleNodes {
 /// Reads of one moment; what is committed meanwhile does not show.
 pub struct Reader<'a> {
     snapshot: Snapshot<'a>,
+    /// Where seals are that came after the moment.
+    later: Option<Snapshot<'a>>,
     archive: Option<&'a Archive>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(snapshot: Snapshot<'a>, archive: Option<&'a Archive>) -> Self {
-        Self { snapshot, archive }
+        Self { snapshot, later: None, archive }
+    }
+
+    /// The same moment, with the seals that `later` knows of: those of the newest blocks come after the blocks.
+    pub(crate) fn with_seals_of(self, later: Self) -> Self {
+        Self { later: Some(later.snapshot), ..self }
     }
 
     /// Where the ledger stands, or `None` before the founding was written.
@@ -233,7 +240,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`StoreError`].
     pub fn seal(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.snapshot.get("seals", &height.to_be_bytes())?)
+        let height = height.to_be_bytes();
+        match (self.snapshot.get("seals", &height)?, &self.later) {
+            (None, Some(later)) => Ok(later.get("seals", &height)?),
+            (found, _) => Ok(found),
+        }
     }
 
     /// The record of change `number` of the validator set.

@@ -1,9 +1,9 @@
 // A demonstration market to look at: the one whose addresses are given in LONJA_NODE_URL,
-// LONJA_MARKET_URL and LONJA_EXPLORER_URL, or a new one on free ports in a temporary directory.
+// LONJA_MARKET_URL and LONJA_EXPLORER_URL, or a new one in a temporary directory, on
+// ports that the system gives it.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from './runner.mjs';
@@ -23,31 +23,30 @@ export async function openMarket() {
 async function startMarket(lonja) {
   const top = await mkdtemp(join(tmpdir(), 'lonja-browser-'));
   const dir = join(top, 'market');
-  const ports = await freePorts(3);
-  const [nodePort, marketPort, explorerPort] = ports;
-  const args = ['up', '--demo', '--dir', dir, '--node-port', nodePort, '--market-port', marketPort, '--explorer-port', explorerPort];
-  const child = spawn(lonja, args.map(String), { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
+  const ports = ['--node-port', '0', '--market-port', '0', '--explorer-port', '0'];
+  const args = ['--json', 'up', '--demo', '--dir', dir, ...ports];
+  const child = spawn(lonja, args, { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [said, printed] = ['', ''];
   const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)));
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
     stream.on('data', (text) => (said = (said + text).slice(-100_000)));
   }
+  child.stdout.on('data', (text) => (printed = (printed + text).slice(-100_000)));
   // Whatever ends this process ends the market too.
   process.on('exit', () => child.kill('SIGKILL'));
 
-  const announced = () => ports.every((port) => new RegExp(`http://[^\\s]*:${port}\\b`).test(said));
   const deadline = Date.now() + START_SECONDS_MAX * 1000;
-  while (!announced()) {
+  let urls;
+  while (!(urls = parsed(printed))) {
     const code = await Promise.race([ended, pause(200)]);
     expect(code === undefined, `lonja up ended with ${code} before it printed its addresses:\n${said.slice(-4000)}`);
     expect(Date.now() < deadline, `lonja up printed no addresses within ${START_SECONDS_MAX} s:\n${said.slice(-4000)}`);
   }
-  const url = (port) => `http://127.0.0.1:${port}`;
   return {
-    node: url(nodePort),
-    market: url(marketPort),
-    explorer: url(explorerPort),
+    node: urls.node,
+    market: urls.marketplace,
+    explorer: urls.explorer,
     lonja,
     dir,
     /** Stops it as Ctrl-C does. */
@@ -63,14 +62,11 @@ async function startMarket(lonja) {
 
 const pause = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
 
-/** Ports that were free a moment ago; all are held until the last is known, so they differ. */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise((resolve) => {
-      const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
-    })),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+/** What is there whole, as JSON. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -3,7 +3,10 @@
 
 use super::{Client, ClientError};
 use crate::{
-    api::{Problem, StateAnswer},
+    api::{
+        Problem, StateAnswer,
+        problem::{NO_BLOCK, UNSEALED},
+    },
     log::proof::TreeHead,
     receipt::{EvidenceError, HeightProof, Later, Receipt, ReceiptError, Trust, Verified},
 };
@@ -14,7 +17,9 @@ use std::time::Duration;
 
 /// The code of the problem that passes with the first block of those who came later.
 const NOT_YET: &str = "no-later-checkpoint";
-/// How often that is looked for.
+/// What passes by itself where a quorum is at work.
+const PASSING: [&str; 3] = [NOT_YET, UNSEALED, NO_BLOCK];
+/// How often it is looked whether it has passed.
 const ASKED_LATER_EVERY: Duration = Duration::from_millis(500);
 
 impl Client {
@@ -43,7 +48,7 @@ impl Client {
         }
     }
 
-    /// What `ask` gets, asked again for as long as the client has patience where later validators have sealed nothing yet.
+    /// What `ask` gets, asked again for as long as the client has patience while validators have sealed nothing yet.
     pub(super) async fn waited_for<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ClientError>
     where
         F: Future<Output = Result<T, ClientError>>,
@@ -52,7 +57,8 @@ impl Client {
         loop {
             match ask().await {
                 Err(ClientError::Problem(problem))
-                    if problem.code == NOT_YET && begun.elapsed() + ASKED_LATER_EVERY < self.patience =>
+                    if PASSING.contains(&problem.code.as_str())
+                        && begun.elapsed() + ASKED_LATER_EVERY < self.patience =>
                 {
                     tokio::time::sleep(ASKED_LATER_EVERY).await;
                 }

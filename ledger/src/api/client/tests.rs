@@ -1,7 +1,14 @@
 //! Nodes that say what nobody can have.
 
 use super::*;
-use crate::testing::{self, Network, between::between};
+use crate::{
+    api::problem::UNSEALED,
+    testing::{
+        self, Network,
+        between::{between, instead_of},
+    },
+};
+use axum::{http::StatusCode, response::IntoResponse};
 use contracts::{
     id::{BankReference, Digest},
     merkle::Frontier,
@@ -31,6 +38,27 @@ async fn a_node_that_says_the_highest_height_gets_a_transaction_that_it_can_refu
     assert_eq!(prepared.transaction.body.last_valid, u64::MAX);
     let said = network.client.submit(&prepared).await;
     assert!(matches!(said, Err(ClientError::Problem(_))), "{said:?}");
+    network.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_client_waits_for_a_seal() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    network.grow(1).await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let counted = asked.clone();
+    let unsealed = instead_of(&network, move |path| {
+        let early = path.starts_with("/v1/state/") && counted.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        early.then(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, UNSEALED, "Not sealed yet", "soon").into_response())
+    });
+    let (client, key) = (unsealed.await, Account::key(&testing::buyer().party, "EUR".parse().unwrap()));
+    let said = client.record::<Account>(&key).await.unwrap_err();
+    assert!(matches!(&said, ClientError::Problem(problem) if problem.code == UNSEALED), "{said:?}");
+    // The second is answered; the next one waits for the fourth.
+    client.record::<Account>(&key).await.unwrap();
+    client.patient(Duration::from_secs(30)).record::<Account>(&key).await.unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
     network.stop().await;
 }
 

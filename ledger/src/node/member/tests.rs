@@ -45,6 +45,7 @@ struct Wires {
     cut: Cut,
     mute: Mute,
     hushed: Hushed,
+    lag: Lag,
     faults: Faults,
 }
 
@@ -56,6 +57,9 @@ type Mute = Cut;
 
 /// Those of whom no vote and no proposal comes, and to whom none goes.
 type Hushed = Cut;
+
+/// How long signatures of what was decided are on their way.
+type Lag = Arc<RwLock<Duration>>;
 
 /// Who was blamed, and for what.
 type Faults = Arc<parking_lot::Mutex<Vec<(u16, String)>>>;
@@ -73,9 +77,15 @@ impl Links for Wires {
         if self.hushed.read().iter().any(|hushed| [self.from, to].contains(hushed)) && of_votes(frame) {
             return;
         }
-        if let Some(Some(handle)) = self.handles.read().get(usize::from(to)) {
-            // A full inbox loses it, as a link does.
-            let _ = handle.deliver(self.from, frame.to_vec());
+        let (from, lag, handles) = (self.from, *self.lag.read(), self.handles.clone());
+        if !lag.is_zero() && of_signatures(frame) {
+            let frame = frame.to_vec();
+            std::thread::spawn(move || {
+                std::thread::sleep(lag);
+                deliver(&handles, from, to, frame);
+            });
+        } else {
+            deliver(&handles, from, to, frame.to_vec());
         }
     }
 
@@ -88,6 +98,13 @@ impl Links for Wires {
     }
 }
 
+fn deliver(handles: &Handles, from: u16, to: u16, frame: Vec<u8>) {
+    if let Some(Some(handle)) = handles.read().get(usize::from(to)) {
+        // A full inbox loses it, as a link does.
+        let _ = handle.deliver(from, frame);
+    }
+}
+
 struct Four {
     document: SignedDocument,
     folder: tempfile::TempDir,
@@ -95,6 +112,7 @@ struct Four {
     cut: Cut,
     mute: Mute,
     hushed: Hushed,
+    lag: Lag,
     faults: Faults,
     nodes: Vec<Option<Node>>,
 }
@@ -113,7 +131,8 @@ impl Four {
         let handles = Arc::new(RwLock::new((0..COUNT).map(|_| None).collect()));
         let nodes = (0..COUNT).map(|_| None).collect();
         let (cut, mute, hushed) = (Cut::default(), Mute::default(), Hushed::default());
-        Self { document, folder, handles, cut, mute, hushed, faults: Faults::default(), nodes }
+        let (lag, faults) = (Lag::default(), Faults::default());
+        Self { document, folder, handles, cut, mute, hushed, lag, faults, nodes }
     }
 
     fn path(&self, number: u16) -> std::path::PathBuf {
@@ -140,8 +159,8 @@ impl Four {
         };
         let node = Node::start_with(config, clock, |opened| opened).unwrap();
         let (handles, cut, mute) = (self.handles.clone(), self.cut.clone(), self.mute.clone());
-        let (hushed, faults) = (self.hushed.clone(), self.faults.clone());
-        let wires = Wires { from: number, handles, cut, mute, hushed, faults };
+        let (hushed, lag, faults) = (self.hushed.clone(), self.lag.clone(), self.faults.clone());
+        let wires = Wires { from: number, handles, cut, mute, hushed, lag, faults };
         node.handle().connect(Some(Arc::new(wires)));
         self.handles.write()[usize::from(number)] = Some(node.handle());
         self.nodes[usize::from(number)] = Some(node);

@@ -87,6 +87,43 @@ async fn a_seal_that_is_missing_below_another_is_asked_for_after_a_restart() {
     four.audit();
 }
 
+/// Where signatures travel longer than it takes to make a block, the newest block is never sealed; whoever asks is
+/// answered all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_is_answered_while_blocks_come_faster_than_seals() {
+    let four = Four::start();
+    let first = four.commit(0, 1).await;
+    four.all_at(first).await;
+    *four.lag.write() = Duration::from_millis(150);
+    let (handle, over) = (four.handle(1), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 2..=u8::MAX {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                handle.take(four.mint(number, first)).unwrap();
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            assert!(over.load(Ordering::Relaxed), "the load ended before the reader");
+        });
+        let mut overtaken = 0;
+        for _ in 0..5 {
+            let asked = handle.store().reader().tip().unwrap().unwrap().height;
+            let reader = handle.settled().unwrap();
+            let read = reader.tip().unwrap().unwrap().height;
+            overtaken += usize::from(handle.store().reader().tip().unwrap().unwrap().height > read);
+            assert!(read >= asked, "it is not of before the question");
+            assert!(reader.seal(read).unwrap().is_some(), "block {read} is sealed");
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(overtaken >= 3, "newer blocks were there meanwhile: {overtaken} of 5");
+    });
+    *four.lag.write() = Duration::ZERO;
+    drop(handle);
+    four.audit();
+}
+
 /// With one that votes and does not sign, and one that is slower than the rest, nothing is sealed for as long.
 #[tokio::test(flavor = "multi_thread")]
 async fn heights_without_signatures_do_not_pile_up() {
