@@ -93,6 +93,8 @@ pub enum Command {
     Provenance(provenance::Provenance),
     /// Download what an agreement covers, and check it
     Fetch(fetch::Fetch),
+    /// Take prose down that lies beside the ledger
+    TakeDown(take_down::TakeDown),
     /// Verify a receipt or an evidence bundle
     Verify(verify::Verify),
     /// Cosign checkpoints of logs, and say who must cosign

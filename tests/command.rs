@@ -79,6 +79,8 @@ mod reports;
 mod running;
 #[path = "command/snapshots.rs"]
 mod snapshots;
+#[path = "command/taken_down.rs"]
+mod taken_down;
 #[path = "command/tokens.rs"]
 mod tokens;
 #[path = "command/town.rs"]

@@ -110,6 +110,8 @@ actions! {
     RecordStep(provenance::RecordStep) = 14, "provenance.record-step";
     /// Takes a dataset's side body down.
     TakeDown(takedown::TakeDown) = 15, "dataset.take-down";
+    /// Takes any side body down.
+    TakeSideDown(takedown::TakeSideDown) = 16, "side.take-down";
     /// Offers a dataset.
     MakeOffer(offer::MakeOffer) = 20, "offer.make";
     /// Changes an offer for new purchases.

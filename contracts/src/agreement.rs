@@ -20,6 +20,7 @@ use crate::{
     rejection::{Malformed, Rejection, Stop},
     settlement, side,
     state::{Key, Reading, Subject},
+    takedown::TakenDown,
     terms::{Onward, Terms},
     vocabulary::{PersonalStatus, Purpose},
 };
@@ -273,7 +274,7 @@ fn check_access(call: &Call, dataset: &Dataset) -> Result<(), Stop> {
     if may { Ok(()) } else { Err(Rejection::AccessRestricted.into()) }
 }
 
-/// Personal data are bought for a reason, on a ground that holds for the newest version, or for the first where none is
+/// Personal data are bought for a reason that can be read, on a ground that holds for the newest version, or for the first where none is
 /// there yet.
 fn check_personal(
     call: &Call,
@@ -283,7 +284,9 @@ fn check_personal(
     justification: Option<SideId>,
 ) -> Result<(), Stop> {
     let personal = dataset.classification.personal.value() == Some(&PersonalStatus::Personal);
-    if personal && justification.is_none() {
+    let reason = justification.map(|side| call.state.value::<TakenDown>(&TakenDown::key(&side))).transpose()?;
+    // What was taken down is `Some(Some(_))`: whoever goes on has no reason any more.
+    if personal && !matches!(reason, Some(None)) {
         return Err(Rejection::JustificationMissing.into());
     }
     delivery::require_ground(call.state, id, dataset, dataset.versions.max(1), purpose, call.time_ms)

@@ -21,6 +21,7 @@ use crate::{
     rejection::Rejection,
     settlement::{Account, Booking, Supply},
     state::Key,
+    takedown::TakenDown,
     validators::ValidatorSet,
     version::Version,
     vocabulary::Purpose,
@@ -133,6 +134,8 @@ pub enum Event {
     /// where they are more than a third of the set, it is established that it broke them.
     Protested { validator: u8, key: PublicKey, by: u8, height: Height, round: u32, protests: u8, established: bool } =
         79,
+    /// A side body was taken down, whatever committed to it.
+    SideBodyTakenDown { side: SideId, owner: PartyId, by: PartyId } = 80,
 }
 
 impl Event {
@@ -184,6 +187,7 @@ impl Event {
             Self::Accused { key, .. } => vec![Misconduct::key(key), Governance::key()],
             Self::Protested { key, .. } => vec![Protests::key(key), Governance::key()],
             Self::ProtocolDecided { proposal, .. } => vec![Proposal::key(proposal), Protocol::key()],
+            Self::SideBodyTakenDown { side, owner, .. } => vec![TakenDown::key(side), Party::key(owner)],
         }
     }
 

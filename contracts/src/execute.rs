@@ -160,7 +160,7 @@ pub fn admissible(
             let parameters: Parameters = view.value(&Parameters::key())?.unwrap_or_default();
             (body.sender, parameters.quota)
         }
-        // It hands ballots in and changes its keys. For that there is room, which no stranger takes, and for no more.
+        // It hands ballots in and changes its keys, and nothing else. For that there is room, which no stranger takes, and for no more.
         Some(Standing::Suspended) => (body.sender, STRANGER_LIMITS),
         // An applicant is no member yet: it draws on what strangers share, so nobody floods by applying.
         Some(Standing::Applied) | None => (PartyId::STRANGERS, STRANGER_LIMITS),

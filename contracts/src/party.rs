@@ -111,7 +111,7 @@ impl<'de> Deserialize<'de> for Country {
 #[borsh(use_discriminant = true)]
 #[repr(u8)]
 pub enum Standing {
-    /// Has applied; may do nothing but rotate its keys.
+    /// Has applied; may do nothing but rotate its keys and take down what it wrote of itself.
     Applied = 0,
     /// Admitted.
     Active = 1,

@@ -318,6 +318,10 @@ rejections! {
     KeyCompromised { key: PublicKey } = 161, "key {key} may be in other hands, as this proposal or one before it says: propose a set without it (`lonja governance set --remove`), its validator with new keys under another name";
     /// Whoever approves knows validators by their names.
     NameKeepsItsKeys { number: u8 } = 162, "validator number {number} keeps all its keys as long as it keeps its name: propose new ones under another name (`lonja governance set --remove NAME --add FILE`)";
+    /// Nothing that took effect commits to it.
+    SideBodyUnknown { side: SideId } = 163, "nothing that took effect commits to side body {side}: an operator can take it down all the same";
+    /// It was taken down.
+    SideBodyGone { side: SideId } = 164, "side body {side} was taken down and does not come back: write another text";
 }
 
 fn list(missing: &[Gap]) -> String {

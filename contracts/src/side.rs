@@ -6,8 +6,9 @@ use crate::{
     commitment::{self, Blinding},
     id::{PartyId, SideId},
     limits::{SIDE_BYTES_MAX, SIDE_FIELDS, SIDE_NAME_BYTES_MAX},
-    rejection::Stop,
+    rejection::{Rejection, Stop},
     state::{Key, Reading, Subject},
+    takedown::TakenDown,
     text,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -154,9 +155,12 @@ impl SideOwner {
 /// Takes note that the sender commits to `side`, unless somebody did before.
 ///
 /// # Errors
-/// A fault of the store.
+/// [`Rejection::SideBodyGone`], or a fault of the store.
 pub(crate) fn claim(call: &mut Call, side: Option<SideId>) -> Result<(), Stop> {
     let Some(side) = side else { return Ok(()) };
+    if call.state.value::<TakenDown>(&TakenDown::key(&side))?.is_some() {
+        return Err(Rejection::SideBodyGone { side }.into());
+    }
     let key = SideOwner::key(&side);
     if call.state.value::<SideOwner>(&key)?.is_none() {
         call.state.put(&key, SideOwner { owner: call.sender })?;

@@ -294,6 +294,7 @@ into_action! {
     AddVersion(AddVersion);
     RecordStep(crate::provenance::RecordStep);
     TakeDown(crate::takedown::TakeDown);
+    TakeSideDown(crate::takedown::TakeSideDown);
     MakeOffer(MakeOffer);
     ReviseOffer(crate::offer::ReviseOffer);
     WithdrawOffer(crate::offer::WithdrawOffer);

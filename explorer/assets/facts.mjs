@@ -85,6 +85,8 @@ const rejection = tagged('kind', {
   160: ['role-of-a-quorum', { party: id, role }],
   161: ['key-compromised', { key: id }],
   162: ['name-keeps-its-keys', { number: u8 }],
+  163: ['side-body-unknown', { side: id }],
+  164: ['side-body-gone', { side: id }],
 });
 const event = tagged('event', {
   0: ['refused', { sender: id, action: u8, rejection }],
@@ -132,6 +134,7 @@ const event = tagged('event', {
   79: ['protested', {
     validator: u8, key: id, by: u8, height: u64, round: u32, protests: u8, established: boolean,
   }],
+  80: ['side-body-taken-down', { side: id, owner: id, by: id }],
 });
 const outcome = tagged('outcome', { 0: ['applied', {}], 1: ['refused', { code: u8 }] });
 /** An entry of the log. */

@@ -100,4 +100,5 @@ export const RECORDS = {
   28: ['party decision', struct({ proposal: id })],
   29: ['compromised key', struct({ proposal: id })],
   30: ['consent start', struct({ version: u32 })],
+  31: ['side body taken down', struct({ by: id, height: u64 })],
 };

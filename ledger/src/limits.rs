@@ -231,9 +231,6 @@ pub const SIDES_OF_STRANGERS_BYTES_MAX: u64 = contracts::quota::STRANGER_LIMITS.
 /// Heights after its block in which a side body is taken that comes late, from a line that is slow or over a disk that
 /// is: minutes under load.
 pub const SIDE_LATE_HEIGHTS_MAX: u64 = 256;
-/// Side bodies whose deletion is remembered, 32 bytes each, so that none comes back late: blocks take down fewer in that
-/// time.
-pub const SIDES_DELETED_MAX: usize = 16 * 1024;
 /// Heights above our own of which signatures are kept that came early.
 pub const VOTES_AHEAD_HEIGHTS_MAX: u64 = 64;
 /// The newest signatures of each validator that the others remember, for one that comes back without them:

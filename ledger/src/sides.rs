@@ -5,17 +5,13 @@
 //! files are commitments; nothing that anybody writes becomes a path. Folder `new` holds what is being
 //! written; what a crash left there was never acknowledged.
 
-use crate::{
-    limits::SIDES_DELETED_MAX,
-    whole::{self, Failed},
-};
+use crate::whole::{self, Failed};
 use chacha20poly1305::{
     XChaCha20Poly1305, XNonce,
     aead::{Aead, KeyInit, Payload},
 };
 use contracts::{id::SideId, side::SideBody};
 use std::{
-    collections::VecDeque,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -30,8 +26,6 @@ pub struct Sides {
     cipher: XChaCha20Poly1305,
     /// Held while a folder is made, so that who finds it there finds its name durable.
     making: parking_lot::Mutex<()>,
-    /// What was deleted last, oldest first.
-    deleted: parking_lot::Mutex<VecDeque<SideId>>,
 }
 
 /// Why a side body could not be kept or shown.
@@ -83,7 +77,7 @@ impl Sides {
         let bad = |_| SidesError::Key { path: key_path.to_path_buf() };
         let cipher = XChaCha20Poly1305::new_from_slice(&key).map_err(bad)?;
         let (folder, making) = (folder.to_path_buf(), parking_lot::Mutex::default());
-        Ok(Self { folder, cipher, making, deleted: parking_lot::Mutex::default() })
+        Ok(Self { folder, cipher, making })
     }
 
     /// Keeps `body` durably. Keeping it again changes nothing.
@@ -163,13 +157,6 @@ impl Sides {
     /// # Errors
     /// [`SidesError::File`].
     pub fn delete(&self, id: &SideId) -> Result<(), SidesError> {
-        let mut deleted = self.deleted.lock();
-        if deleted.len() >= SIDES_DELETED_MAX {
-            deleted.pop_front();
-        }
-        // Noted first: whoever keeps it at the same time asks for that when it is kept.
-        deleted.push_back(*id);
-        drop(deleted);
         let path = self.path(id);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failed::to("delete", &path)(error).into()),
@@ -182,11 +169,6 @@ impl Sides {
     fn sync_beside(&self, path: &Path) -> Result<(), Failed> {
         let parent = path.parent().expect("every body lies in a folder of the store");
         if parent.is_dir() { whole::sync_folder(parent) } else { Ok(()) }
-    }
-
-    /// Was it deleted since the start, as far as that is remembered?
-    pub fn was_deleted(&self, id: &SideId) -> bool {
-        self.deleted.lock().contains(id)
     }
 
     /// Nothing new is kept for as long as the caller has this: the disk is slow.
@@ -263,14 +245,11 @@ mod tests {
             fs::write(&path, flipped).unwrap();
             assert!(matches!(sides.get(&body.id()), Err(SidesError::Damaged { .. })), "byte {at}");
         }
-        assert!(!sides.was_deleted(&body.id()));
         sides.delete(&body.id()).unwrap();
         sides.delete(&body.id()).unwrap();
         assert_eq!(sides.get(&body.id()).unwrap(), None);
-        assert!(sides.was_deleted(&body.id()) && !sides.was_deleted(&SideId([0; 32])));
-        (0..SIDES_DELETED_MAX).for_each(|_| sides.delete(&SideId([0; 32])).unwrap());
-        assert!(!sides.was_deleted(&body.id()) && sides.deleted.lock().len() == SIDES_DELETED_MAX);
     }
+
     #[test]
     fn a_store_whose_key_is_gone_is_not_given_another() {
         let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@
 
 use crate::{
     error::MarketError,
-    limits::{DECISION_WAIT_MAX, DELIVERY_VALID, NODE_STILL_MAX},
+    limits::{DECISION_TRIES_MAX, DECISION_WAIT_MAX, DELIVERY_VALID, NODE_STILL_MAX},
     market::{Market, clock_ms},
     orders::{Once, Order},
 };
@@ -163,14 +163,20 @@ impl Market {
     }
 
     async fn ask_node(&self, agreement: &AgreementId, version: &VersionId) -> Result<(), DeliveryError> {
-        // Before the question: the node may only be further by the time it answers.
-        let seen = self.tip().height;
-        let asked = tokio::time::timeout(DECISION_WAIT_MAX, self.client().decide(*agreement, *version)).await;
-        let decision = match asked {
-            Ok(Ok(decision)) => decision,
-            Ok(Err(error)) => return Err(DeliveryError::Undecided(error.to_string())),
-            Err(_) => return Err(DeliveryError::Undecided("no answer within a second".into())),
-        };
+        let (mut seen, mut decision) = (0, None);
+        for _ in 0..DECISION_TRIES_MAX {
+            // Before the question: the node may only be further by the time it answers.
+            seen = self.tip().height;
+            let asked = tokio::time::timeout(DECISION_WAIT_MAX, self.client().decide(*agreement, *version)).await;
+            match asked {
+                Ok(Ok(word)) => decision = Some(word),
+                Ok(Err(error)) => return Err(DeliveryError::Undecided(error.to_string())),
+                Err(_) => continue,
+            }
+            break;
+        }
+        let decision =
+            decision.ok_or_else(|| DeliveryError::Undecided("no answer within a second, again and again".into()))?;
         if let Some(reason) = out_of_date(&decision, seen, self.now_ms()) {
             return Err(DeliveryError::Undecided(reason));
         }

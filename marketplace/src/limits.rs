@@ -90,8 +90,10 @@ pub const SLICE_BYTES_MAX: u64 = 8 << 20;
 pub const WINDOW_BYTES: u64 = 1 << 20;
 /// Downloads that may be under way at once; each holds a window and an outboard.
 pub const DOWNLOADS_RUNNING_MAX: usize = 64;
-/// How old the node's word on a delivery may be: what takes longer to come is a no.
+/// How old the node's word on a delivery may be: what takes longer to come counts for nothing.
 pub const DECISION_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How often it is asked before that is a no: a machine may stand still for a second.
+pub const DECISION_TRIES_MAX: usize = 4;
 /// How long the ledger may stand still before its tip counts as old: an idle network makes a block
 /// every 30 s, so two are missing then.
 pub const NODE_STILL_MAX: Duration = Duration::from_millis(ledger::limits::TIP_AGE_MS_MAX);

@@ -22,6 +22,7 @@ pub mod buy;
 pub mod consent;
 pub mod fetch;
 pub mod provenance;
+pub mod take_down;
 
 pub mod backup;
 pub mod restore;
@@ -73,6 +74,7 @@ pub async fn run_in(context: &Context, command: Command) -> Result<(), Problem> 
         Command::Consent(command) => command.run(context).await,
         Command::Provenance(command) => command.run(context).await,
         Command::Fetch(command) => command.run(context).await,
+        Command::TakeDown(command) => command.run(context).await,
         Command::Verify(command) => command.run(context).await,
         Command::Witness(command) => command.run(context).await,
         Command::Backup(command) => command.run(context).await,

@@ -131,6 +131,7 @@ fn every_command_explains_itself() {
         "consent",
         "provenance",
         "fetch",
+        "take-down",
         "backup",
         "restore",
         "verify",

@@ -330,6 +330,8 @@ rejection = tagged("kind", {
     160: ("role-of-a-quorum", dict(party=party, role=role)),
     161: ("key-compromised", dict(key=public_key)),
     162: ("name-keeps-its-keys", dict(number=u8)),
+    163: ("side-body-unknown", dict(side=side)),
+    164: ("side-body-gone", dict(side=side)),
 })
 
 event = tagged("event", {
@@ -378,6 +380,7 @@ event = tagged("event", {
     79: ("protested", dict(
         validator=u8, key=public_key, by=u8, height=u64, round=u32, protests=u8, established=boolean,
     )),
+    80: ("side-body-taken-down", dict(side=side, owner=party, by=party)),
 })
 
 validator = struct(name=text, consensus=public_key, log=public_key, cosigner=public_key)
@@ -479,6 +482,7 @@ RECORDS = {
     28: ("party decision", struct(proposal=proposal)),
     29: ("compromised key", struct(proposal=proposal)),
     30: ("consent start", struct(version=u32)),
+    31: ("side body taken down", struct(by=party, height=u64)),
 }
 
 outcome = tagged("outcome", {0: ("applied", {}), 1: ("refused", dict(code=u8))})

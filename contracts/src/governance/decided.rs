@@ -45,8 +45,8 @@ pub fn open_to_operators(view: &dyn View, party: &PartyId) -> Result<(), Stop> {
     }
 }
 
-/// The roles that only a quorum gives.
-const OF_A_QUORUM: [Role; 2] = [Role::Operator, Role::SettlementAgent];
+/// The roles that only a quorum gives, where that is more than one validator.
+pub const OF_A_QUORUM: [Role; 2] = [Role::Operator, Role::SettlementAgent];
 
 /// May an operator alone give `roles` to `party`, which has those in `now`? What it has, it may keep.
 ///

@@ -33,7 +33,7 @@ mod succession;
 pub use accuse::{Accuse, Misconduct, Testimony};
 pub use approve::Approve;
 pub(crate) use decided::given_by_operators;
-pub use decided::{PartyDecision, open_to_operators};
+pub use decided::{OF_A_QUORUM, PartyDecision, open_to_operators};
 pub use propose::Propose;
 pub use protest::{Protest, Protested, Protests};
 pub use protocol::{PROTOCOL_FIRST, PROTOCOL_NEWEST, Protocol};

@@ -129,5 +129,5 @@ fn there_is_a_sample_of_everything() {
     }
     let mut records = Tags(vec![]);
     each_record(&mut records);
-    assert_eq!(records.0, (1..=30).collect::<Vec<_>>());
+    assert_eq!(records.0, (1..=31).collect::<Vec<_>>());
 }

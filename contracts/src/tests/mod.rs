@@ -15,4 +15,5 @@ mod protocols;
 mod refusals;
 mod samples;
 mod sets;
+mod sides;
 mod texts;

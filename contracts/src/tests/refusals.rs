@@ -1,6 +1,6 @@
 //! One case for each refusal: who does what, and the word that comes back.
 
-use super::{governance::GOVERNANCE, misconduct::MISCONDUCT, protocols::PROTOCOLS, sets::SETS};
+use super::{governance::GOVERNANCE, misconduct::MISCONDUCT, protocols::PROTOCOLS, sets::SETS, sides::SIDES};
 use crate::{
     agreement::{Buy, Renew, RevocationReason, Revoke},
     basis::{BasisKind, StateBasis},
@@ -17,7 +17,6 @@ use crate::{
     quote::Quote,
     rejection::Rejection,
     settlement::{Burn, Mint},
-    takedown::TakeDown,
     terms::{Allowed, Terms},
     testing::*,
     version::AddVersion,
@@ -48,6 +47,7 @@ fn every_refusal_is_earned() {
         .chain(MISCONDUCT)
         .chain(SETS)
         .chain(PROTOCOLS)
+        .chain(SIDES)
     {
         let rejection = run(&mut market.clone(), goods);
         assert_eq!(Rejection::name_of(rejection.code()), Some(*name), "{rejection}");
@@ -167,13 +167,6 @@ const DATASETS: &[Case] = &[
         m.ok(OTHER_PROVIDER, buy(g.offer, 500));
         m.wait_days(366);
         derive(m, g.version)
-    }),
-    ("NoSideBody", |m, g| m.no(PROVIDER, TakeDown { dataset: g.dataset })),
-    ("SideBodyOfAnother", |m, g| {
-        let side = Some(SideId([6; 32]));
-        m.ok(PROVIDER, Revise { side, ..revise(g.dataset, 1, open()) });
-        m.ok(OTHER_PROVIDER, crate::dataset::Publish { side, ..publish("copied", open()) });
-        m.no(OTHER_PROVIDER, TakeDown { dataset: DatasetId::of(&party(OTHER_PROVIDER), "catalogue", "copied") })
     }),
     ("ContentClosed", |m, g| {
         let consent = m.consent(CUSTODIAN, g.personal, 1);

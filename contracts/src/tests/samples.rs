@@ -30,7 +30,7 @@ use crate::{
     side::SideOwner,
     state::{Record, Subject},
     statement::Said,
-    takedown::TakeDown,
+    takedown::{TakeDown, TakeSideDown, TakenDown},
     terms::{Allowed, Onward, Terms},
     testing::*,
     validators::ValidatorSet,
@@ -139,6 +139,7 @@ pub(super) fn actions() -> Vec<Action> {
         AddVersion { parents: vec![VERSION], excludes: vec![CONSENT], ..add_version(DATASET, 2) }.into(),
         step(DATASET, vec![VERSION]).into(),
         TakeDown { dataset: DATASET }.into(),
+        TakeSideDown { side: SIDE }.into(),
         MakeOffer { dataset: DATASET, terms: full_terms(), price: subscription(10) }.into(),
         revise_offer(OFFER, 1).into(),
         WithdrawOffer { offer: OFFER }.into(),
@@ -265,6 +266,7 @@ pub(super) fn events() -> Vec<Event> {
         Event::Accused { validator: 3, key: key(BUYER), height: 7, round: 2 },
         Event::ProtocolDecided { proposal: PROPOSAL, version: 2, from: 700 },
         Event::Protested { validator: 3, key: key(BUYER), by: 1, height: 7, round: 2, protests: 2, established: true },
+        Event::SideBodyTakenDown { side: SIDE, owner: sender, by },
     ]
 }
 
@@ -403,6 +405,7 @@ pub(super) fn each_record(seen: &mut impl EachRecord) {
     seen.see(record(PartyDecision { proposal: PROPOSAL }));
     seen.see(record(CompromisedKey { proposal: PROPOSAL }));
     seen.see(record(ConsentStart { version: 3 }));
+    seen.see(record(TakenDown { by: party(OPERATOR), height: 7 }));
 }
 
 /// A record after three events.

@@ -18,6 +18,7 @@ use contracts::{
     jacket::Jacket,
     offer::Offer,
     outcome::Outcome,
+    side::SideOwner,
     state::{Fault, Key, Reading, View},
 };
 use ledger::{
@@ -302,6 +303,10 @@ fn things_of_event(after: &After, event: &Event, action: &Action) -> Result<BTre
             things.party(to);
         }
         Event::PartyDecided { party, .. } => things.party(party),
+        Event::SideBodyTakenDown { owner, by, .. } => {
+            things.party(owner);
+            things.party(by);
+        }
         Event::Proposed { .. }
         | Event::Approved { .. }
         | Event::SetPassed { .. }
@@ -364,6 +369,14 @@ impl Things<'_> {
         }
     }
 
+    /// Whose a side body is.
+    fn side(&mut self, side: &SideId) -> Result<(), IndexError> {
+        if let Some(SideOwner { owner }) = self.after.value(&SideOwner::key(side))? {
+            self.party(&owner);
+        }
+        Ok(())
+    }
+
     /// What a refused action named.
     fn action(&mut self, sender: &PartyId, action: &Action) -> Result<(), IndexError> {
         match action {
@@ -381,6 +394,7 @@ impl Things<'_> {
             Action::AddVersion(action) => self.dataset(&action.dataset)?,
             Action::RecordStep(action) => self.dataset(&action.dataset)?,
             Action::TakeDown(action) => self.dataset(&action.dataset)?,
+            Action::TakeSideDown(action) => self.side(&action.side)?,
             Action::MakeOffer(action) => self.dataset(&action.dataset)?,
             Action::ReviseOffer(action) => self.offer(&action.offer)?,
             Action::WithdrawOffer(action) => self.offer(&action.offer)?,

@@ -49,7 +49,7 @@ pub struct AgreementView {
     /// Commitment to the reason why personal data are needed.
     pub justification: Option<String>,
     /// What is said in its place.
-    pub justification_note: Option<&'static str>,
+    pub justification_note: Option<String>,
     /// Deliveries under it.
     pub deliveries: u64,
     /// Count and root of its history in the state tree.
@@ -92,7 +92,7 @@ pub fn agreement(
         start: moment(found.start_ms),
         end: found.end_ms.map(moment),
         justification: found.justification.map(|side| side.to_string()),
-        justification_note: found.justification.map(|_| redact::SIDE_BODY),
+        justification_note: redact::side_note(reader, found.justification.as_ref())?,
         deliveries: reader.list_count(ListKind::Deliveries, Some(&thing))?,
         history: history(reader, &thing)?,
         timeline: timeline(reader, &thing, before, limit)?,

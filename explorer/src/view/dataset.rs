@@ -148,7 +148,7 @@ pub struct DatasetView {
     /// Commitment to outline, contacts and unmapped fields.
     pub side: Option<String>,
     /// What is said in their place.
-    pub side_note: Option<&'static str>,
+    pub side_note: Option<String>,
     /// Everything else of the jacket; nothing for closed data.
     pub details: Option<Details>,
     /// Its versions, newest first.
@@ -190,7 +190,7 @@ pub fn dataset(reader: &Reader, id: &DatasetId, before: Option<At>, limit: usize
         revision: found.revision,
         jacket: found.jacket.to_string(),
         side: found.side.map(|side| side.to_string()),
-        side_note: found.side.map(|_| redact::SIDE_BODY),
+        side_note: redact::side_note(reader, found.side.as_ref())?,
         details: (!closed).then(|| details(reader, &jacket)).transpose()?,
         versions: if closed { Vec::new() } else { versions(reader, id, found.versions)? },
         versions_count: found.versions,

@@ -67,7 +67,7 @@ pub struct PartyView {
     /// Commitment to its contacts and prose.
     pub side: Option<String>,
     /// What is said in their place.
-    pub side_note: Option<&'static str>,
+    pub side_note: Option<String>,
     /// What it has to do with.
     pub tallies: Vec<Tally>,
     /// What it did and what concerned it.
@@ -102,7 +102,7 @@ pub fn party(reader: &Reader, id: &PartyId, before: Option<At>, limit: usize) ->
         keys,
         accounts: accounts(reader, id)?,
         side: found.side.map(|side| side.to_string()),
-        side_note: found.side.map(|_| redact::SIDE_BODY),
+        side_note: redact::side_note(reader, found.side.as_ref())?,
         tallies: tallies(reader, &thing, &id.to_string())?,
         timeline: timeline(reader, &thing, before, limit)?,
         name: found.name,

@@ -9,9 +9,10 @@ use crate::index::{IndexError, Reader};
 use contracts::{
     action::Action,
     dataset::Dataset,
-    id::{DatasetId, PartyId},
+    id::{DatasetId, PartyId, SideId},
     jacket::Access,
-    state::Reading,
+    state::{Fault, Reading},
+    takedown::TakenDown,
     transaction::Transaction,
     vocabulary::{Spectrum, Stated},
 };
@@ -23,7 +24,18 @@ pub const CLOSED: &str =
 /// See [`CLOSED`].
 pub const ACCESS_LIST: &str = "Who is on an access list or in a group is shown to those concerned only.";
 /// See [`CLOSED`].
-pub const SIDE_BODY: &str = "Bound by this commitment and kept beside the ledger; shown to entitled readers, deletable without breaking a proof.";
+const SIDE_BODY: &str = "Bound by this commitment and kept beside the ledger; shown to entitled readers, deletable without breaking a proof.";
+
+/// What is said in the place of what the commitment `side` binds.
+///
+/// # Errors
+/// A fault of the index.
+pub fn side_note(reader: &Reader, side: Option<&SideId>) -> Result<Option<String>, Fault> {
+    let Some(side) = side else { return Ok(None) };
+    let gone: Option<TakenDown> = reader.value(&TakenDown::key(side))?;
+    let said = gone.map(|gone| format!("Taken down in block {}; this commitment and every proof stay.", gone.height));
+    Ok(Some(said.unwrap_or_else(|| SIDE_BODY.to_owned())))
+}
 
 /// Is a dataset closed now, or as a request would have had it?
 pub fn is_closed(spectrum: &Stated<Spectrum>) -> bool {

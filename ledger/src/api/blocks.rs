@@ -53,7 +53,9 @@ pub(crate) fn block_pages(handle: &Handle, after: Height, limit: usize) -> Resul
     let reader = handle.store().reader();
     reader.reaches(after.saturating_add(1))?;
     let (mut list, mut count, begun) = (vec![0; size_of::<u32>()], 0u32, Instant::now());
-    for height in (1..=limit as u64).map_while(|above| after.checked_add(above)) {
+    // A block beyond what the node has made known is sealed, and what it takes down may be there still.
+    let known = handle.watch().borrow().height;
+    for height in (1..=limit as u64).map_while(|above| after.checked_add(above)).take_while(|height| *height <= known) {
         let Some(page) = page(&reader, height)? else { break };
         page.serialize(&mut list).expect("writing to memory does not fail");
         count += 1;

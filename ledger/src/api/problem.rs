@@ -100,6 +100,7 @@ impl From<Refused> for Problem {
             Refused::SideShare(SideShare::Stranger(_)) => {
                 of(StatusCode::PAYLOAD_TOO_LARGE, "side-too-large", "The side body is too large")
             }
+            Refused::SideShare(SideShare::Gone(_)) => of(StatusCode::GONE, "side-gone", "The side body was taken down"),
             Refused::SideShare(SideShare::UsedUp { .. }) => {
                 of(StatusCode::TOO_MANY_REQUESTS, "quota", "The party's quota is used up")
             }

@@ -351,7 +351,8 @@ async fn decision(
 ) -> Result<Response, Problem> {
     let (agreement, version): (AgreementId, VersionId) = (parse(&agreement)?, parse(&version)?);
     aside(move || {
-        let reader = handle.settled()?;
+        // Of what is decided by now: nothing of the answer is signed, and a withdrawal is not to be late by a seal.
+        let reader = handle.store().reader();
         let tip = reader.tip()?.ok_or_else(|| Problem::internal("the ledger is not founded"))?;
         if let Some(reason) = handle.status().reason {
             return Err(Refused::Stopped(reason).into());

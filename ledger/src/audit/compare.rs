@@ -5,6 +5,7 @@ use crate::store::{Kv, Store};
 use contracts::{
     event::Event,
     id::{Height, SideId},
+    rejection::Rejection,
 };
 use std::collections::BTreeSet;
 
@@ -122,7 +123,10 @@ pub(super) fn sides(store: &Store, report: &mut Report) -> BTreeSet<SideId> {
             }
         }
         for event in reader.results(height).ok().flatten().into_iter().flatten().flat_map(|result| result.events) {
-            if let Event::SideTakenDown { side, .. } = event {
+            if let Event::SideTakenDown { side, .. }
+            | Event::SideBodyTakenDown { side, .. }
+            | Event::Refused { rejection: Rejection::SideBodyGone { side }, .. } = event
+            {
                 sides.remove(&side);
             }
         }

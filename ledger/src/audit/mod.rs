@@ -29,13 +29,18 @@ use crate::{
     chain::{BlockError, Chain},
     era::{self, Era},
     highwater::{HighWater, HighWaterError, Mark},
+    limits::UNSEALED_HEIGHTS_MAX,
     log::{self, proof::TreeHead},
     receipt::{Seal, SetChange, Trust},
     sides::Sides,
     store::{KvError, Reader, Store, StoreError},
 };
 use borsh::BorshDeserialize;
-use contracts::id::{Height, SideId};
+use contracts::{
+    id::{Height, SideId},
+    state::Reading,
+    takedown::TakenDown,
+};
 use genesis::{SignedDocument, TrustAnchor};
 use missed::{Broken, Missed};
 use source::Source;
@@ -172,7 +177,7 @@ pub fn folder_and_ledger(
     }
     check_highwater(folder, &store, document, &mut report);
     let committed = compare::sides(scratch.store(), &mut report);
-    check_sides(folder, Some(&committed), &mut report);
+    check_sides(folder, &store, Some(&committed), &mut report);
     report.finish();
     let replayed = whole.then(|| Replayed::new(scratch, document.document.founding.clone()));
     Ok((report, replayed))
@@ -241,7 +246,7 @@ fn unexecuted(
     report.unexecuted = Some(reason);
     report.not_audited.extend(UNEXECUTED.map(str::to_owned));
     check_highwater(folder, store, document, &mut report);
-    check_sides(folder, None, &mut report);
+    check_sides(folder, store, None, &mut report);
     report.finish();
     Ok(report)
 }
@@ -417,8 +422,8 @@ fn stands(reader: &Reader, mark: &Mark, report: &Report) -> bool {
 }
 
 /// Every side body that is there must be what its name commits to. Those `committed` to on the ledger are told from
-/// others, where they are known.
-fn check_sides(folder: &Path, committed: Option<&BTreeSet<SideId>>, report: &mut Report) {
+/// others, where they are known. One that was taken down is not to be there; a node that was stopped deletes it when it starts again.
+fn check_sides(folder: &Path, store: &Store, committed: Option<&BTreeSet<SideId>>, report: &mut Report) {
     let sides = match Sides::open(&folder.join("sides"), &folder.join("sides.key")) {
         Ok(sides) => sides,
         Err(error) => return report.find("sides", error.to_string()),
@@ -429,6 +434,9 @@ fn check_sides(folder: &Path, committed: Option<&BTreeSet<SideId>>, report: &mut
             for (path, id) in files {
                 match id.map(|id| (committed.is_none_or(|committed| committed.contains(&id)), sides.get(&id))) {
                     None => report.find(path.display().to_string(), "no side body has this name"),
+                    Some(_) if id.is_some_and(|id| was_gone(store, &id, report.height)) => {
+                        report.find(path.display().to_string(), "this side body was taken down, and is there still");
+                    }
                     Some((_, Err(error))) => report.find(path.display().to_string(), error.to_string()),
                     // A submission that never came into a block leaves one; it holds nothing of the ledger.
                     Some((false, Ok(_))) => report.orphan(),
@@ -437,6 +445,12 @@ fn check_sides(folder: &Path, committed: Option<&BTreeSet<SideId>>, report: &mut
             }
         }
     }
+}
+
+/// Was `side` taken down so many blocks ago that a node which stopped at `newest` had deleted it?
+fn was_gone(store: &Store, side: &SideId, newest: Height) -> bool {
+    let gone: Option<TakenDown> = store.reader().value(&TakenDown::key(side)).ok().flatten();
+    gone.is_some_and(|gone| gone.height + UNSEALED_HEIGHTS_MAX as u64 + 1 < newest)
 }
 
 /// A seal as stored.

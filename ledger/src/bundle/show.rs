@@ -17,6 +17,7 @@ use contracts::{
     settlement::{Account, Booking, Supply},
     side::SideOwner,
     state::{Key, Record, Subject},
+    takedown::TakenDown,
     validators::ValidatorSet,
     version::{Anchored, Version},
 };
@@ -45,7 +46,7 @@ kinds! {
     Party, Quota, Dataset, Jacket, Version, Offer, OfferRevision, UsedQuote, Agreement, Holding, Delivery,
     Consent, Scope, LegalBasis, Group, Account, Supply, Booking, ValidatorSet, Parameters,
     SideOwner, Anchored, Proposal, Governance, Misconduct, Protocol, Protests, PartyDecision,
-    CompromisedKey, ConsentStart,
+    CompromisedKey, ConsentStart, TakenDown,
 }
 
 fn shown<T: Subject + serde::Serialize>(bytes: &[u8]) -> Option<Value> {

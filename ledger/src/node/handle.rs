@@ -9,7 +9,6 @@ use crate::{
     metrics::Seen,
     note::Note,
     receipt::Trust,
-    sides::SidesError,
     snapshot::Stations,
     store::{Reader, Store, StoreError, Tip},
     submission::SideMismatch,
@@ -19,7 +18,8 @@ use contracts::{
     id::{Height, NetworkId, SideId, TransactionId},
     key::PublicKey,
     side::SideBody,
-    state::Fault,
+    state::{Fault, Reading},
+    takedown::TakenDown,
     transaction::TransactionError,
     validators::ValidatorSet,
 };
@@ -302,8 +302,12 @@ impl Handle {
     /// The side body that `id` commits to, unless it was withheld or taken down.
     ///
     /// # Errors
-    /// [`SidesError`].
-    pub fn side(&self, id: &SideId) -> Result<Option<SideBody>, SidesError> {
-        self.shared.sides.get(id)
+    /// [`Refused::Sides`] and [`Refused::Fault`] where it, or whether it was taken down, cannot be read.
+    pub fn side(&self, id: &SideId) -> Result<Option<SideBody>, Refused> {
+        // Also where its file is there still.
+        if self.shared.store.reader().value::<TakenDown>(&TakenDown::key(id))?.is_some() {
+            return Ok(None);
+        }
+        self.shared.sides.get(id).map_err(|error| Refused::Sides(error.to_string()))
     }
 }

@@ -1,8 +1,42 @@
 //! What a node does itself about events of a block that is durable.
 
 use super::{NodeError, Shared};
-use crate::{chain::BlockError, store::StoredResult};
-use contracts::{event::Event, governance::PROTOCOL_NEWEST};
+use crate::{
+    chain::BlockError,
+    sides::Sides,
+    store::{Reader, StoredResult},
+};
+use contracts::{
+    event::Event,
+    governance::PROTOCOL_NEWEST,
+    id::SideId,
+    rejection::Rejection,
+    state::{Key, Subject},
+    takedown::TakenDown,
+};
+
+/// Side bodies that were taken down, read at a time.
+const PAGE: usize = 1_000;
+
+/// Deletes what was taken down and is there all the same: in blocks that this node never saw, since it began by a snapshot
+/// beside older side bodies, or before a backup had them all.
+///
+/// # Errors
+/// When a side body cannot be deleted, or the state cannot be read.
+pub(super) fn forget(sides: &Sides, reader: &Reader) -> Result<(), NodeError> {
+    let mut from = Key::new(TakenDown::TAG, &[]);
+    loop {
+        let page = reader.records_of::<TakenDown>(&from, PAGE)?;
+        let of_key = |key: &Key| key.as_bytes().get(1..).and_then(|id| id.try_into().ok()).map(SideId);
+        for side in page.iter().filter_map(|(key, _)| of_key(key)).filter(|side| sides.has(side)) {
+            sides.delete(&side)?;
+        }
+        match page.last().filter(|_| page.len() == PAGE) {
+            Some((last, _)) => from = Key::from_bytes([last.as_bytes(), &[0]].concat()),
+            None => return Ok(()),
+        }
+    }
+}
 
 impl Shared {
     /// Deletes side bodies that were taken down, keeps at hand which proposals are open, and tells the operator what
@@ -14,7 +48,10 @@ impl Shared {
     pub fn heed(&self, results: &[StoredResult]) -> Result<(), NodeError> {
         for event in results.iter().flat_map(|result| &result.events) {
             match event {
-                Event::SideTakenDown { side, .. } => self.sides.delete(side)?,
+                // Whoever commits again to what was taken down handed it in once more.
+                Event::SideTakenDown { side, .. }
+                | Event::SideBodyTakenDown { side, .. }
+                | Event::Refused { rejection: Rejection::SideBodyGone { side }, .. } => self.sides.delete(side)?,
                 Event::Proposed { proposal, .. } | Event::Approved { proposal, .. } => {
                     self.ballots.changed(&self.store.reader(), proposal).map_err(BlockError::from)?;
                 }

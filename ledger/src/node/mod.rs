@@ -237,6 +237,7 @@ impl Node {
         check_mark(&chain, highwater.mark(), &db, has_others)?;
         let sides = Sides::open(&config.folder.join("sides"), &config.folder.join("sides.key"))?;
         sides.clear_unfinished()?;
+        heed::forget(&sides, &chain.store().reader())?;
         let evidence = config.folder.join("evidence");
         let misconduct = misconduct::Kept::open(evidence.clone(), &network)
             .map_err(|source| NodeError::Folder { path: evidence, source })?;

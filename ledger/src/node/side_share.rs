@@ -5,11 +5,12 @@ use super::{Handle, Refused};
 use crate::limits::{SIDE_OF_STRANGER_BYTES_MAX, SIDES_OF_STRANGERS_BYTES_MAX};
 use contracts::{
     founding::Parameters,
-    id::{Height, PartyId},
+    id::{Height, PartyId, SideId},
     limits::QUOTA_WINDOW_BLOCKS,
     party::{Party, Standing},
     side::SideBody,
     state::Reading,
+    takedown::TakenDown,
 };
 use std::collections::HashMap;
 
@@ -22,6 +23,9 @@ pub enum SideShare {
          shorten it"
     )]
     Stranger(u64),
+    /// It was taken down.
+    #[error("side body {0} was taken down and does not come back: write another text")]
+    Gone(SideId),
     /// The party's share of this window is used up.
     #[error(
         "side bodies of the party have {used} bytes in this window, and with this one would have more than {max}; it \
@@ -88,6 +92,12 @@ impl Share {
 }
 
 impl Handle {
+    /// Refuses a side body that was taken down.
+    pub(super) fn check_there(&self, side: &SideId) -> Result<(), Refused> {
+        let gone: Option<TakenDown> = self.shared.store.reader().value(&TakenDown::key(side))?;
+        gone.map_or(Ok(()), |_| Err(SideShare::Gone(*side).into()))
+    }
+
     /// Counts a side body of `sender` that is to be kept, unless it is kept already.
     pub(super) fn count_side(&self, sender: PartyId, side: &SideBody) -> Result<(), Refused> {
         if self.shared.sides.has(&side.id()) {

@@ -1,6 +1,6 @@
 //! How submissions come in: what can be checked before a block is executed is checked, and then they wait for one.
 
-use super::{Frame, Handle, Queue, Refused, Shared, Waiter, fate::Fate};
+use super::{Frame, Handle, Queue, Refused, Shared, SideShare, Waiter, fate::Fate};
 use crate::{
     limits::SIDE_LATE_HEIGHTS_MAX,
     mempool::{Account, Busy},
@@ -238,13 +238,15 @@ impl Handle {
     /// Keeps the side body of a transaction whose block was faster. Not of one that is long committed: nobody hands that
     /// on, and the body may have been taken down since.
     fn keep_late(&self, sender: PartyId, side: &SideBody, height: Height) -> Result<(), Refused> {
-        let (id, sides, tip) = (side.id(), &self.shared.sides, self.shared.tip.borrow().height);
+        let tip = self.shared.tip.borrow().height;
         if tip.saturating_sub(height) > SIDE_LATE_HEIGHTS_MAX {
             return Ok(());
         }
-        self.keep(sender, side)?;
-        // Asked when it is kept, so that it goes also where the two happen at once.
-        if sides.was_deleted(&id) { sides.delete(&id).map_err(|error| self.not_kept(error)) } else { Ok(()) }
+        match self.keep(sender, side) {
+            // Its receipt is told all the same.
+            Err(Refused::SideShare(SideShare::Gone(_))) => Ok(()),
+            kept => kept,
+        }
     }
 
     /// Keeps a side body of `sender` durably, where its share has room for it.
@@ -252,8 +254,16 @@ impl Handle {
     /// A side body that finds no room stops the node: it would go on taking in what has none, and
     /// refuse what has one, until the store finds no room either.
     fn keep(&self, sender: PartyId, side: &SideBody) -> Result<(), Refused> {
+        let (id, sides) = (side.id(), &self.shared.sides);
+        self.check_there(&id)?;
         self.count_side(sender, side)?;
-        self.shared.sides.keep(side).map_err(|error| self.not_kept(error))
+        sides.keep(side).map_err(|error| self.not_kept(error))?;
+        // Asked again: a block that took it down may have deleted it just before it was kept.
+        self.check_there(&id).inspect_err(|_| {
+            if let Err(error) = sides.delete(&id) {
+                tracing::error!(%error, "a side body that was taken down is there still");
+            }
+        })
     }
 
     fn not_kept(&self, error: SidesError) -> Refused {

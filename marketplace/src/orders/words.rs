@@ -1,7 +1,7 @@
 //! What an order does, in words for people. Programs read the word of the protocol beside it.
 
 /// The word of each action, and what its order is called.
-const WORDS: [(&str, &str); 29] = [
+const WORDS: [(&str, &str); 30] = [
     ("party.apply", "Application for membership"),
     ("party.admit", "Member admitted"),
     ("party.suspend", "Member suspended"),
@@ -14,6 +14,7 @@ const WORDS: [(&str, &str); 29] = [
     ("dataset.add-version", "Version added"),
     ("provenance.record-step", "Processing step recorded"),
     ("dataset.take-down", "Description taken down"),
+    ("side.take-down", "Text beside the ledger taken down"),
     ("offer.make", "Offer made"),
     ("offer.revise", "Offer revised"),
     ("offer.withdraw", "Offer withdrawn"),

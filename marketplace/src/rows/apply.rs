@@ -107,6 +107,7 @@ fn touch(touched: &mut Touched, event: &Event) {
             touched.datasets.insert(*dataset);
             touched.taken_down.push(*side);
         }
+        Event::SideBodyTakenDown { side, .. } => touched.taken_down.push(*side),
         _ => {}
     }
 }

@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use desk::{account, browse, consent, entry, licence, listing, operate, orders, provide, renew, trade};
+use desk::{account, beside, browse, consent, entry, licence, listing, operate, orders, provide, renew, trade};
 use std::sync::Arc;
 pub use visit::{Shared, Visit};
 
@@ -50,6 +50,7 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/sign-in", get(entry::sign_in))
         .route("/sign-out", post(entry::sign_out))
         .route("/account", get(account::account))
+        .route("/account/take-down", post(beside::account))
         .route("/orders", get(orders::orders))
         .route("/offers/{offer}/confirm", get(trade::confirm))
         .route("/offers/{offer}/buy", post(trade::buy))
@@ -58,6 +59,7 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/agreements/{agreement}/receipt", get(licence::receipt))
         .route("/agreements/{agreement}/renew", get(renew::price).post(renew::renew))
         .route("/agreements/{agreement}/end", post(licence::end))
+        .route("/agreements/{agreement}/take-down", post(beside::licence))
         .route("/provide", get(provide::provide))
         .route("/provide/new", get(provide::publish).post(provide::published))
         .route("/provide/{dataset}", get(listing::listing))
@@ -65,6 +67,7 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/provide/{dataset}/offer", get(provide::offer).post(provide::offered))
         .route("/provide/{dataset}/basis", post(listing::basis))
         .route("/provide/{dataset}/standing", post(listing::standing))
+        .route("/provide/{dataset}/take-down", post(beside::listing))
         .route("/provide/offers/{offer}/withdraw", post(listing::withdraw))
         .route("/consents", get(consent::consents).post(consent::give))
         .route("/consents/erase", post(consent::erase))
@@ -73,6 +76,7 @@ pub fn pages(shared: &Arc<Shared>) -> Router<Market> {
         .route("/operate/{party}/admit", post(operate::admit))
         .route("/operate/{party}/suspend", post(operate::suspend))
         .route("/operate/{party}/link", post(operate::link))
+        .route("/operate/{party}/take-down", post(beside::party))
         .route("/operate/{party}/decide/{act}", get(operate::change))
         .route("/assets/{name}", get(assets::serve))
         .route("/favicon.ico", get(|| async { Redirect::permanent("/assets/mark.svg") }))

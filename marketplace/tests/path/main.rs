@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 mod access;
+mod beside;
 mod bucket;
 mod buying;
 mod contract;

@@ -65,7 +65,7 @@ async fn from_an_application_to_bytes_without_script() {
     provider.get("/account").await.is("account").says("+12.50 EUR");
 }
 
-async fn publish<'a>(provider: &Visitor<'a>) -> Loaded {
+pub async fn publish<'a>(provider: &Visitor<'a>) -> Loaded {
     let form = provider.get("/provide/new").await.is("publish");
     provider
         .send(&form, "/provide/new", &[("title", ""), ("identifier", "boats")])

@@ -3,7 +3,7 @@
 
 use crate::{
     action::Action,
-    dataset::Publish,
+    dataset::{Dataset, Publish},
     execute::Inadmissible,
     founding::{Founding, Parameters},
     id::*,
@@ -15,7 +15,7 @@ use crate::{
     rejection::Rejection,
     side::SideOwner,
     state::Reading,
-    takedown::TakeDown,
+    takedown::{TakeDown, TakeSideDown, TakenDown},
     testing::*,
     tests::refusals::{apply, deliver, mint, revise, revise_offer},
     version::AddVersion,
@@ -100,6 +100,26 @@ fn nobody_takes_down_the_prose_of_another() {
         assert_eq!(refused, Rejection::SideBodyOfAnother { side: SideId([6; 32]) });
         market.ok(OPERATOR, TakeDown { dataset });
     }
+    // Of an older revision, of an application and of a purchase: whoever wrote it deletes it, and nothing commits to it
+    // again, also not what others publish.
+    for (commit, owner) in first.into_iter().zip([PROVIDER, STRANGER, BUYER]) {
+        let mut market = market.clone();
+        commit(&mut market, goods, side);
+        let now = market.get::<Dataset>(&Dataset::key(&goods.dataset)).revision;
+        market.ok(PROVIDER, revise(goods.dataset, now, open()));
+        let height = market.context.height;
+        market.ok(owner, TakeSideDown { side: SideId([6; 32]) });
+        let gone = market.get::<TakenDown>(&TakenDown::key(&SideId([6; 32])));
+        assert_eq!(gone, TakenDown { by: party(owner), height });
+        assert_eq!(market.no(OTHER_PROVIDER, copy.clone()), Rejection::SideBodyGone { side: SideId([6; 32]) });
+        market.ok(OTHER_PROVIDER, publish("copy", open()));
+    }
+    // Nobody owns what a refused purchase committed to; an operator takes it down.
+    let mut refused = market.clone();
+    refused.no(BUYER, crate::agreement::Buy { justification: side, ..buy(goods.offer, 499) });
+    let take = TakeSideDown { side: SideId([6; 32]) };
+    assert_eq!(refused.no(BUYER, take.clone()), Rejection::SideBodyUnknown { side: SideId([6; 32]) });
+    refused.ok(OPERATOR, take);
     // One's own, on two listings, is one's own.
     market.ok(PROVIDER, Publish { side, ..publish("a", open()) });
     market.ok(PROVIDER, Publish { side, ..publish("b", open()) });

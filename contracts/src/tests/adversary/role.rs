@@ -6,8 +6,8 @@ use crate::{
     dataset::{Listing, Publish},
     id::*,
     offer::{MakeOffer, Price, WithdrawOffer},
-    party::{Admit, KeyUse, Party, Role, Roles, Standing},
-    takedown::TakeDown,
+    party::{Admit, Apply, KeyUse, Party, Role, Roles, Standing},
+    takedown::{TakeDown, TakeSideDown},
     testing::*,
     tests::governance::{approve, four, parameters, propose, proposed, ready, validators},
     tests::misconduct::{accuse, protest},
@@ -31,6 +31,10 @@ struct Stand {
     subscription: AgreementId,
     consent: ConsentId,
     with_side: DatasetId,
+    /// Its side body.
+    side: SideId,
+    /// What somebody who applied wrote of itself.
+    contacts: SideId,
     /// A proposal that one validator of four has approved.
     open: ProposalId,
     /// A new set that waits for readiness.
@@ -42,19 +46,20 @@ fn stand() -> (Market, Stand) {
     market.mint(OTHER_PROVIDER, 10_000);
     let subscription = subscribe(&mut market, goods);
     let consent = market.consent(CUSTODIAN, goods.personal, 1);
-    market.ok(PROVIDER, Publish { side: Some(SideId([6; 32])), ..publish("with side", open()) });
-    market.ok(APPLICANT, apply());
+    let [side, contacts] = [6, 7].map(|seed| SideId([seed; 32]));
+    market.ok(PROVIDER, Publish { side: Some(side), ..publish("with side", open()) });
+    market.ok(APPLICANT, Apply { side: Some(contacts), ..apply() });
     let with_side = DatasetId::of(&party(PROVIDER), "catalogue", "with side");
     four(&mut market);
     let open = proposed(&mut market, parameters(5_000), 1);
     let passed = proposed(&mut market, validators(5), 3);
-    (market, Stand { goods, subscription, consent, with_side, open, passed })
+    (market, Stand { goods, subscription, consent, with_side, side, contacts, open, passed })
 }
 
 type Make = fn(u16, &Stand) -> Action;
 
 /// Each action as it would succeed, and who may do it. Keys are anybody's own.
-const TABLE: [(Make, &[u16]); 29] = [
+const TABLE: [(Make, &[u16]); 30] = [
     (|_, _| apply().into(), &[STRANGER]),
     (|_, _| Admit { party: party(BUYER), roles: Roles::of(&[Role::Buyer]) }.into(), &[OPERATOR]),
     (|_, _| suspend(BUYER).into(), &[OPERATOR]),
@@ -67,6 +72,7 @@ const TABLE: [(Make, &[u16]); 29] = [
     (|_, s| add_version(s.goods.dataset, 2).into(), &[PROVIDER]),
     (|_, s| step(s.goods.dataset, vec![s.goods.version]).into(), &[PROVIDER]),
     (|_, s| TakeDown { dataset: s.with_side }.into(), &[PROVIDER, OPERATOR]),
+    (|_, s| TakeSideDown { side: s.side }.into(), &[PROVIDER, OPERATOR]),
     (|_, s| MakeOffer { dataset: s.goods.dataset, terms: terms(), price: Price::Free }.into(), &[PROVIDER]),
     (|_, s| revise_offer(s.goods.offer, 1).into(), &[PROVIDER]),
     (|_, s| WithdrawOffer { offer: s.goods.offer }.into(), &[PROVIDER]),
@@ -104,12 +110,17 @@ fn nobody_does_what_its_role_does_not_allow() {
             assert_eq!(goes_through(&market, seed, action), entitled.contains(&seed), "{slug} by {seed}");
         }
     }
+    // Contacts are their own also where the party is no member yet.
+    for seed in EVERYBODY {
+        let action = TakeSideDown { side: stand.contacts }.into();
+        assert_eq!(goes_through(&market, seed, action), [APPLICANT, OPERATOR].contains(&seed), "contacts by {seed}");
+    }
     let tried: Vec<_> = TABLE.iter().map(|(make, _)| make(BUYER, &stand).slug()).collect();
     assert!(Action::TABLE.iter().map(|(_, slug)| *slug).eq(tried), "each action of the table is tried");
 }
 
 #[test]
-fn somebody_suspended_or_not_yet_admitted_does_nothing_but_change_its_keys_and_hand_ballots_in() {
+fn somebody_suspended_or_not_yet_admitted_only_changes_keys_takes_down_its_prose_and_hands_ballots_in() {
     let (market, stand) = stand();
     for standing in [Standing::Suspended, Standing::Applied] {
         for (make, entitled) in TABLE {
@@ -120,9 +131,12 @@ fn somebody_suspended_or_not_yet_admitted_does_nothing_but_change_its_keys_and_h
                 let of_keys = matches!(action, Action::AddKey(_) | Action::RevokeKey(_));
                 // Or an operator could suspend all others, and nothing would be decided about it any more.
                 let of_validators = action.slug().starts_with("governance.") && standing == Standing::Suspended;
+                // What it wrote is its own to delete, unless its keys may be in other hands.
+                let of_its_own =
+                    matches!(action, Action::TakeSideDown(_)) && seed == PROVIDER && standing == Standing::Applied;
                 let slug = action.slug();
                 let through = goes_through(&market, seed, action);
-                assert_eq!(through, of_keys || of_validators, "{slug} by {seed}, {standing:?}");
+                assert_eq!(through, of_keys || of_validators || of_its_own, "{slug} by {seed}, {standing:?}");
             }
         }
     }

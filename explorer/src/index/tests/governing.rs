@@ -188,7 +188,10 @@ fn where_a_proposal_stands_follows_from_ballots_time_and_the_set_that_was_asked(
     assert_eq!(stands(&made.early, now_ms).ballots[0].name, NAMES[4], "by number 3 of the set of that very block");
     assert_eq!(stands(&made.set, now_ms).decisions.len(), 2, "passed, then complete");
     let says = stands(&made.set, now_ms).details.into_iter().map(|said| said.text).collect::<Vec<_>>().join(" ");
-    for part in ["pilots&co joins.", "university leaves.", "The keys of university may be in other hands"] {
+    let set: ValidatorSet = reader.value(&ValidatorSet::key()).unwrap().unwrap();
+    let joined = set.validators.iter().find(|one| one.name == "pilots&co").unwrap();
+    let joins = format!("pilots&co joins, with keys {}.", joined.fingerprint());
+    for part in [joins.as_str(), "university leaves.", "The keys of university may be in other hands"] {
         assert!(says.contains(part), "{says}");
     }
 }

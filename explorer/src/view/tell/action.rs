@@ -61,6 +61,7 @@ pub fn asks(names: &Names, sender: &PartyId, action: &Action) -> Result<Sentence
         Action::TakeDown(ask) => {
             sentence![who, " asked to take down the side body of ", names.dataset(&ask.dataset)?, "."]
         }
+        Action::TakeSideDown(_) => sentence![who, " asked to take down a side body."],
         Action::MakeOffer(ask) => {
             let price = format!(": {}.", price_text(&ask.price));
             sentence![who, " asked to offer ", names.dataset(&ask.dataset)?, price]

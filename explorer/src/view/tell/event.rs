@@ -8,7 +8,7 @@ use crate::{
 use contracts::{action::Action, consent::ConsentState, event::Event, offer::Price, party::Role, rejection::Rejection};
 
 /// The words of all events.
-pub const EVENT_KINDS: [&str; 35] = [
+pub const EVENT_KINDS: [&str; 36] = [
     "refused",
     "party-applied",
     "party-admitted",
@@ -31,6 +31,7 @@ pub const EVENT_KINDS: [&str; 35] = [
     "consent-excluded",
     "basis-stated",
     "side-taken-down",
+    "side-body-taken-down",
     "minted",
     "burned",
     "paid",
@@ -71,6 +72,7 @@ pub fn slug(event: &Event) -> &'static str {
         Event::ConsentExcluded { .. } => "consent-excluded",
         Event::BasisStated { .. } => "basis-stated",
         Event::SideTakenDown { .. } => "side-taken-down",
+        Event::SideBodyTakenDown { .. } => "side-body-taken-down",
         Event::Minted { .. } => "minted",
         Event::Burned { .. } => "burned",
         Event::Paid { .. } => "paid",
@@ -163,6 +165,15 @@ fn about_dataset(names: &Names, event: &Event) -> Result<Sentence, IndexError> {
             names.party(by)?,
             " took the side body of ",
             names.dataset(dataset)?,
+            " down; its commitment and every proof stay."
+        ],
+        Event::SideBodyTakenDown { owner, by, .. } if owner == by => {
+            sentence![names.party(by)?, " took a side body down; its commitment and every proof stay."]
+        }
+        Event::SideBodyTakenDown { owner, by, .. } => sentence![
+            names.party(by)?,
+            " took a side body of ",
+            names.party(owner)?,
             " down; its commitment and every proof stay."
         ],
         Event::OfferMade { offer, dataset, revision, price, .. } => {

@@ -109,7 +109,9 @@ pub fn details(names: &Names, change: &Change, now: Option<&ValidatorSet>) -> Re
                     Some(page) => Link { name: one.name, ..page }.into(),
                     None => Piece::from(one.name),
                 };
-                lines.push(sentence![who, format!(" {}.", one.does)]);
+                // As `lonja key new` showed it to the member: what people compare before they approve.
+                let keys = one.keys.map_or_else(String::new, |keys| format!(", with keys {keys}"));
+                lines.push(sentence![who, format!(" {}{keys}.", one.does)]);
             }
             for number in compromised {
                 let but = " counts no more unless a checkpoint of a later set covers it.";
@@ -176,6 +178,8 @@ struct Difference {
     does: String,
     /// `customs joins`, for a list.
     text: String,
+    /// The fingerprint of its keys, where they are others than before.
+    keys: Option<Digest>,
 }
 
 /// Who joins, leaves, has other keys or another name, in the order of the new set; then who leaves.
@@ -190,6 +194,7 @@ fn differences(now: &ValidatorSet, next: &ValidatorSet) -> Vec<Difference> {
         name: one.name.clone(),
         text: format!("{} {does}", one.name),
         does,
+        keys: (!now.validators.contains(one)).then(|| one.fingerprint()),
     };
     let mut found = Vec::new();
     for one in &next.validators {

@@ -58,7 +58,7 @@ async fn pages_of_governance_name_link_and_escape() {
         (
             set.clone(),
             "proposal",
-            vec!["pilots&#38;co</a> joins.", "university", "era 0", "3 of 4", "carried", "/receipt/"],
+            vec!["pilots&#38;co</a> joins, with keys ", "university", "era 0", "3 of 4", "carried", "/receipt/"],
         ),
         (
             format!("/proposal/{}", made.open),

@@ -25,7 +25,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        self.waited_for(|| self.ask(Method::GET, path, None)).await
+        self.once_sealed(|| self.ask(Method::GET, path, None)).await
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Vec<u8>, ClientError> {

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 /// The code of the problem that passes with the first block of those who came later.
 const NOT_YET: &str = "no-later-checkpoint";
-/// What passes by itself where a quorum is at work.
-const PASSING: [&str; 3] = [NOT_YET, UNSEALED, NO_BLOCK];
-/// How often it is looked whether it has passed.
+/// How often that is looked for.
 const ASKED_LATER_EVERY: Duration = Duration::from_millis(500);
+/// How long a patient client waits for a seal at most: without a quorum none comes, and somebody wants to know.
+const SEAL_PATIENCE_MAX: Duration = Duration::from_secs(10);
 
 impl Client {
     /// Verifies a receipt by its own seal or, where that counts no more, by the node's newest checkpoint. That is
@@ -48,23 +48,20 @@ impl Client {
         }
     }
 
-    /// What `ask` gets, asked again for as long as the client has patience while validators have sealed nothing yet.
+    /// What `ask` gets, asked again for as long as the client has patience where later validators have sealed nothing yet.
     pub(super) async fn waited_for<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ClientError>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let begun = tokio::time::Instant::now();
-        loop {
-            match ask().await {
-                Err(ClientError::Problem(problem))
-                    if PASSING.contains(&problem.code.as_str())
-                        && begun.elapsed() + ASKED_LATER_EVERY < self.patience =>
-                {
-                    tokio::time::sleep(ASKED_LATER_EVERY).await;
-                }
-                answer => return answer,
-            }
-        }
+        asked_again(ask, &[NOT_YET], self.patience).await
+    }
+
+    /// The same where the newest block is not sealed yet, or there is none.
+    pub(super) async fn once_sealed<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ClientError>
+    where
+        F: Future<Output = Result<T, ClientError>>,
+    {
+        asked_again(ask, &[UNSEALED, NO_BLOCK], self.patience.min(SEAL_PATIENCE_MAX)).await
     }
 
     /// The node's newest checkpoint with the proof that the log of `old` is its beginning. Neither is verified.
@@ -103,6 +100,24 @@ fn not_yet() -> Problem {
         "a key under the seal may be in other hands, and the validators after it have sealed nothing yet that the node \
          knows: ask again in half a minute",
     )
+}
+
+/// What `ask` gets; asked again for up to `patience` while that is a problem with one of these codes.
+async fn asked_again<T, F>(ask: impl Fn() -> F, codes: &[&str], patience: Duration) -> Result<T, ClientError>
+where
+    F: Future<Output = Result<T, ClientError>>,
+{
+    let begun = tokio::time::Instant::now();
+    loop {
+        match ask().await {
+            Err(ClientError::Problem(problem))
+                if codes.contains(&problem.code.as_str()) && begun.elapsed() + ASKED_LATER_EVERY < patience =>
+            {
+                tokio::time::sleep(ASKED_LATER_EVERY).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -176,6 +176,9 @@ impl Member {
     pub fn recover(&mut self) -> Result<(), NodeError> {
         let tip = self.replica.ledger().height();
         let sealed = self.shared.tip.borrow().height;
+        // Of the newest that is sealed, what was taken down may be there still.
+        let results = self.shared.store.reader().results(sealed)?;
+        self.shared.heed(&results.unwrap_or_default())?;
         for height in sealed + 1..=tip {
             let reader = self.shared.store.reader();
             let (Some(header), Some(results)) = (reader.header(height)?, reader.results(height)?) else { continue };

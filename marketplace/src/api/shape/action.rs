@@ -55,6 +55,9 @@ pub enum Action {
     /// Takes a dataset's side body down.
     #[serde(rename = "dataset.take-down")]
     TakeDown { dataset: Id },
+    /// Takes down any side body: also that of an older revision, of an application, of a purchase.
+    #[serde(rename = "side.take-down")]
+    TakeSideDown { side: Id },
     /// Offers a dataset.
     #[serde(rename = "offer.make")]
     MakeOffer { dataset: Id, terms: Terms, price: Price },

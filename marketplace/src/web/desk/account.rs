@@ -1,6 +1,6 @@
 //! The account: balances, statement, refusals, membership.
 
-use super::{Asked, ROWS, asked, start};
+use super::{Asked, ROWS, asked, beside::prose, start};
 use crate::{
     error::MarketError,
     market::StatementLine,
@@ -16,10 +16,10 @@ use contracts::{money::Currency, rejection::Rejection};
 
 /// The account of who is signed in.
 pub async fn account(visit: Visit, query: Asked) -> Response {
-    visit.answer(draw(&visit, asked(query)))
+    visit.answer(draw(&visit, asked(query)).await)
 }
 
-fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
+async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let viewer = visit.viewer()?;
     let party = viewer.party;
     let rows = visit.market.rows();
@@ -72,6 +72,7 @@ fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
             .collect(),
         refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),
         facts,
+        contact: prose(visit, known.side, "contact", "/account/take-down".into()).await,
         session_until: Moment::of(visit.session().map_or(0, |session| session.expires_ms)),
     };
     Ok(visit.show(&page))

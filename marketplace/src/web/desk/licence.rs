@@ -1,6 +1,6 @@
 //! Licences: lists, one of them, downloads, the receipt, renewing and ending.
 
-use super::{Asked, ROWS, asked, fresh_once, go, id, name_of, once, start, title_of};
+use super::{Asked, ROWS, asked, beside::prose, fresh_once, go, id, name_of, once, start, title_of};
 use crate::{
     api::contents,
     error::MarketError,
@@ -8,7 +8,7 @@ use crate::{
     web::{
         desk::browse::version_row,
         form::{Field, Form, Part, Sent},
-        page::{AgreementRow, AgreementsPage, DeliveryRow, LicencePage, Pager, Tag, paid, state},
+        page::{AgreementRow, AgreementsPage, DeliveryRow, LicencePage, Pager, Prose, Tag, paid, state},
         show::{Id, Moment, days},
         visit::Visit,
     },
@@ -113,6 +113,15 @@ async fn draw(visit: &Visit, agreement: &str, asked: Sent) -> Result<Response, M
     for version in here {
         version_rows.push(version_row(visit, version)?);
     }
+    let mut acts = acts(visit, &id, &held, party, &revision.price);
+    let justification = match held.justification {
+        side @ Some(_) => Some(prose(visit, side, "justification", format!("/agreements/{id}/take-down")).await),
+        None => None,
+    };
+    if let Some(form) = justification.as_ref().and_then(|prose| prose.form.clone()).filter(|_| party == held.buyer) {
+        let text = "Your reason lies beside the ledger. Taken down, it goes at every node and does not come back; the licence stays.";
+        acts.push(("Take the justification down".into(), text.into(), form));
+    }
     let page = LicencePage {
         id: Id::of(&id),
         dataset: held.dataset,
@@ -133,14 +142,14 @@ async fn draw(visit: &Visit, agreement: &str, asked: Sent) -> Result<Response, M
             next,
             "Older deliveries",
         ),
-        facts: facts(visit, &held).await,
+        facts: facts(&held, justification.as_ref()),
         buyer: (held.buyer, name_of(market, &held.buyer)?),
         provider: (held.provider, name_of(market, &held.provider)?),
         start: Moment::of(held.start_ms),
         end: held.end_ms.map(Moment::of),
         receipt: Some(format!("/agreements/{id}/receipt")),
         explored: frame.explored("agreement", &id),
-        acts: acts(visit, &id, &held, party, &revision.price),
+        acts,
         frame,
     };
     Ok(visit.show(&page))
@@ -165,16 +174,9 @@ fn refused(visit: &Visit, agreement: &AgreementId, version: &VersionId, notes: &
     }
 }
 
-async fn facts(visit: &Visit, held: &Agreement) -> Vec<(String, String)> {
+fn facts(held: &Agreement, justification: Option<&Prose>) -> Vec<(String, String)> {
     let mut facts = vec![("Purpose".to_string(), held.purpose.label().to_string()), ("Paid".into(), paid(held))];
-    if let Some(side) = held.justification {
-        let text = match visit.market.client().side(side).await {
-            Ok(Some(body)) => body.get("justification").unwrap_or("").to_string(),
-            Ok(None) => "taken down; its commitment stays on the ledger".into(),
-            Err(_) => "cannot be read now".into(),
-        };
-        facts.push(("Justification".into(), text));
-    }
+    facts.extend(justification.map(|prose| ("Justification".into(), prose.text.clone())));
     facts
 }
 

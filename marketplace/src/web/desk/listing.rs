@@ -8,6 +8,7 @@ use crate::{
     rows::OfferRow,
     web::{
         desk::{
+            beside,
             browse::{grounds, version_row},
             entry::country,
         },
@@ -90,6 +91,7 @@ async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result
         "withdrawn" => Some("The offer is closed for new purchases. Licences keep running."),
         "basis" => Some("The legal basis is on the ledger and shown to buyers."),
         "standing" => Some("The standing is changed."),
+        "taken-down" => Some("Taken down. Every node deletes it; its commitment stays on the ledger."),
         _ => None,
     };
     let (mut upload, mut basis) = (upload_form(visit, &id, &known), basis_form(visit, &id));
@@ -111,6 +113,7 @@ async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result
         offers: offers.items.iter().map(|row| card(visit, row)).collect(),
         more_offers: Pager::of(&base, "offers", from.as_deref(), further, "Older offers").at("offers"),
         facts: facts(&known, &jacket),
+        take_down: known.side.map(|_| beside::form(visit, format!("/provide/{id}/take-down"))),
         grounds: grounds(visit, &id, known.versions)?,
         basis,
         basis_open,

@@ -1,6 +1,7 @@
 //! The handlers: each reads what was sent, asks the market, and draws a page.
 
 pub mod account;
+pub mod beside;
 pub mod browse;
 pub mod consent;
 pub mod entry;

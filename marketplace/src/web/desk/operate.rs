@@ -1,6 +1,6 @@
 //! The operator's desk: admit, suspend, sign-in links.
 
-use super::{Asked, asked, id, start};
+use super::{Asked, asked, beside::prose, id, start};
 use crate::{
     error::MarketError,
     limits::PAGE_ROWS_MAX,
@@ -16,8 +16,10 @@ use crate::{
 use axum::{Form as Posted, extract::Path, response::Response};
 use contracts::{
     action::Action,
+    governance::OF_A_QUORUM,
     id::PartyId,
     party::{Admit, Party, Role, Roles, Standing, Suspend, SuspensionReason},
+    validators::ValidatorSet,
 };
 
 /// Members on a page.
@@ -54,9 +56,11 @@ async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let (waiting, more) = waiting(visit)?;
     let total = waiting.len();
     let mut applied = Vec::new();
-    let contacts = futures_util::future::join_all(waiting.iter().map(|(_, party)| contact(visit, party))).await;
+    let contact =
+        |(id, party): &(PartyId, Party)| prose(visit, party.side, "contact", format!("/operate/{id}/take-down"));
+    let contacts = futures_util::future::join_all(waiting.iter().map(contact)).await;
     for (at, ((id, party), contact)) in waiting.iter().zip(contacts).enumerate() {
-        let form = admission(visit, id, &format!("a{at}"));
+        let form = admission(visit, id, party.roles, &format!("a{at}"))?;
         let (name, country) = (party.name.clone(), party.jurisdiction.to_string());
         applied.push(Applicant { id: Id::of(id), name, kind: kind_label(party.kind), country, contact, form });
     }
@@ -74,6 +78,7 @@ async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
         "admitted" => {
             Some("Admitted. Now press Sign-in link in its row and send it the link, unless it keeps its own key.")
         }
+        "taken-down" => Some("Taken down. Every node deletes it; its commitment stays on the ledger."),
         "suspended" => Some(
             "Suspended: it neither buys nor sells, and nothing is delivered to it. What it sold is still delivered to those who hold a licence.",
         ),
@@ -108,30 +113,27 @@ fn waiting(visit: &Visit) -> Result<(Vec<(PartyId, Party)>, bool), MarketError> 
     }
 }
 
-/// What an applicant wrote for operators, from beside the ledger.
-async fn contact(visit: &Visit, party: &Party) -> String {
-    let Some(side) = party.side else { return "none given".into() };
-    match visit.market.client().side(side).await {
-        Ok(Some(body)) => body.get("contact").unwrap_or("none given").to_string(),
-        Ok(None) => "taken down, or withheld by the node".into(),
-        Err(error) => {
-            tracing::warn!(%error, "the contact of an applicant cannot be read");
-            "cannot be read now: load the page again in some seconds".into()
-        }
-    }
-}
-
-fn admission(visit: &Visit, party: &PartyId, prefix: &str) -> Form {
+/// The form that admits `party`, which has the roles `now`.
+fn admission(visit: &Visit, party: &PartyId, now: Roles, prefix: &str) -> Result<Form, MarketError> {
+    // Where several validate, no operator alone gives two of the roles; whoever has one may keep it.
+    let set: Option<ValidatorSet> = visit.market.rows().get(&ValidatorSet::key())?;
+    let several = set.is_some_and(|set| set.quorum() > 1);
+    let given = |role: &Role| !several || !OF_A_QUORUM.contains(role) || now.has(*role);
     let label = |role, may| format!("{}: {may}", crate::web::show::capital(role_label(role)));
-    let roles: Vec<(&str, String)> = ROLES.iter().map(|(role, word, may)| (*word, label(*role, may))).collect();
-    Form {
+    let roles = ROLES.iter().filter(|(role, ..)| given(role));
+    let roles: Vec<(&str, String)> = roles.map(|(role, word, may)| (*word, label(*role, may))).collect();
+    let mut field = Field::checks("roles", "Roles", &roles);
+    if several {
+        field = field.hint("A quorum of the validators makes operators and settlement agents.");
+    }
+    let form = Form {
         action: format!("/operate/{party}/admit"),
         token: visit.token(),
         submit: "Admit".into(),
-        parts: vec![Part::plain(vec![Field::checks("roles", "Roles", &roles)])],
+        parts: vec![Part::plain(vec![field])],
         ..Form::default()
-    }
-    .prefixed(prefix)
+    };
+    Ok(form.prefixed(prefix))
 }
 
 fn member(visit: &Visit, id: &PartyId, party: &Party) -> Result<Member, MarketError> {
@@ -210,7 +212,7 @@ fn draw_change(
         "admit" => (
             format!("Admit {}", known.name),
             "It is a member from then on, with the roles that you choose here and no others.",
-            admission(visit, party, "a"),
+            admission(visit, party, known.roles, "a")?,
         ),
         _ => return Err(MarketError::NotFound("page")),
     };

@@ -179,7 +179,7 @@ fn form(visit: &Visit, offer: &OfferId, purpose: Purpose, terms: &Terms, sum: &s
     let mut fields = Vec::new();
     if terms.needs_justification {
         fields.push(Field::area("justification", "Why you need data about people", 4).hint(
-            "Kept beside the ledger, for you, the provider and the regulator, and not taken down later: name nobody.",
+            "Kept beside the ledger, for you, the provider and the regulator; you can take it down later. Name nobody.",
         ));
     }
     if !terms.has_content {

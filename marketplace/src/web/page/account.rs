@@ -1,6 +1,6 @@
 //! The account page: balances, statement, refusals, membership.
 
-use super::Pager;
+use super::{Pager, Prose};
 use crate::web::{
     frame::Frame,
     show::{Id, Moment},
@@ -34,6 +34,8 @@ pub struct AccountPage {
     pub refusal_pager: Pager,
     /// Kind, country, roles, standing.
     pub facts: Vec<(String, String)>,
+    /// How operators reach it, as it wrote.
+    pub contact: Prose,
     /// When the session ends.
     pub session_until: Moment,
 }

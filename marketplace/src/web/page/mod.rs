@@ -34,12 +34,22 @@ pub use provide::{ListingPage, ListingRow, ProvidePage};
 pub use search::{FacetGroup, FacetValue, SearchPage, facet_name, value_name};
 pub use trade::ConfirmPage;
 
+use super::form::Form;
 use askama::{Template, filters::HtmlSafe};
 use contracts::{
     id::DatasetId,
     jacket::Jacket,
     vocabulary::{PersonalStatus, Spectrum},
 };
+
+/// Prose beside the ledger.
+#[derive(Clone, Debug)]
+pub struct Prose {
+    /// What it says, or why that cannot be said.
+    pub text: String,
+    /// Takes it down, where it is there.
+    pub form: Option<Form>,
+}
 
 /// A word with a look: empty, `good`, `warn` or `bad`.
 pub type Tag = (&'static str, String);

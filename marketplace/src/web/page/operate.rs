@@ -1,6 +1,6 @@
 //! The operator's page: applications to admit, members, sign-in links.
 
-use super::{Pager, Tag};
+use super::{Pager, Prose, Tag};
 use crate::web::{form::Form, frame::Frame, show::Id};
 use askama::Template;
 use contracts::id::PartyId;
@@ -35,7 +35,7 @@ pub struct Applicant {
     /// Under whose law.
     pub country: String,
     /// Whom to ask, as the applicant wrote it for operators.
-    pub contact: String,
+    pub contact: Prose,
     /// Admits it.
     pub form: Form,
 }

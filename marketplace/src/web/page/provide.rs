@@ -64,6 +64,8 @@ pub struct ListingPage {
     pub more_offers: Pager,
     /// The description in short.
     pub facts: Vec<(String, String)>,
+    /// Takes outline and contacts down, where there are any.
+    pub take_down: Option<Form>,
     /// Consents and legal bases.
     pub grounds: Vec<Ground>,
     /// States a legal basis.

@@ -2,7 +2,7 @@
 
 use super::{
     Drawn, draw,
-    values::{EVERYTHING, NOW, frame, jacket},
+    values::{EVERYTHING, NOW, frame, jacket, prose},
 };
 use crate::{
     orders::{Order, OrderState},
@@ -52,6 +52,7 @@ fn account(frame: Frame) -> AccountPage {
         }],
         refusal_pager: Pager::default(),
         facts: vec![("Roles".into(), "buyer, provider".into())],
+        contact: prose("The data office at the lock\ndata@rivers.example"),
         session_until: Moment::of(NOW),
     }
 }

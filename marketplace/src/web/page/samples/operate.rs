@@ -2,7 +2,7 @@
 
 use super::{
     Drawn, draw,
-    values::{EVERYTHING, NOW, application, frame},
+    values::{EVERYTHING, NOW, application, frame, prose},
 };
 use crate::web::{
     frame::Frame,
@@ -34,7 +34,7 @@ fn operate(frame: Frame) -> OperatePage {
             name: "Reed and Sons".into(),
             kind: "Business",
             country: "ES".into(),
-            contact: "The office at the lock\n+34 600 000 000".into(),
+            contact: prose("The office at the lock\n+34 600 000 000"),
             form: application().prefixed("a0"),
         }],
         members: vec![Member {

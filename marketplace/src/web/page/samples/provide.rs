@@ -2,7 +2,7 @@
 
 use super::{
     Drawn, draw,
-    values::{EVERYTHING, application, frame, jacket, revision, version},
+    values::{EVERYTHING, application, frame, jacket, prose, revision, version},
 };
 use crate::web::{
     form::{Field, Form, Part},
@@ -57,6 +57,7 @@ fn listing(frame: Frame) -> ListingPage {
         offers: vec![card],
         more_offers: Pager::default(),
         facts: vec![("Identifier".into(), "levels".into())],
+        take_down: prose("").form,
         grounds: vec![Ground {
             purpose: "Research",
             look: "good",

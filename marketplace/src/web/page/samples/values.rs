@@ -3,7 +3,7 @@
 use crate::web::{
     form::{Field, Form, Part},
     frame::{Frame, Viewer},
-    page::{Hit, Hits, VersionRow},
+    page::{Hit, Hits, Prose, VersionRow},
     show::{Id, Moment},
 };
 use contracts::{
@@ -40,6 +40,12 @@ pub fn frame(page: &'static str, roles: Option<&[Role]>) -> Frame {
         explorer: Some("http://127.0.0.1:7300".into()),
         sheet: "market.css".into(),
     }
+}
+
+/// Prose beside the ledger, with the form that takes it down.
+pub fn prose(text: &str) -> Prose {
+    let form = Form { submit: "Take it down".into(), look: "grave", ..Form::default() };
+    Prose { text: text.into(), form: Some(form) }
 }
 
 /// A jacket with something in most of its fields.
