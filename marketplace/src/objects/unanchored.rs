@@ -16,7 +16,7 @@ use ledger::{
 use object_store::{ObjectMeta, ObjectStoreExt};
 use parking_lot::Mutex;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -71,11 +71,22 @@ pub(crate) fn audit_uploads(kv: &Kv, findings: &mut Findings) {
     });
 }
 
-/// Contents that are being named, each as often as it is, and those that are to go.
+/// Contents that are being named, and those that are to go, each as often as it is: several may name one, and several
+/// sweeps may find it.
 #[derive(Default)]
 pub(super) struct Wanted {
     claimed: BTreeMap<Blake3, usize>,
-    doomed: BTreeSet<Blake3>,
+    doomed: BTreeMap<Blake3, usize>,
+}
+
+/// Once less.
+fn less(times: &mut BTreeMap<Blake3, usize>, blake3: Blake3) {
+    if let Entry::Occupied(mut entry) = times.entry(blake3) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
+    }
 }
 
 /// A content that stays as long as this is held.
@@ -86,17 +97,11 @@ pub struct Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let mut wanted = self.wanted.lock();
-        if let Some(times) = wanted.claimed.get_mut(&self.blake3) {
-            *times -= 1;
-            if *times == 0 {
-                wanted.claimed.remove(&self.blake3);
-            }
-        }
+        less(&mut self.wanted.lock().claimed, self.blake3);
     }
 }
 
-/// Contents that nobody can claim until this is dropped.
+/// Contents that nobody can claim until this is dropped, and every other one that has the same.
 pub struct Doomed {
     objects: Objects,
     /// Which. What turns out to be named is taken out.
@@ -106,7 +111,8 @@ pub struct Doomed {
 
 impl Drop for Doomed {
     fn drop(&mut self) {
-        self.objects.wanted.lock().doomed.retain(|blake3| !self.all.contains(blake3));
+        let mut wanted = self.objects.wanted.lock();
+        self.all.iter().for_each(|blake3| less(&mut wanted.doomed, *blake3));
     }
 }
 
@@ -117,7 +123,7 @@ impl Objects {
     /// [`ObjectsError::Going`] where it is being removed at this moment.
     pub fn claim(&self, blake3: &Blake3) -> Result<Claim, ObjectsError> {
         let mut wanted = self.wanted.lock();
-        if wanted.doomed.contains(blake3) {
+        if wanted.doomed.contains_key(blake3) {
             return Err(ObjectsError::Going(*blake3));
         }
         *wanted.claimed.entry(*blake3).or_default() += 1;
@@ -129,7 +135,7 @@ impl Objects {
         let mut wanted = self.wanted.lock();
         let free: BTreeSet<Blake3> =
             contents.into_iter().filter(|blake3| !wanted.claimed.contains_key(blake3)).collect();
-        wanted.doomed.extend(free.iter().copied());
+        free.iter().for_each(|blake3| *wanted.doomed.entry(*blake3).or_default() += 1);
         Doomed { objects: self.clone(), contents: free.clone(), all: free }
     }
 }
@@ -200,6 +206,20 @@ mod tests {
         for name in &names {
             assert!(objects.claim(name).is_ok() && objects.has(name).await.unwrap());
         }
+    }
+
+    /// As of two sweeps at the same time, of which one is done before the other.
+    #[tokio::test]
+    async fn what_is_doomed_twice_is_free_when_both_are_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Objects::open(folder.path(), Limits::of(1 << 20)).unwrap();
+        let name = objects.put(b"a").await.unwrap().blake3;
+        let (first, second) = (objects.doom([name].into()), objects.doom([name].into()));
+        drop(first);
+        assert!(matches!(objects.claim(&name), Err(ObjectsError::Going(_))), "the second may remove it yet");
+        assert_eq!(second.remove(u64::MAX).await.unwrap(), 1);
+        drop(second);
+        assert!(objects.claim(&name).is_ok());
     }
 
     #[test]
