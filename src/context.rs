@@ -97,9 +97,10 @@ impl Context {
         }
     }
 
-    /// What a command inside another answered.
-    pub fn answer(self) -> serde_json::Value {
-        self.told.map(|told| told.into_inner().unwrap_or_else(PoisonError::into_inner)).unwrap_or_default()
+    /// What a command inside another answered; null as long as it did not.
+    pub fn answer(&self) -> serde_json::Value {
+        let told = self.told.as_ref().map(|told| told.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        told.unwrap_or_default()
     }
 
     fn opened(&self) -> MutexGuard<'_, HashMap<KeyName, Identity>> {
