@@ -1,4 +1,8 @@
 use super::*;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 fn put(own: &Own, key: &[u8], value: &[u8]) {
     let mut batch = Batch::default();
@@ -77,19 +81,28 @@ fn one_batch_ahead_is_a_crash_and_more_is_another_copy() {
 fn a_copy_of_a_busy_store_is_of_one_moment_with_its_mark() {
     let dir = tempfile::tempdir().unwrap();
     let own = Own::open(&dir.path().join("market")).unwrap();
+    let written = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        let writing = scope.spawn(|| (0u8..200).for_each(|n| put(&own, &[n % 9], &[n; 100])));
-        let mut made = 0;
-        while !writing.is_finished() {
-            let to = dir.path().join(format!("copy-{made}"));
-            std::fs::create_dir(&to).unwrap();
-            own.checkpoint(&to).unwrap();
-            check_copy(&to).unwrap();
-            let found = Found::open(&to).unwrap();
-            assert_eq!(found.tally.unwrap_or_default().mark().height, found.mark.unwrap().height);
-            drop(found);
-            drop(reopened(&to).unwrap());
-            made += 1;
+        // It is written to for as long as copies are made, and copies are made until there is something to be proven.
+        let copying = scope.spawn(|| {
+            let mut heights = BTreeSet::new();
+            while heights.len() < 2 || written.load(Ordering::Relaxed) < 200 {
+                let to = dir.path().join("of-now");
+                std::fs::create_dir(&to).unwrap();
+                own.checkpoint(&to).unwrap();
+                check_copy(&to).unwrap();
+                let found = Found::open(&to).unwrap();
+                let height = found.mark.unwrap().height;
+                assert_eq!(found.tally.unwrap_or_default().mark().height, height);
+                drop(found);
+                drop(reopened(&to).unwrap());
+                std::fs::remove_dir_all(&to).unwrap();
+                heights.insert(height);
+            }
+        });
+        while !copying.is_finished() {
+            let n = written.fetch_add(1, Ordering::Relaxed) as u8;
+            put(&own, &[n % 9], &[n; 100]);
         }
     });
     // A mark of another moment.

@@ -1,5 +1,9 @@
 use super::*;
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 fn vault(folder: &Path) -> Vault {
     Vault::open(Own::open(folder).unwrap(), &folder.join("subjects"), &MasterKey::new([5; 32])).unwrap()
@@ -104,37 +108,46 @@ fn a_veiled_request_is_known_again_until_its_subject_is_erased() {
 fn a_copy_under_consents_and_erasures_has_the_key_of_each_record_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault(&folder.path().join("market"));
+    let kept = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        let changing = scope.spawn(|| {
-            for n in 0..40u64 {
-                let subject = format!("card {}", n % 3);
-                let record = vault.keep(&CONTROLLER, &DATASET, &subject, fields(), &First::without_key(), n).unwrap();
-                if n % 3 == 0 {
-                    vault.erase(&CONTROLLER, &subject, &[record.consent], n).unwrap();
-                }
+        // Consents come and go for as long as copies are made, and copies are made until there is something to be proven.
+        let copying = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while seen.len() < 2 || kept.load(Ordering::Relaxed) < 40 {
+                seen.insert(keys_of_a_copy(&vault, &folder.path().join("copy")));
             }
         });
-        let mut made = 0;
-        while !changing.is_finished() {
-            let to = folder.path().join(made.to_string());
-            fs::create_dir(&to).unwrap();
-            vault.copy(&to).unwrap();
-            let own = Own::open(&to).unwrap();
-            let rows = own.scan(RECORDS, &[], &[], 999).unwrap();
-            let wanted: BTreeSet<SubjectKeyId> =
-                rows.iter().map(|(_, row)| Row::try_from_slice(row).unwrap().subject_key).collect();
-            let copied = fs::read_dir(to.join(SUBJECTS)).unwrap().map(|entry| entry.unwrap().path());
-            let copied: BTreeSet<SubjectKeyId> = copied
-                .map(|path| {
-                    assert!(subjects::whole(&fs::read(&path).unwrap()).is_some(), "{path:?}");
-                    let mut id = SubjectKeyId::default();
-                    hex::decode_to_slice(path.file_name().unwrap().to_str().unwrap(), &mut id.0).unwrap();
-                    id
-                })
-                .collect();
-            assert_eq!(copied, wanted);
-            made += 1;
+        while !copying.is_finished() {
+            // Every third is erased at once; of a subject of the others there are no more than it may have.
+            let n = kept.fetch_add(1, Ordering::Relaxed);
+            let subject = format!("card {}", if n % 3 == 0 { 0 } else { 3 * (n / 30) + n % 3 });
+            let record = vault.keep(&CONTROLLER, &DATASET, &subject, fields(), &First::without_key(), n).unwrap();
+            if n % 3 == 0 {
+                vault.erase(&CONTROLLER, &subject, &[record.consent], n).unwrap();
+            }
         }
-        assert!(made > 0);
     });
+}
+
+/// Makes a copy at `to`, holds its keys against its records, and removes it.
+fn keys_of_a_copy(vault: &Vault, to: &Path) -> BTreeSet<SubjectKeyId> {
+    fs::create_dir(to).unwrap();
+    vault.copy(to).unwrap();
+    let own = Own::open(to).unwrap();
+    let rows = own.scan(RECORDS, &[], &[], usize::MAX).unwrap();
+    let wanted: BTreeSet<SubjectKeyId> =
+        rows.iter().map(|(_, row)| Row::try_from_slice(row).unwrap().subject_key).collect();
+    let copied = fs::read_dir(to.join(SUBJECTS)).unwrap().map(|entry| entry.unwrap().path());
+    let copied: BTreeSet<SubjectKeyId> = copied
+        .map(|path| {
+            assert!(subjects::whole(&fs::read(&path).unwrap()).is_some(), "{path:?}");
+            let mut id = SubjectKeyId::default();
+            hex::decode_to_slice(path.file_name().unwrap().to_str().unwrap(), &mut id.0).unwrap();
+            id
+        })
+        .collect();
+    assert_eq!(copied, wanted);
+    drop(own);
+    fs::remove_dir_all(to).unwrap();
+    copied
 }
