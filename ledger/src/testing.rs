@@ -29,7 +29,7 @@ use contracts::{
     validators::{Validator, ValidatorSet},
 };
 use genesis::{NetworkDocument, SignedDocument, TrustAnchor};
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 /// Seeds of the founders' keys: everybody can make them, so they guard nothing.
@@ -53,7 +53,22 @@ pub struct Network {
     node: Option<Node>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<std::io::Result<()>>>,
+    /// The socket that the server listens on, once more.
+    port: Option<std::net::TcpListener>,
 }
+
+/// The port of a network that is stopped. As long as this is held nobody else gets it, above all no node of another test,
+/// which would have the same network and keys and answer in its place. Whoever connects is hung up on.
+pub struct KeptPort(JoinHandle<()>);
+
+impl Drop for KeptPort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// How long a server may take to close its connections: longer than it says of itself, for a machine that is busy.
+const STOP_MAX: Duration = Duration::from_secs(60);
 
 /// The founding document of the test network.
 ///
@@ -207,7 +222,7 @@ impl Network {
     pub async fn start(folder: &Path) -> Self {
         let started = Self::serving(node(folder).expect("the test network starts")).await;
         while started.client.status().await.expect("the node answers").height == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         started
     }
@@ -219,12 +234,15 @@ impl Network {
     pub async fn serving(node: Node) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port of the loopback is free");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+        let listener = listener.into_std().expect("nobody waits at it yet");
+        let port = Some(listener.try_clone().expect("a test has file descriptors left"));
+        let listener = TcpListener::from_std(listener).expect("it came from a runtime");
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = server::serve(listener, node.handle(), async move { drop(stopped.await) });
         let server = tokio::spawn(serving);
         let anchor = document().anchor();
         let client = Client::new(&url, anchor.clone()).expect("the anchor and the link are valid");
-        Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server) }
+        Self { anchor, client, url, node: Some(node), stop: Some(stop), server: Some(server), port }
     }
 
     /// Puts blocks of one transaction each into the ledger, until it has `height` of them.
@@ -258,11 +276,11 @@ impl Network {
         let tip = self.client.status().await.expect("the node answers").height;
         while observer.status().height < tip {
             if let Some(after) = observer.wants_blocks(false) {
-                let wait = std::time::Duration::from_secs(1);
+                let wait = Duration::from_secs(1);
                 observer.observe(self.client.blocks(after, wait).await.expect("the node answers"));
             }
             assert_eq!(observer.status().reason, None);
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -276,13 +294,32 @@ impl Network {
 
     /// Stops node and server, leaving the folder.
     pub async fn stop(mut self) {
+        drop(self.port.take());
         drop(self.stop.take());
         // Connections hold the store; only when they are closed may another node open it.
         if let Some(server) = self.server.take() {
-            drop(tokio::time::timeout(std::time::Duration::from_secs(10), server).await);
+            drop(tokio::time::timeout(STOP_MAX, server).await);
         }
         let node = self.node.take();
         drop(tokio::task::spawn_blocking(move || node.map(Node::stop)).await);
+    }
+
+    /// As [`Network::stop`], for a test that goes on and asks for the node: its port stays its own.
+    ///
+    /// # Panics
+    /// Never: it has a port until it is stopped.
+    pub async fn stop_keeping_port(mut self) -> KeptPort {
+        let port = self.port.take().expect("it is not stopped");
+        let port = TcpListener::from_std(port).expect("it came from a runtime");
+        let kept = KeptPort(tokio::spawn(async move {
+            loop {
+                if port.accept().await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }));
+        self.stop().await;
+        kept
     }
 }
 
