@@ -85,8 +85,8 @@ async fn a_period_is_cut_by_the_times_of_blocks_and_a_party_is_found_by_its_name
     assert_eq!(items(&site, &on_day("from=2999-01-01")).await.len(), 0);
     assert_eq!(items(&site, &on_day("from=2000-01-01&to=2999-01-01")).await, all);
     // Every height of the first height from a time on, against a naive search.
-    let tip = site.app.index.tip();
     let reader = site.app.index.read();
+    let tip = reader.tip();
     let times: Vec<u64> = (1..=tip.height).map(|height| reader.block(height).unwrap().unwrap().entry.time_ms).collect();
     for time in times.iter().flat_map(|time| [time - 1, *time, time + 1]) {
         let naive = times.iter().position(|block| *block >= time).map_or(tip.height + 1, |place| place as u64 + 1);
