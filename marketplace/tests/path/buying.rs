@@ -52,12 +52,12 @@ async fn a_quote_that_ends_in_the_middle_of_a_purchase() {
         "price": {"kind": "one-off", "amount": "500", "currency": "EUR"}});
     let make: Action = serde_json::from_value(make).unwrap();
     let made = world.network.client.act(&provider, make, None).await.unwrap();
-    assert!(world.market().caught_up(made.height).await);
+    world.caught_up(made.height).await;
     let offer = made.id.to_string();
 
     let wanted =
         |quote: Value| json!({"offer": offer, "purpose": "research", "quote": quote, "acknowledge_no_content": true});
-    let end = clock_ms() + 8_000;
+    let end = clock_ms() + 30_000;
     let held = wanted(quote(&world, buyer.0, &offer, 300, end));
     let bought = world.post_once("/api/v1/orders", &buyer.1, "in-time", &held).await.expect(201);
     let over = wanted(quote(&world, buyer.0, &offer, 301, clock_ms() + 100));

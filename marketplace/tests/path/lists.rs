@@ -6,7 +6,7 @@ use super::{
 };
 use contracts::{party::Role, vocabulary::PersonalStatus};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Offers named on the pages of a list, from `path` on, and how many there were on each.
 async fn offers_on(visitor: &Visitor<'_>, path: &str, next: &str) -> (BTreeSet<String>, Vec<usize>) {
@@ -121,7 +121,7 @@ async fn deliveries_and_versions_come_by_pages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_stands_still_gives_its_place_back() {
-    let world = World::start().await;
+    let world = World::start_waiting(Duration::from_secs(1)).await;
     let provider = world.member("Ministry", &[Role::Provider]).await;
     let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>("half".to_string())]);
     let silent = futures_util::StreamExt::chain(pieces, futures_util::stream::pending());

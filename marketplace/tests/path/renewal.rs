@@ -1,6 +1,6 @@
 //! A certificate that is renewed while the market runs: whoever connects afterwards is shown the new one.
 
-use super::support::World;
+use super::support::{PATIENCE, World, http};
 use ledger::{
     api::tls::Tls,
     testing::{log::Log, tls::Pair},
@@ -13,12 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Level;
 
 const SOON: Duration = Duration::from_millis(20);
-/// How long the market may take to look, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The certificate that is shown to somebody who comes now, and what is answered at `path`.
 async fn shown(url: &str, path: &str) -> (Vec<u8>, String) {
-    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).tls_info(true);
+    let client = http().tls_danger_accept_invalid_certs(true).tls_info(true);
     let answer = client.build().unwrap().get(format!("{url}{path}")).send().await.unwrap();
     let info = answer.extensions().get::<reqwest::tls::TlsInfo>().unwrap();
     let certificate = info.peer_certificate().unwrap().to_vec();
@@ -27,8 +25,15 @@ async fn shown(url: &str, path: &str) -> (Vec<u8>, String) {
 
 fn put(folder: &Path, pair: &Pair) {
     for (name, text) in [("key", &pair.key), ("cert", &pair.cert)] {
-        std::fs::write(folder.join(name), text).unwrap();
+        replace(folder, name, text);
     }
+}
+
+/// At once, for the market looks all the time: a file that is being written is empty at first.
+fn replace(folder: &Path, name: &str, text: &str) {
+    let aside = folder.join("aside");
+    std::fs::write(&aside, text).unwrap();
+    std::fs::rename(aside, folder.join(name)).unwrap();
 }
 
 #[tokio::test]
@@ -56,7 +61,7 @@ async fn a_renewed_certificate_is_shown_and_one_that_cannot_be_used_is_not() {
     let (_, metrics) = shown(url, "/metrics").await;
     assert!(metrics.contains("lonja_market_tls_until_seconds 3755376000\n"), "{metrics}");
 
-    std::fs::write(folder.join("cert"), "rubbish").unwrap();
+    replace(&folder, "cert", "rubbish");
     let begun = Instant::now();
     let said = || log.lines(Level::WARN).iter().filter(|line| line.contains("holds no certificate")).count();
     while said() == 0 {

@@ -3,7 +3,7 @@
 use super::contract::{Contract, Exchange};
 use contracts::{
     action::Action,
-    id::{BankReference, DatasetId, Digest, PartyId},
+    id::{BankReference, DatasetId, Digest, Height, PartyId},
     jacket::{Access, Classification, Jacket},
     party::{Admit, Role, Roles},
     settlement::Mint,
@@ -11,11 +11,13 @@ use contracts::{
 };
 use ledger::{
     api::client::Identity,
+    limits::HEAD_TIME_MAX,
     testing::{self, Network},
 };
 use marketplace::{
     Config, Running,
     keys::{Keys, MasterKey},
+    limits::UPLOAD_IDLE_MAX,
     market::{Clock, clock_ms},
     objects::Place,
 };
@@ -26,9 +28,32 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+/// How long a test waits for what has to come: so long that only what never comes is missed, however busy the machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks meanwhile.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Waits until `there` gives something.
+pub async fn wait_for<T>(what: &str, there: impl AsyncFn() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = there().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what} did not come within {PATIENCE:?}");
+        tokio::time::sleep(SOON).await;
+    }
+}
+
+/// A client that drops an idle connection before the market does: a request on one that is being closed fails.
+pub fn http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().pool_idle_timeout(HEAD_TIME_MAX / 2)
+}
 
 pub struct World {
     pub network: Network,
@@ -39,6 +64,8 @@ pub struct World {
     /// What tells the market the time.
     pub clock: Clock,
     pub objects: Option<Place>,
+    /// How long an upload may stand still.
+    pub upload_idle_max: Duration,
     /// The market's document, which every answer is held against.
     pub contract: Contract,
     /// Operations that were answered as asked.
@@ -67,20 +94,25 @@ impl Got {
 
 impl World {
     pub async fn start() -> Self {
-        Self::with(clock_ms, None).await
+        Self::with(clock_ms, None, UPLOAD_IDLE_MAX).await
     }
 
     /// A world whose market lives at another time than its ledger.
     pub async fn at(clock: Clock) -> Self {
-        Self::with(clock, None).await
+        Self::with(clock, None, UPLOAD_IDLE_MAX).await
     }
 
     /// A market that keeps contents at `objects`.
     pub async fn start_on(objects: Option<Place>) -> Self {
-        Self::with(clock_ms, objects).await
+        Self::with(clock_ms, objects, UPLOAD_IDLE_MAX).await
     }
 
-    async fn with(clock: Clock, objects: Option<Place>) -> Self {
+    /// A market that gives up uploads that stand still for `upload_idle_max`.
+    pub async fn start_waiting(upload_idle_max: Duration) -> Self {
+        Self::with(clock_ms, None, upload_idle_max).await
+    }
+
+    async fn with(clock: Clock, objects: Option<Place>, upload_idle_max: Duration) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let network = Network::start(&folder.path().join("node")).await;
         let mut world = Self {
@@ -88,9 +120,10 @@ impl World {
             running: None,
             folder,
             shutdown: CancellationToken::new(),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: http().build().unwrap(),
             clock,
             objects,
+            upload_idle_max,
             contract: Contract(Value::Null),
             answered: Mutex::default(),
         };
@@ -106,7 +139,7 @@ impl World {
         let mut config =
             Config::new(self.network.client.clone(), testing::gateway(), MasterKey::new([7; 32]), dir, listen);
         config.upload_bytes_max = 4 << 20;
-        config.upload_idle_max = std::time::Duration::from_secs(1);
+        config.upload_idle_max = self.upload_idle_max;
         config.clock = self.clock;
         config.objects = self.objects.clone();
         config
@@ -114,25 +147,32 @@ impl World {
 
     pub async fn start_market(&mut self) {
         self.shutdown = CancellationToken::new();
-        // Connections that are still closing hold the folder a moment longer than the task.
-        let mut attempts = 0;
-        let running = loop {
-            match marketplace::start(self.config(), self.shutdown.clone()).await {
-                Ok(running) => break running,
-                Err(error) => assert!(attempts < 100 && format!("{error:?}").contains("InUse"), "{error:?}"),
-            }
-            attempts += 1;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        };
-        let height = self.network.client.status().await.unwrap().height;
-        assert!(running.market.caught_up(height).await);
-        self.running = Some(running);
+        self.running = Some(marketplace::start(self.config(), self.shutdown.clone()).await.unwrap());
+        self.caught_up(self.network.client.status().await.unwrap().height).await;
     }
 
+    /// Stops the market, and ends when its folder is free for another one.
     pub async fn stop_market(&mut self) {
         self.shutdown.cancel();
-        let running = self.running.take().unwrap();
-        running.task.await.unwrap().unwrap();
+        let Running { market, task, .. } = self.running.take().unwrap();
+        drop(market);
+        task.await.unwrap().unwrap();
+        // Connections that are still closing hold the market longer than the task. What is its own is the last that it
+        // lets go, and can be copied from outside then.
+        let (dir, aside) = (self.config().dir, tempfile::tempdir().unwrap());
+        let copied = async || match marketplace::backup::stopped(&dir, &aside.path().join("copy")) {
+            Ok(_) => Some(()),
+            Err(error) => {
+                assert!(format!("{error:?}").contains("InUse"), "{error:?}");
+                None
+            }
+        };
+        wait_for("the end of the market's last connection", copied).await;
+    }
+
+    /// Waits until the market has applied the block at `height`.
+    pub async fn caught_up(&self, height: Height) {
+        wait_for("the market's rows", async || self.market().caught_up(height).await.then_some(())).await;
     }
 
     pub fn market(&self) -> &marketplace::Market {
@@ -185,7 +225,7 @@ impl World {
     pub async fn act(&self, identity: &Identity, action: Action) {
         let committed = self.network.client.act(identity, action, None).await.unwrap();
         committed.applied().unwrap();
-        assert!(self.market().caught_up(committed.height).await);
+        self.caught_up(committed.height).await;
     }
 
     /// A credential for a party that keeps its own key.

@@ -1,6 +1,6 @@
 //! A browser without script: links, forms, one cookie jar.
 
-use super::support::World;
+use super::support::{World, http};
 use contracts::party::Role;
 use marketplace::{market::clock_ms, repeats::First};
 use reqwest::{Method, StatusCode, header};
@@ -24,7 +24,7 @@ pub struct Loaded {
 
 impl<'a> Visitor<'a> {
     pub fn new(world: &'a World) -> Self {
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let http = http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { world, http, cookies: Mutex::default() }
     }
 
