@@ -205,14 +205,15 @@ fn clock() -> TimeMs {
 async fn what_the_clock_says_stops_the_next_byte() {
     let world = World::at(clock).await;
     let licence = Licence::bought(&world, PersonalStatus::None).await;
-    // Thirty days less a minute after the purchase the licence is in force, the delivery long over.
+    // Thirty days less an hour after the purchase the licence is in force, the delivery long over.
     let minute = 60_000;
-    AHEAD_MS.store(30 * 24 * 60 * minute - minute, Ordering::Relaxed);
+    let hour = 60 * minute;
+    AHEAD_MS.store(30 * 24 * hour - hour, Ordering::Relaxed);
     for got in licence.reads().await {
         assert!(got.problem(410, "delivery-over").contains("ask for another"));
     }
-    // A minute later it has ended, by our clock alone: the ledger's blocks are of thirty days ago.
-    AHEAD_MS.store(30 * 24 * 60 * minute + minute, Ordering::Relaxed);
+    // An hour after its end it has ended, by our clock alone: the ledger's blocks are of thirty days ago.
+    AHEAD_MS.store(30 * 24 * hour + hour, Ordering::Relaxed);
     licence.stops((403, "refused-agreement-over"), (403, "refused-agreement-over"), "has ended").await;
     let path = format!("/api/v1/agreements/{}", licence.held.agreement);
     assert_eq!(world.get(&path, Some(&licence.held.buyer.1)).await.expect(200)["in_force"], false);
@@ -237,7 +238,7 @@ async fn a_node_that_is_gone_stops_the_next_byte() {
     };
     // The market keeps speaking to the node that it was started with.
     let other = Network::start(&world.folder.path().join("other")).await;
-    std::mem::replace(&mut world.network, other).stop().await;
+    let _port = std::mem::replace(&mut world.network, other).stop_keeping_port().await;
     let browser = Visitor { cookies: cookies.into(), ..Visitor::new(&world) };
     let licence = Licence { world: &world, browser, held };
     licence.stops((503, "undecided"), (503, "node-unreachable"), "nothing is delivered until it does").await;

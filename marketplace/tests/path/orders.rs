@@ -2,7 +2,7 @@
 //! without payment, and buys once.
 
 use super::{
-    support::{World, jacket},
+    support::{World, jacket, wait_for},
     visitor::signed_in,
 };
 use contracts::{
@@ -90,12 +90,11 @@ async fn an_order_that_met_no_node_is_handed_in_later() {
     let submission = world.network.client.prepare(&identity, action, None).await.unwrap();
     let id = submission.transaction.id();
     let node_folder = world.folder.path().join("node");
-    let url = world.network.url.clone();
     let network = std::mem::replace(
         &mut world.network,
         ledger::testing::Network::start(&world.folder.path().join("other")).await,
     );
-    network.stop().await;
+    let _port = network.stop_keeping_port().await;
     let handed =
         market.orders().once::<marketplace::MarketError, _>(&provider.0, None, 1, || async { Ok(submission) }).await;
     assert!(handed.unwrap_err().to_string().contains("handed in until"), "stays open");
@@ -105,16 +104,12 @@ async fn an_order_that_met_no_node_is_handed_in_later() {
     // The same node again, on another port; the market's own folder is as it was.
     let other = std::mem::replace(&mut world.network, ledger::testing::Network::start(&node_folder).await);
     other.stop().await;
-    assert_ne!(world.network.url, url);
     world.start_market().await;
-    let mut order = world.market().orders().get(&id).unwrap().unwrap();
-    for _ in 0..500 {
-        if order.state != marketplace::orders::OrderState::Open {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        order = world.market().orders().get(&id).unwrap().unwrap();
-    }
+    let order = wait_for("the order's end", async || {
+        let order = world.market().orders().get(&id).unwrap().unwrap();
+        (order.state != marketplace::orders::OrderState::Open).then_some(order)
+    })
+    .await;
     assert!(matches!(order.state, marketplace::orders::OrderState::Applied { .. }), "{order:?}");
     let again = world.network.client.committed(id).await.unwrap().unwrap();
     assert!(again.applied().is_ok());

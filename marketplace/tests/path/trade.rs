@@ -145,7 +145,7 @@ async fn a_withdrawn_consent_stops_the_next_request() {
     let other = world.post("/api/v1/deliveries", Some(&buyer.1), &asked).await;
     assert_eq!(other.status, 422);
     let gone = std::mem::replace(&mut world.network, Network::start(&world.folder.path().join("other")).await);
-    gone.stop().await;
+    let _port = gone.stop_keeping_port().await;
     world.get(path, Some(&buyer.1)).await.problem(403, "refused-consent-ended");
 }
 

@@ -1,6 +1,6 @@
 //! Uploads that nobody anchored go after a week; what the ledger or an order names stays.
 
-use super::support::{World, jacket};
+use super::support::{World, jacket, wait_for};
 use contracts::{
     action::Action,
     id::{Blake3, DatasetId, TimeMs},
@@ -11,6 +11,9 @@ use contracts::{
 use marketplace::{limits::UNANCHORED_KEPT, market::clock_ms};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Longer than any machine stands still.
+const HOUR_MS: u64 = 60 * 60 * 1_000;
 
 /// How far the market's clock is ahead, in milliseconds.
 static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
@@ -38,8 +41,8 @@ async fn what_nobody_anchored_goes_after_a_week_and_nothing_else() {
     let here = async |world: &World, blake3: &Blake3| world.market().objects().has(blake3).await.unwrap();
 
     let week = UNANCHORED_KEPT.as_millis() as u64;
-    AHEAD_MS.store(week - 60_000, Ordering::Relaxed);
-    assert_eq!(world.market().remove_unanchored().await.unwrap(), 0, "a minute less than a week");
+    AHEAD_MS.store(week - HOUR_MS, Ordering::Relaxed);
+    assert_eq!(world.market().remove_unanchored().await.unwrap(), 0, "an hour less than a week");
 
     // An order that is signed and stored, and that its node has not heard of.
     let market = world.market().clone();
@@ -55,11 +58,11 @@ async fn what_nobody_anchored_goes_after_a_week_and_nothing_else() {
     let id = submission.transaction.id();
     let node_folder = world.folder.path().join("node");
     let other = ledger::testing::Network::start(&world.folder.path().join("other")).await;
-    std::mem::replace(&mut world.network, other).stop().await;
+    let _port = std::mem::replace(&mut world.network, other).stop_keeping_port().await;
     let handed =
         market.orders().once::<marketplace::MarketError, _>(&party, None, 1, || async { Ok(submission) }).await;
     assert!(handed.unwrap_err().to_string().contains("handed in until"));
-    AHEAD_MS.store(week + 60_000, Ordering::Relaxed);
+    AHEAD_MS.store(week + HOUR_MS, Ordering::Relaxed);
     // Nobody can say what the ledger names.
     market.remove_unanchored().await.unwrap_err();
     assert!(here(&world, &old).await);
@@ -72,22 +75,11 @@ async fn what_nobody_anchored_goes_after_a_week_and_nothing_else() {
     let market = world.market().clone();
     // The market looked by itself when it started, and the order goes on; it is all the same which was first.
     market.remove_unanchored().await.unwrap();
-    for _ in 0..500 {
-        if !here(&world, &old).await {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert!(!here(&world, &old).await, "nobody anchored it");
+    wait_for("the end of what nobody anchored", async || (!here(&world, &old).await).then_some(())).await;
     for blake3 in [anchored[0], anchored[1], ordered] {
         assert!(here(&world, &blake3).await, "{blake3} is named");
     }
-    for _ in 0..500 {
-        if market.orders().open_count().unwrap() == 0 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait_for("the order's end", async || (market.orders().open_count().unwrap() == 0).then_some(())).await;
     let order = market.orders().get(&id).unwrap().unwrap();
     assert!(matches!(order.state, marketplace::orders::OrderState::Applied { .. }), "{order:?}");
     assert_eq!(market.remove_unanchored().await.unwrap(), 0);
