@@ -11,22 +11,32 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends `head`, then a byte now and then, and says what came back and how long it took.
+/// How late what has an end may come on a machine that stands still for seconds.
+const MARGIN: Duration = Duration::from_secs(60);
+/// No byte for so long after others, and the answer is over.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Sends `head`, then a byte now and then, and says what came back and how long it took until the last of it, or until the
+/// end where nothing came.
 async fn trickle(world: &World, head: &str) -> (String, Duration) {
     let mut stream = TcpStream::connect(world.running.as_ref().unwrap().addr).await.unwrap();
     let began = Instant::now();
     stream.write_all(head.as_bytes()).await.unwrap();
-    let (mut answer, mut buffer) = (Vec::new(), [0; 4_096]);
+    let (mut answer, mut came, mut buffer) = (Vec::new(), None, [0; 4_096]);
     loop {
-        match tokio::time::timeout(Duration::from_secs(1), stream.read(&mut buffer)).await {
+        let patience = if answer.is_empty() { Duration::from_secs(1) } else { SILENCE };
+        match tokio::time::timeout(patience, stream.read(&mut buffer)).await {
             Ok(Ok(0) | Err(_)) => break,
-            Ok(Ok(count)) => answer.extend_from_slice(&buffer[..count]),
+            Ok(Ok(count)) => {
+                answer.extend_from_slice(&buffer[..count]);
+                came = Some(began.elapsed());
+            }
             Err(_) if answer.is_empty() => drop(stream.write_all(b"x").await),
             Err(_) => break,
         }
-        assert!(began.elapsed() < REQUEST_TIME_MAX + Duration::from_secs(10), "held for ever");
+        assert!(began.elapsed() < REQUEST_TIME_MAX + MARGIN, "held for ever");
     }
-    (String::from_utf8_lossy(&answer).into_owned(), began.elapsed())
+    (String::from_utf8_lossy(&answer).into_owned(), came.unwrap_or_else(|| began.elapsed()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,10 +46,11 @@ async fn whoever_sends_slowly_is_let_go() {
     let slow_head = format!("GET /health HTTP/1.1\r\n{host}x-slow: ");
     let slow_body = format!("POST /api/v1/quotes HTTP/1.1\r\n{host}content-length: 1000\r\n\r\n{{");
     let (head, first, body) = tokio::join!(trickle(&world, &slow_head), silent(&world), trickle(&world, &slow_body));
-    let margin = Duration::from_secs(5);
-    assert!(head.1 < HEAD_TIME_MAX + margin && !head.0.contains("200 OK"), "{head:?}");
-    assert!(first < HEAD_TIME_MAX + margin, "a connection that never speaks: {first:?}");
-    assert!(body.1 >= REQUEST_TIME_MAX && body.1 < REQUEST_TIME_MAX + margin, "{body:?}");
+    assert!(head.1 < HEAD_TIME_MAX + MARGIN && !head.0.contains("200 OK"), "{head:?}");
+    assert!(first < HEAD_TIME_MAX + MARGIN, "a connection that never speaks: {first:?}");
+    assert!(body.1 >= REQUEST_TIME_MAX && body.1 < REQUEST_TIME_MAX + MARGIN, "{body:?}");
+    // Side by side, so that whatever delays one delays the others: who has no head yet goes long before a request does.
+    assert!(head.1 < body.1 && first < body.1, "{head:?}, {first:?}, {body:?}");
     assert!(body.0.contains("504") && body.0.contains("\"code\":\"timeout\""), "{}", body.0);
     world.get("/health", None).await.expect(200);
     world.network.stop().await;
@@ -49,7 +60,7 @@ async fn whoever_sends_slowly_is_let_go() {
 async fn silent(world: &World) -> Duration {
     let mut stream = TcpStream::connect(world.running.as_ref().unwrap().addr).await.unwrap();
     let began = Instant::now();
-    let ended = tokio::time::timeout(HEAD_TIME_MAX * 3, stream.read(&mut [0; 16])).await;
+    let ended = tokio::time::timeout(HEAD_TIME_MAX + MARGIN, stream.read(&mut [0; 16])).await;
     assert!(ended.is_ok(), "still open after {:?}", began.elapsed());
     began.elapsed()
 }
@@ -71,16 +82,21 @@ async fn heads_bodies_and_attempts_have_an_end() {
     stream.write_all(head.as_bytes()).await.unwrap();
     drop(stream);
 
-    let mut refused = None;
-    for _ in 0..=ENTRY_ATTEMPTS_PER_MINUTE + 1 {
+    // While the first are made, more are allowed: one in so much time. A slow machine gets further, and nobody further
+    // than that.
+    let (begun, each) = (Instant::now(), Duration::from_secs(60) / ENTRY_ATTEMPTS_PER_MINUTE);
+    let mut passed = 0;
+    let refused = loop {
         let got = world.post("/api/v1/sessions", None, &json!({"token": "guess"})).await;
         if got.status == 429 {
-            refused = Some(got);
-            break;
+            break got;
         }
         got.problem(401, "not-valid");
-    }
-    let refused = refused.expect("guessing has an end");
+        passed += 1;
+        assert!(passed < 20 * ENTRY_ATTEMPTS_PER_MINUTE, "guessing has an end");
+    };
+    let more = begun.elapsed().as_millis() / each.as_millis() + 1;
+    assert!(u128::from(passed) <= u128::from(ENTRY_ATTEMPTS_PER_MINUTE) + more, "{passed} with {more} more");
     let wait: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
     assert_eq!(refused.headers["ratelimit"].to_str().unwrap(), format!("\"entry\";r=0;t={wait}"));
