@@ -3,6 +3,8 @@
 use super::{
     harness::{Net, Service, fails_on, ok_on, says, start, word},
     laid::{Web, give, managed_custodian, publish, text, up},
+    offices::until,
+    validators::all_know,
 };
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
 use serde_json::{Value, json};
@@ -40,7 +42,7 @@ fn under_writes<T>(net: &Net, work: impl FnOnce() -> T) -> T {
     let grows = |blocks| {
         let (begun, from) = (Instant::now(), made.load(Ordering::SeqCst));
         while made.load(Ordering::SeqCst) < from + blocks {
-            assert!(begun.elapsed() < Duration::from_secs(60), "nothing is written");
+            assert!(begun.elapsed() < Duration::from_secs(180), "nothing is written");
             std::thread::sleep(Duration::from_millis(5));
         }
     };
@@ -115,6 +117,9 @@ fn a_market_is_backed_up_while_it_is_written_to_and_made_again() {
     let (first, second) = (net.path("first"), net.path("second"));
     let (taken, later) = under_writes(&net, || {
         let taken = net.ok(&["backup", "--to", word(&first)]);
+        let node = format!("{}/v1/status", text(&running.urls["node"]));
+        let web = Web::new();
+        until("the ledger is further", || web.get(&node)["height"].as_u64() > taken["ledger"]["height"].as_u64());
         (taken, net.ok(&["backup", "--to", word(&second)]))
     });
     let height = taken["ledger"]["height"].as_u64().unwrap();
@@ -230,8 +235,11 @@ fn a_backup_that_is_not_as_it_was_made_is_refused_and_the_file_named() {
 fn one_of_several_validators_observes_until_it_has_what_it_signed() {
     let net = Net::among(4);
     let network = net.start(&["network", "up"]);
+    all_know(&net, &[0, 1, 2, 3], 1);
     net.ok(&["party", "apply", "One", "--as", "one"]);
     let (dir, backup) = (net.dir().join("validators/validator-2"), net.path("backup"));
+    // What was printed tells of validator 0 alone.
+    until("it can be asked for a backup", || dir.join("running/node.control").exists());
     let taken = ok_on(&dir, &["backup", "--to", word(&backup)]);
     for name in ["two", "three", "four"] {
         net.ok(&["party", "apply", name, "--as", name]);
@@ -246,13 +254,8 @@ fn one_of_several_validators_observes_until_it_has_what_it_signed() {
 
     let network = net.start(&["network", "up"]);
     net.ok(&["party", "apply", "five", "--as", "five"]);
-    let url = genesis::Layout::at(&dir).config().unwrap().node.url();
-    let (web, begun) = (Web::new(), Instant::now());
-    let height = web.get(&format!("{}/v1/status", text(&network.urls["node"])))["height"].as_u64().unwrap();
-    while web.get(&format!("{url}/v1/status"))["height"].as_u64().unwrap() < height {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it does not catch up");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let height = Web::new().get(&format!("{}/v1/status", text(&network.urls["node"])))["height"].as_u64().unwrap();
+    all_know(&net, &[2], height);
     network.stop();
     assert_eq!(ok_on(&dir, &["audit"])["findings"], json!([]));
 }

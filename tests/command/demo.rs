@@ -2,7 +2,7 @@
 //! there twice.
 
 use super::{
-    harness::{Net, Service, seeds},
+    harness::{Net, Service, patient, seeds},
     kills::{moment, spawn},
 };
 use ledger::api::{
@@ -21,7 +21,7 @@ const STEPS: usize = 17;
 /// How many transactions of each kind the ledger has, applied and refused apart.
 fn tally(net: &Net, up: &Service) -> BTreeMap<String, usize> {
     let anchor = genesis::TrustAnchor::read(&net.dir().join("anchor.json")).unwrap();
-    let client = Client::new(up.urls["node"].as_str().unwrap(), anchor).unwrap();
+    let client = patient(Client::new(up.urls["node"].as_str().unwrap(), anchor).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let tip = client.status().await.unwrap().height;

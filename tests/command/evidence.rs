@@ -3,7 +3,7 @@
 use super::{
     harness::{Net, command, says},
     lost_keys::takes_other_keys,
-    offices::{status, until},
+    offices::{early_status, until},
     operations::metrics_of,
 };
 use contracts::{
@@ -132,8 +132,8 @@ fn the_word_of_two_of_four_nodes_is_put_on_the_ledger_by_each() {
     let up = net.start(&["network", "up"]);
     for number in [0, 1] {
         let url = layout(number).config().unwrap().node.url();
-        // Well before it has a block, as one that was just started.
-        until("the first block", || status(url.strip_prefix("http://").unwrap())["height"].as_u64() > Some(0));
+        // It is well before it has a block, as one that was just started; the second may not even listen yet.
+        until("the first block", || early_status(url.strip_prefix("http://").unwrap())["height"].as_u64() > Some(0));
     }
     let accused = |by: u64| serde_json::json!({ "by": by, "of": 4, "established": by > 1 });
     let own = net.ok(&["governance", "accuse", "--as", "operator"]);

@@ -45,6 +45,7 @@ fn the_full_disk_of_one_validator_holds_up_no_other() {
     std::fs::write(&path, moved).unwrap();
 
     let mut running: Vec<_> = (0..COUNT).map(|number| validator(&net, number)).collect();
+    all_know(&net, &[0, 1, 2, 3], 1);
     let mut minting = Minting::new(&net);
     disk.fill(LEFT).unwrap();
     minting.begin(&runtime, &net, &[0, 1, 2, 3], 1);

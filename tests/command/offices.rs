@@ -1,6 +1,6 @@
 //! Organisations that join a network, each with a directory and a passphrase of its own.
 
-use super::harness::{Service, command, says, start_as};
+use super::harness::{Service, command, once_it_passes, patient, says, start_as};
 use genesis::Layout;
 use ledger::api::client::Client;
 use serde_json::Value;
@@ -10,7 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long something may take on a machine that builds beside.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An organisation with a directory of its own.
 pub struct Office {
@@ -45,7 +46,7 @@ impl Office {
 
     /// The command with the keys under another passphrase than its node has.
     pub fn ok_by(&self, passphrase: &Path, arguments: &[&str]) -> Value {
-        let output = self.run_by(passphrase, arguments);
+        let output = once_it_passes(|| self.run_by(passphrase, arguments));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: lonja {arguments:?}: {said}", self.name);
         serde_json::from_slice(&output.stdout).unwrap_or_default()
@@ -70,20 +71,26 @@ impl Office {
     /// One that asks its node.
     pub fn client(&self) -> Client {
         let layout = Layout::at(&self.dir);
-        Client::new(&layout.config().unwrap().node.url(), layout.anchor().unwrap()).unwrap()
+        patient(Client::new(&layout.config().unwrap().node.url(), layout.anchor().unwrap()).unwrap())
     }
 }
 
 /// What the node at `address` says of itself.
 pub fn status(address: &str) -> Value {
-    let mut answer = String::new();
-    let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
-        use std::io::{Read, Write};
-        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n")?;
-        stream.read_to_string(&mut answer)
-    });
-    asked.unwrap_or_else(|error| panic!("{address}: {error}"));
-    serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap()
+    asked(address).unwrap_or_else(|error| panic!("{address}: {error}"))
+}
+
+/// The same of one that may not listen yet; null as long as it does not.
+pub fn early_status(address: &str) -> Value {
+    asked(address).unwrap_or_default()
+}
+
+fn asked(address: &str) -> std::io::Result<Value> {
+    use std::io::{Read, Write};
+    let (mut stream, mut answer) = (std::net::TcpStream::connect(address)?, String::new());
+    stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n")?;
+    stream.read_to_string(&mut answer)?;
+    Ok(serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap())
 }
 
 /// Waits until something holds.

@@ -1,7 +1,7 @@
 //! A C2SP client that nobody here wrote (`tests/outside`) verifies what four validators serve: checkpoints with
 //! cosignatures, tiles, entries, an inclusion proof and a consistency proof; and refuses each of them changed.
 
-use super::harness::{Net, skipped};
+use super::harness::{Net, patient, skipped};
 use contracts::{
     action::Action,
     id::{NetworkId, PartyId, TransactionId},
@@ -119,7 +119,7 @@ async fn a_client_of_others_verifies_all_that_is_served_and_refuses_it_changed()
     let up = net.start(&["network", "up"]);
     let layout = Layout::at(net.dir());
     let anchor = layout.anchor().unwrap();
-    let client = Client::new(&layout.config().unwrap().node.url(), anchor.clone()).unwrap();
+    let client = patient(Client::new(&layout.config().unwrap().node.url(), anchor.clone()).unwrap());
     let dir = net.path("served");
     while client.status().await.unwrap().height == 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -4,7 +4,7 @@ use super::{
     harness::{Net, Service, start_as},
     machines::{Machines, PEERS_PORT, address_of},
     minting::{Minting, audited},
-    validators::{COUNT, directory, runtime},
+    validators::{COUNT, all_know, directory, runtime},
 };
 use genesis::Layout;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use std::{
 use tokio::runtime::Runtime;
 
 /// What is waited for comes in a fraction of this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Lines of a validator's log that are shown when a test fails.
 const LINES_TOLD: usize = 40;
 
@@ -71,6 +71,7 @@ impl Town {
         let names: Vec<_> = names.collect();
         let machines = Machines::new(test, &names);
         let nodes = (0..COUNT).map(|number| start(&net, &machines, number)).collect();
+        all_know(&net, &[0, 1, 2, 3], 1);
         let (runtime, minting) = (runtime(), Minting::new(&net));
         let town = Self { net, names, dialled, machines, nodes, runtime, minting };
         town.agree("all four know the first transactions");

@@ -1,7 +1,7 @@
 //! Four validators of one network, each in a process of its own.
 
 use super::{
-    harness::{Net, Service, four_times, ok_on, on, says, seeds, start},
+    harness::{Net, Service, four_times, ok_on, on, patient, says, seeds, start},
     kills::moment,
     minting::{Minting, audited},
     offices::{status, until},
@@ -18,7 +18,7 @@ use std::{
 /// Validators of a network here.
 pub const COUNT: usize = 4;
 /// How long a validator may take until it knows what the others know, on a machine that builds beside.
-const CATCH_UP_MAX: Duration = Duration::from_secs(60);
+const CATCH_UP_MAX: Duration = Duration::from_secs(180);
 
 /// The directory of validator `number` of a trial.
 pub fn directory(net: &Net, number: usize) -> PathBuf {
@@ -28,7 +28,7 @@ pub fn directory(net: &Net, number: usize) -> PathBuf {
 
 pub fn client(net: &Net, number: usize) -> Client {
     let layout = Layout::at(directory(net, number));
-    Client::new(&layout.config().unwrap().node.url(), layout.anchor().unwrap()).unwrap()
+    patient(Client::new(&layout.config().unwrap().node.url(), layout.anchor().unwrap()).unwrap())
 }
 
 pub fn runtime() -> tokio::runtime::Runtime {
@@ -41,6 +41,7 @@ pub fn all_know(net: &Net, numbers: &[usize], height: u64) {
     runtime().block_on(async {
         for number in numbers {
             let client = client(net, *number);
+            // One that was started beside others may not even listen yet.
             while client.status().await.map_or(0, |status| status.height) < height {
                 assert!(begun.elapsed() < CATCH_UP_MAX, "validator {number} does not come to height {height}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -73,7 +74,10 @@ fn the_trial_of_the_readme_ends_with_a_receipt_that_three_of_four_signed() {
                 arguments.extend(ports.iter().map(String::as_str));
                 last = net.ok(&arguments);
             }
-            ["network", "up", "&"] => up = Some(net.start(&["network", "up"])),
+            ["network", "up", "&"] => {
+                up = Some(net.start(&["network", "up"]));
+                all_know(&net, &[0, 1, 2, 3], 1);
+            }
             _ => last = net.ok(&arguments),
         }
     }
@@ -100,6 +104,7 @@ pub fn validator(net: &Net, number: usize) -> Service {
 fn validators_that_are_killed_lose_nothing_and_apply_nothing_twice() {
     let net = Net::among(COUNT);
     let mut running: Vec<Option<Service>> = (0..COUNT).map(|number| Some(validator(&net, number))).collect();
+    all_know(&net, &[0, 1, 2, 3], 1);
     let (runtime, mut minting) = (runtime(), Minting::new(&net));
     minting.begin(&runtime, &net, &[0, 1, 2, 3], 1);
     for round in seeds(0..4) {
