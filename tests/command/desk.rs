@@ -12,7 +12,7 @@ use std::{
 use tokio::task::JoinHandle;
 
 /// How long a member goes on asking.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A member, signed in once by a link and with a credential for its programs.
 #[derive(Clone)]
@@ -191,28 +191,36 @@ impl Desk {
     /// A delivery, as the path of its bytes.
     pub async fn delivery(&self, agreement: &str) -> String {
         let request = self.http.post(self.at("/api/v1/deliveries")).bearer_auth(&self.token);
-        let answer = got(request.json(&json!({ "agreement": agreement })).send().await.unwrap(), 201).await;
+        let request = request.json(&json!({ "agreement": agreement }));
+        let answer = got(in_the_end(request).await, 201).await;
         format!("/api/v1/deliveries/{}", answer["delivery"]["id"].as_str().unwrap())
     }
 
-    /// Status and bytes of `path` of a delivery.
+    /// Status and bytes of `path` of a delivery, asked for once.
     pub async fn read(&self, delivery: &str, path: &str) -> (u16, Vec<u8>) {
-        let answer = self.http.get(self.at(&format!("{delivery}/{path}"))).bearer_auth(&self.token);
-        let answer = answer.send().await.unwrap();
-        (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+        said(self.reading(delivery, path).send().await.unwrap()).await
+    }
+
+    /// The same, asked for until somebody could say yes or no.
+    pub async fn read_in_the_end(&self, delivery: &str, path: &str) -> (u16, Vec<u8>) {
+        said(in_the_end(self.reading(delivery, path)).await).await
+    }
+
+    fn reading(&self, delivery: &str, path: &str) -> RequestBuilder {
+        self.http.get(self.at(&format!("{delivery}/{path}"))).bearer_auth(&self.token)
     }
 
     /// Downloads what the licence covers: by the button on its page, or by the API.
     pub async fn download(&self, web: bool, agreement: &str) -> Vec<u8> {
         if !web {
             let delivery = self.delivery(agreement).await;
-            let (status, bytes) = self.read(&delivery, "content").await;
+            let (status, bytes) = self.read_in_the_end(&delivery, "content").await;
             assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
             return bytes;
         }
         let page = self.page(&format!("/agreements/{agreement}")).await;
         let action = format!("/agreements/{agreement}/download");
-        let file = self.form(&action, fields(&page, &action)).send().await.unwrap();
+        let file = in_the_end(self.form(&action, fields(&page, &action))).await;
         assert_eq!(file.status(), 200);
         file.bytes().await.unwrap().to_vec()
     }
@@ -229,6 +237,27 @@ impl Desk {
             let answer = request.send().await;
             assert!(answer.is_err(), "nothing was finished: {answer:?}");
         })
+    }
+}
+
+async fn said(answer: Response) -> (u16, Vec<u8>) {
+    (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+}
+
+/// The answer to a request that may be repeated: a market whose node is slow says that nobody could say yes, and to ask
+/// again.
+async fn in_the_end(request: RequestBuilder) -> Response {
+    let begun = Instant::now();
+    loop {
+        let answer = request.try_clone().unwrap().send().await.unwrap();
+        if answer.status() != 503 || begun.elapsed() > PATIENCE {
+            return answer;
+        }
+        // A page says it in words, the API in a field as well.
+        let said = answer.text().await.unwrap();
+        let problem = serde_json::from_str::<Value>(&said).unwrap_or_default();
+        assert_ne!(problem["retryable"], false, "{said}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -3,7 +3,7 @@
 //! downloads what it paid for.
 
 use super::{
-    desk::Desk,
+    desk::{Desk, PATIENCE},
     harness::{Net, Service, seeds},
     kills::{jacket, member, moment},
     wire::{Hold, Wire},
@@ -14,7 +14,10 @@ use contracts::{
     money::Currency,
     settlement::Account,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// What the buyer is given, in minor units.
 const MINTED: u64 = 100_000;
@@ -81,17 +84,25 @@ impl Market {
     }
 
     /// Minor units that the buyer has paid and the provider has, and licences that the buyer was
-    /// granted, all proven by the ledger.
+    /// granted, all proven by the ledger of one block.
     async fn standing(&self, buyer: &PartyId) -> (u64, u64, u64) {
         let client = self.net.client();
         let euro: Currency = "EUR".parse().unwrap();
         let has = async |party: &PartyId| {
-            let account = client.record::<Account>(&Account::key(party, euro)).await.unwrap().record;
-            account.map_or(0, |account| account.value.balance.minor())
+            let account = client.record::<Account>(&Account::key(party, euro)).await.unwrap();
+            (account.block.height, account.record.map_or(0, |account| account.value.balance.minor()))
         };
-        let holding = client.record::<Holding>(&Holding::key(buyer, &self.dataset)).await.unwrap().record;
-        let granted = holding.map_or(0, |holding| u64::from(holding.value.count));
-        (MINTED - has(buyer).await, has(&self.provider).await, granted)
+        let begun = Instant::now();
+        loop {
+            let holding = client.record::<Holding>(&Holding::key(buyer, &self.dataset)).await.unwrap();
+            let (height, granted) = (holding.block.height, holding.record.map_or(0, |it| u64::from(it.value.count)));
+            let [(of_buyer, left), (of_provider, earned)] = [has(buyer).await, has(&self.provider).await];
+            if [of_buyer, of_provider] == [height; 2] {
+                return (MINTED - left, earned, granted);
+            }
+            // A block came between the questions.
+            assert!(begun.elapsed() < PATIENCE, "never three answers of one block");
+        }
     }
 }
 
@@ -172,21 +183,22 @@ fn a_node_that_does_not_answer_stops_the_next_byte() {
         let bought = buyer.insist(buyer.prepare(false, &world.offer, "one").await).await;
         let delivery = buyer.delivery(&bought.agreement()).await;
         for path in ["content", "slice?start=0&length=100"] {
-            assert_eq!(buyer.read(&delivery, path).await.0, 200);
+            assert_eq!(buyer.read_in_the_end(&delivery, path).await.0, 200);
         }
         // It holds its connections open and says nothing: not "gone", which is noticed at once.
         node.freeze();
         for path in ["content", "slice?start=0&length=100"] {
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             let (status, said) = buyer.read(&delivery, path).await;
             assert_eq!(status, 503, "{path}");
             let problem: serde_json::Value = serde_json::from_slice(&said).unwrap();
             assert_eq!((&problem["code"], &problem["retryable"]), (&"undecided".into(), &true.into()), "{problem}");
             assert!(problem["detail"].as_str().unwrap().contains("did not answer in time"), "{problem}");
-            assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+            // A node that never answers is not waited for without end.
+            assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
         }
         node.signal("-CONT");
-        assert_eq!(buyer.read(&delivery, "content").await, (200, world.content.clone()));
+        assert_eq!(buyer.read_in_the_end(&delivery, "content").await, (200, world.content.clone()));
         market.stop();
         node.stop();
     });
@@ -207,7 +219,7 @@ fn an_upload_that_is_killed_leaves_nothing() {
         for kill in seeds(0..5) {
             let sending = sender.upload_slowly();
             // Some of it has to lie there before the kill means anything.
-            let begun = std::time::Instant::now();
+            let begun = Instant::now();
             while aside_bytes(&objects) == 0 {
                 assert!(begun.elapsed() < Duration::from_secs(60), "nothing of the upload arrives");
                 tokio::time::sleep(Duration::from_millis(5)).await;
