@@ -5,25 +5,57 @@ use super::{
     ports::free_ports,
 };
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint};
+use ledger::api::client::Client;
 use std::time::{Duration, Instant};
 
-/// More blocks than a station is apart, each of one transaction.
-const BLOCKS: u8 = 70;
+/// Blocks from one station to the next.
+const STATION_EVERY: u64 = 64;
+/// Stations that may be missed.
+const STATIONS_MAX: u64 = 8;
+/// How long what comes by itself may take, on a machine that builds beside.
+const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Makes blocks of one transaction each, until the node keeps a station of which a snapshot can be had, and some more.
 fn grow(net: &Net) {
     let (client, settlement) = (net.client(), net.identity("settlement"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        for number in 0..BLOCKS {
+        let (mut number, mut after) = (0u64, None);
+        while after != Some(6) {
+            assert!(number < STATIONS_MAX * STATION_EVERY, "no station is kept");
+            let mut reference = [0; 32];
+            reference[..8].copy_from_slice(&number.to_be_bytes());
             let mint = Mint {
                 party: settlement.party,
                 amount: Amount::new(100).unwrap(),
                 currency: "EUR".parse().unwrap(),
-                reference: BankReference([number; 32]),
+                reference: BankReference(reference),
             };
-            client.act(&settlement, Action::Mint(mint), None).await.unwrap();
+            let height = client.act(&settlement, Action::Mint(mint), None).await.unwrap().height;
+            number += 1;
+            after = after.map(|blocks| blocks + 1);
+            if height.is_multiple_of(STATION_EVERY) && is_kept(&client, height).await {
+                after = Some(0);
+            }
         }
     });
+}
+
+/// Is there a snapshot of `height`? A thread looks at it by itself, and only as long as there is no block after it: one
+/// that comes first, an idle one too, has it wait for the next station.
+async fn is_kept(client: &Client, height: u64) -> bool {
+    let begun = Instant::now();
+    loop {
+        let offered: Option<u64> = borsh::from_slice(&client.get("/v1/snapshots").await.unwrap()).unwrap();
+        if offered == Some(height) {
+            return true;
+        }
+        if client.status().await.unwrap().height > height {
+            return false;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the node offers {offered:?} instead of {height}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[test]
@@ -65,7 +97,7 @@ fn a_directory_joins_by_a_snapshot_and_is_audited() {
     let late = net.ok(&["key", "show", "late"])["party"].as_str().unwrap().to_owned();
     let begun = Instant::now();
     while run(&["party", "show", &late]).0 != Some(0) {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", run(&["party", "show", &late]));
+        assert!(begun.elapsed() < PATIENCE, "{:?}", run(&["party", "show", &late]));
         std::thread::sleep(Duration::from_millis(50));
     }
     joined.stop();
