@@ -48,7 +48,8 @@ pub fn free_ports(count: u16) -> u16 {
 /// Takes one more block.
 fn claim(ours: &mut MutexGuard<Ports>) {
     let all = outside_of(handed_out());
-    let blocks = (all.start..all.end - BLOCK).step_by(BLOCK.into());
+    // From above: below are those that programs have by custom.
+    let blocks = (all.start..all.end - BLOCK).step_by(BLOCK.into()).rev();
     let found = blocks.map(|first| (first, listen(first))).find_map(|(first, claim)| Some((first, claim?)));
     let (first, claim) = found.unwrap_or_else(|| panic!("every block of ports in {all:?} is of somebody else"));
     ours.claims.push(claim);
@@ -69,10 +70,10 @@ fn handed_out() -> Range<u16> {
 
 /// Where they leave most room.
 fn outside_of(handed_out: Range<u16>) -> Range<u16> {
-    let (below, above) = (10_000..handed_out.start.max(10_000), handed_out.end..u16::MAX);
+    let (below, above) = (2_000..handed_out.start.max(2_000), handed_out.end..u16::MAX);
     let larger = if below.len() >= above.len() { below } else { above };
     // Where they leave none, those that are handed out last, as it seems.
-    if larger.len() >= 20 * usize::from(BLOCK) { larger } else { 10_000..30_000 }
+    if larger.len() >= 10 * usize::from(BLOCK) { larger } else { 10_000..30_000 }
 }
 
 #[test]
@@ -83,7 +84,8 @@ fn ports_of_each_are_its_own() {
         assert!((first..first + count).all(|port| given.insert(port)), "{count} from {first}");
         assert!((first..first + count).all(|port| listen(port).is_some()), "{count} from {first}");
     }
-    assert_eq!(outside_of(32_768..60_999), 10_000..32_768);
+    assert_eq!(outside_of(32_768..60_999), 2_000..32_768);
+    assert_eq!(outside_of(4_000..65_535), 2_000..4_000);
     assert_eq!(outside_of(12_000..40_000), 40_000..u16::MAX);
     assert_eq!(outside_of(1_024..65_535), 10_000..30_000);
 }

@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -26,6 +27,8 @@ pub const BUCKET: &str = "contents";
 const DATE: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
 /// The longest body of a request: what tests send has parts of 8 MiB.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a port may be somebody else's.
+const BIND_MAX: Duration = Duration::from_secs(30);
 
 /// What the server holds and has seen.
 #[derive(Default)]
@@ -94,8 +97,16 @@ impl Server {
     /// # Panics
     /// When there is none.
     pub async fn start() -> Self {
+        Self::start_at(0).await
+    }
+
+    /// A server on this port of the loopback, which nobody else takes where it is to listen [again](Self::again).
+    ///
+    /// # Panics
+    /// When somebody has it.
+    pub async fn start_at(port: u16) -> Self {
         let held: Arc<Mutex<Held>> = Arc::default();
-        let (address, serving) = serve("127.0.0.1:0".parse().unwrap(), held.clone()).await;
+        let (address, serving) = serve(([127, 0, 0, 1], port).into(), held.clone()).await;
         Self { url: format!("http://{address}"), held, address, serving: Some(serving) }
     }
 
@@ -125,7 +136,7 @@ impl Drop for Server {
 }
 
 async fn serve(address: SocketAddr, held: Arc<Mutex<Held>>) -> (SocketAddr, JoinHandle<()>) {
-    let listener = TcpListener::bind(address).await.unwrap();
+    let listener = bind(address).await;
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         // Ends with this task.
@@ -137,6 +148,18 @@ async fn serve(address: SocketAddr, held: Arc<Mutex<Held>>) -> (SocketAddr, Join
         }
     });
     (address, serving)
+}
+
+/// A port that the system chose may be that of somebody's connection for a moment, while nobody listens there.
+async fn bind(address: SocketAddr) -> TcpListener {
+    let begun = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(begun.elapsed() < BIND_MAX, "{address}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn while_open(mut stream: BufReader<TcpStream>, held: &Mutex<Held>) {
