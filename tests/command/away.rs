@@ -44,6 +44,16 @@ impl Follower {
     }
 }
 
+/// Waits for so many seconds until each has logged `lines`.
+fn within(seconds: u64, what: &str, followers: &[Follower], lines: usize) {
+    let begun = Instant::now();
+    while followers.iter().any(|follower| follower.loud().len() < lines) {
+        let loud: Vec<_> = followers.iter().map(Follower::loud).collect();
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what}: {loud:#?}");
+        sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn a_node_that_is_away_is_told_once_by_each_service_and_no_query_is() {
     let net = Net::created();
@@ -54,6 +64,7 @@ fn a_node_that_is_away_is_told_once_by_each_service_and_no_query_is() {
         follower.before = follower.said().len();
     }
     node.kill();
+    within(60, "each says once that it is away", &followers, 1);
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(4) {
         for follower in &followers {
@@ -73,11 +84,7 @@ fn a_node_that_is_away_is_told_once_by_each_service_and_no_query_is() {
     let node = net.node();
     // A block that they wait for.
     member(&net, "provider", "provider");
-    let begun = Instant::now();
-    while followers.iter().any(|follower| follower.loud().len() < 2) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{:#?}", followers.each_ref().map(Follower::loud));
-        sleep(Duration::from_millis(50));
-    }
+    within(60, "each says that it is back", &followers, 2);
     for (follower, told) in followers.iter().zip(["follows the ledger again", "follows the node again"]) {
         let loud = follower.loud();
         assert!(loud.len() == 2 && loud[1].contains(told) && loud[1].contains("INFO"), "{loud:#?}");

@@ -5,12 +5,18 @@ use super::{
     laid::{ERASED, Laid, give, text, up},
 };
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
+/// What was there, or nothing where it is gone again: stores that run replace their files at any time.
+fn there<T: Default>(read: io::Result<T>) -> T {
+    read.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(T::default()) } else { Err(error) }).unwrap()
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = there(fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>));
+    let entries = entries.into_iter().map(|entry| entry.path());
     // A socket of a running service has no bytes to read.
     let of = |path: PathBuf| if path.is_dir() { files(&path) } else { Vec::from_iter(path.is_file().then_some(path)) };
     entries.flat_map(of).collect()
@@ -18,7 +24,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// The files under `folder` that hold `bytes`.
 fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
-    let holds = |path: &PathBuf| fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes);
+    let holds = |path: &PathBuf| there(fs::read(path)).windows(bytes.len()).any(|window| window == bytes);
     files(folder).into_iter().filter(holds).collect()
 }
 

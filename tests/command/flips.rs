@@ -22,7 +22,7 @@ use std::{
 };
 
 /// How long a read model may take until it is built again.
-const CATCH_UP_MAX: Duration = Duration::from_secs(60);
+const CATCH_UP_MAX: Duration = Duration::from_secs(180);
 /// Everything on a directory, on ports that nobody has.
 const UP: [&str; 7] = ["up", "--node-port", "0", "--market-port", "0", "--explorer-port", "0"];
 /// How long an audit may take.
@@ -291,6 +291,8 @@ fn a_damaged_read_model_is_named_deleted_and_built_again() {
         // One for each run: connections to a service that was stopped are not to be used again.
         let (service, web) = (up(net), Web::new());
         let explorer = text(&service.urls["explorer"]).to_owned();
+        let height = web.get(&format!("{}/v1/status", text(&service.urls["node"])))["height"].as_u64().unwrap();
+        assert!(service.reaches(height, CATCH_UP_MAX), "block {height} is not shown");
         let list = |name: &str| web.get(&format!("{explorer}/api/v1/lists/{name}"))["items"].clone();
         let ask =
             || [net.ok(&["listing", "search", "quay"]), list("transactions"), list("consents"), list("agreements")];

@@ -18,7 +18,7 @@ const FILES_MANY: u64 = 10_000;
 /// Applications that one address may make in a minute; together they are larger than what RocksDB sets aside.
 const APPLICATIONS: u32 = 60;
 /// How long the market may take to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Applies under a key of its own; words that no compression makes small fill the side body.
 fn apply(runtime: &tokio::runtime::Runtime, url: &str, number: u32) -> (u16, Value) {

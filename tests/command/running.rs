@@ -1,6 +1,7 @@
 //! Commands find the services that run on their directory, whatever port those were told.
 
 use super::harness::Net;
+use std::time::Duration;
 
 #[test]
 fn services_on_ports_of_one_run_are_found_by_the_directory_alone() {
@@ -12,6 +13,8 @@ fn services_on_ports_of_one_run_are_found_by_the_directory_alone() {
     let node = up.urls["node"].as_str().unwrap().to_owned();
     assert!(!net.dir().join("lonja.toml").metadata().unwrap().permissions().readonly());
     assert_eq!(net.ok(&["party", "show", "operator"])["standing"], "active");
+    // The list is of what the marketplace has read.
+    assert!(up.reaches(1, Duration::from_secs(60)));
     assert!(net.ok(&["party", "list"]).as_array().unwrap().len() >= 2);
     // A flag is stronger than what is found.
     let said = net.fails(5, &["party", "show", "operator", "--node-url", "http://127.0.0.1:1"]);
