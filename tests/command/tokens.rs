@@ -102,7 +102,7 @@ impl Machine {
             if log.contains(part) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{part}: {log}");
+            assert!(begun.elapsed() < Duration::from_secs(180), "{part}: {log}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
