@@ -6,7 +6,8 @@ use super::{
     harness::{Net, Service, command, four_times, get, says, start_as},
     kills::{jacket, member},
     minting::Minting,
-    validators::{COUNT, runtime},
+    ports::free_ports,
+    validators::{COUNT, all_know, runtime},
 };
 
 use std::{
@@ -146,6 +147,7 @@ fn each_of_several_validators_shows_how_it_came_to_a_block() {
     net.ok(&create);
     let up = traced(&net, &collector.url, &[], &["network", "up"]);
     // Three may decide a block without the fourth, which then fetches it; so there are as many as it takes.
+    all_know(&net, &[0, 1, 2, 3], 1);
     let (runtime, mut minting) = (runtime(), Minting::new(&net));
     minting.begin(&runtime, &net, &[0], 1);
     let names = collector.wait("a block of all", |spans| {
@@ -200,10 +202,11 @@ fn nothing_is_sent_where_no_endpoint_is_set_and_a_wrong_one_is_refused() {
 #[test]
 fn a_collector_that_is_away_or_hangs_costs_spans_and_nothing_else() {
     let net = Net::created();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    // It is bound again below: meanwhile nobody else may get it.
+    let listener = TcpListener::bind(("127.0.0.1", free_ports(1))).unwrap();
     let (address, to) = (listener.local_addr().unwrap(), format!("http://{}", listener.local_addr().unwrap()));
     // It takes connections and answers nothing.
-    let few = [("OTEL_BSP_MAX_QUEUE_SIZE", "8"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "500")];
+    let few = [("OTEL_BSP_MAX_QUEUE_SIZE", "8"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "5000")];
     let node = traced(&net, &to, &few, &["node", "run"]);
     let begun = Instant::now();
     for number in 0..100 {
@@ -212,10 +215,17 @@ fn a_collector_that_is_away_or_hangs_costs_spans_and_nothing_else() {
     member(&net, "provider", "provider");
     let asked = begun.elapsed();
     // Waiting for the collector each time would take twice as long at least.
-    assert!(asked < Duration::from_secs(25), "{asked:?}");
+    assert!(asked < Duration::from_secs(200), "{asked:?}");
     let begun = Instant::now();
     while dropped(&node).is_none_or(|count| count <= 50) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", dropped(&node));
+        assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", dropped(&node));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A request that was never answered is given up, and that is told.
+    let (begun, mut said) = (Instant::now(), String::new());
+    while !said.contains("traces are not delivered") {
+        said += &net.said();
+        assert!(begun.elapsed() < Duration::from_secs(120), "{said}");
         std::thread::sleep(Duration::from_millis(50));
     }
     // It comes back, and is told what happens from then on.
@@ -226,11 +236,10 @@ fn a_collector_that_is_away_or_hangs_costs_spans_and_nothing_else() {
         spans.iter().find(|span| span.name == "GET /health").map(drop)
     });
     let begun = Instant::now();
-    let mut said = String::new();
     while !said.contains("traces are delivered again") {
         said += &net.said();
         get(url(&node, "node"), "/health", "");
-        assert!(begun.elapsed() < Duration::from_secs(20), "{said}");
+        assert!(begun.elapsed() < Duration::from_secs(120), "{said}");
         std::thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(said.matches("traces are not delivered").count(), 1, "told once: {said}");
@@ -239,13 +248,13 @@ fn a_collector_that_is_away_or_hangs_costs_spans_and_nothing_else() {
     // One that is away for good, and one that hangs: nobody waits for either for long.
     let hanging = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     for to in ["http://127.0.0.1:9".to_owned(), format!("http://{}", hanging.local_addr().unwrap())] {
-        let node = traced(&net, &to, &[], &["node", "run"]);
+        // A request to it may take a minute.
+        let node = traced(&net, &to, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")], &["node", "run"]);
         get(url(&node, "node"), "/v1/status", "");
         std::thread::sleep(Duration::from_millis(200));
         let begun = Instant::now();
         node.stop();
-        // A request to it may take ten.
-        assert!(begun.elapsed() < Duration::from_secs(8), "{to}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(45), "{to}: {:?}", begun.elapsed());
     }
 }
 
@@ -255,7 +264,7 @@ fn bound(address: std::net::SocketAddr) -> TcpListener {
     loop {
         match TcpListener::bind(address) {
             Ok(listener) => return listener,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
         }
         std::thread::sleep(Duration::from_millis(20));
     }
