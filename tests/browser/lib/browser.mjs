@@ -27,7 +27,7 @@ export function launch() {
  */
 export async function openPage(browser, { script = true, reuse } = {}) {
   const context = reuse ?? (await browser.newContext({ javaScriptEnabled: script, locale: 'en-GB', timezoneId: 'UTC', acceptDownloads: true }));
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   page.troubles = [];
   page.script = script;

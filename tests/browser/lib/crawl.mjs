@@ -37,7 +37,7 @@ export async function crawl(home, wanted, headers = {}) {
 }
 
 async function readPage(url, headers) {
-  const answer = await fetch(url, { headers, redirect: 'follow', signal: AbortSignal.timeout(15_000) });
+  const answer = await fetch(url, { headers, redirect: 'follow', signal: AbortSignal.timeout(60_000) });
   // A page that is handed out as a file is no page of the site.
   const file = answer.headers.get('content-disposition')?.startsWith('attachment');
   if (file || !answer.headers.get('content-type')?.startsWith('text/html')) {

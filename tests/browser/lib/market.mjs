@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from './runner.mjs';
 
-const START_SECONDS_MAX = 240;
-const STOP_SECONDS_MAX = 30;
+const START_SECONDS_MAX = 600;
+const STOP_SECONDS_MAX = 120;
 
 /** Returns `{ market, explorer, node, dir, lonja, stop }`; `dir` and `stop` only if it was started here. */
 export async function openMarket() {

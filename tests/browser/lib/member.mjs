@@ -6,7 +6,7 @@ import { openPage } from './browser.mjs';
 import { choose, follow, pick, tabTo, tick, typeInto } from './keyboard.mjs';
 import { arrived, visit } from './look.mjs';
 
-const COMMAND_MS_MAX = 60_000;
+const COMMAND_MS_MAX = 180_000;
 
 /** The command line, as operator and settlement agent use it at their own desks. */
 export function commands(market) {
