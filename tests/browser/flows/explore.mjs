@@ -14,7 +14,7 @@ export async function flow({ browser, market }) {
   /** Does something that leads to another page, and waits for it. */
   const leads = (doing) => Promise.all([page.waitForEvent('load'), doing]);
 
-  await test('explorer: a list is filtered by party, outcome and period, and exports hold the same rows', 90, async () => {
+  await test('explorer: a list is filtered by party, outcome and period, and exports hold the same rows', 270, async () => {
     const all = (await list('transactions?limit=200')).items;
     const refused = all.find(({ outcome }) => outcome === 'refused');
     expect(refused, 'the demonstration refuses something');
@@ -40,7 +40,7 @@ export async function flow({ browser, market }) {
     expect(/None match/.test(await page.locator('main').innerText()), 'rows of a day without any');
   });
 
-  await test('explorer: the search box answers heights, days, beginnings and names', 90, async () => {
+  await test('explorer: the search box answers heights, days, beginnings and names', 270, async () => {
     const datasets = (await list('datasets?limit=200')).items;
     const [dataset] = datasets;
     const filled = datasets.find(({ versions }) => Number(versions) > 0);
@@ -67,7 +67,7 @@ export async function flow({ browser, market }) {
     expect(/What can be found/.test(await page.locator('main').innerText()), 'nothing is said of what can be found');
   });
 
-  await test('explorer: provenance is traced from a dataset, and the table says what the drawing shows', 60, async () => {
+  await test('explorer: provenance is traced from a dataset, and the table says what the drawing shows', 180, async () => {
     const datasets = (await list('datasets?limit=200')).items.filter(({ versions }) => Number(versions) > 0);
     const traced = [];
     for (const { dataset } of datasets) traced.push(JSON.parse(await get(`/api/v1/provenance/${dataset}`)));
@@ -82,14 +82,14 @@ export async function flow({ browser, market }) {
     expect((await page.locator('svg .arrow').count()) === derived.edges.length, 'arrows and edges differ');
   });
 
-  await test('explorer: the events of one thing are a list too', 30, async () => {
+  await test('explorer: the events of one thing are a list too', 90, async () => {
     const { dataset } = (await list('datasets?limit=1')).items[0];
     await page.goto(`${site}/events?dataset=${dataset}&kind=dataset-published`);
     expect((await page.locator('main tbody tr').count()) === 1, 'a dataset is published once');
     await seeing();
   });
 
-  await test('explorer: live blocks come again after the explorer turned the reader away', 60, async () => {
+  await test('explorer: live blocks come again after the explorer turned the reader away', 180, async () => {
     const scripted = await openPage(browser);
     let asked = 0;
     await scripted.route('**/live?*', (route) => {

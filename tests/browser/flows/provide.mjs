@@ -4,7 +4,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { follow, tabTo, tick, typeInto } from '../lib/keyboard.mjs';
+import { follow, pick, tabTo, tick, typeInto } from '../lib/keyboard.mjs';
 import { chooseFile, fill, openMember, submit } from '../lib/member.mjs';
 import { expect, test } from '../lib/runner.mjs';
 
@@ -18,7 +18,7 @@ export async function flow({ browser, market }) {
   const folder = await mkdtemp(join(tmpdir(), 'lonja-desk-'));
   const done = async () => (await member.page.locator('[role=status]').innerText());
 
-  await test('provider: a listing is published with gaps', 150, async () => {
+  await test('provider: a listing is published with gaps', 450, async () => {
     member = await openMember(browser, market, 'Keyboard Lock Keepers', 'provider', 'custodian', 'buyer');
     const { page, at, see } = member;
     await follow(page, page.getByRole('link', { name: 'Provide', exact: true }));
@@ -38,7 +38,7 @@ export async function flow({ browser, market }) {
     await see('gaps');
   });
 
-  await test('provider: the gaps are filled, and a version is uploaded', 150, async () => {
+  await test('provider: the gaps are filled, and a version is uploaded', 450, async () => {
     const { page, at, see } = member;
     await follow(page, page.getByRole('link', { name: 'Fill the gaps' }).first());
     await at('revise');
@@ -57,7 +57,7 @@ export async function flow({ browser, market }) {
     expect(/version is on the ledger/.test(await done()), await done());
   });
 
-  await test('provider: an offer is made, and a legal basis stated', 150, async () => {
+  await test('provider: an offer is made, and a legal basis stated', 450, async () => {
     const { page, at, see } = member;
     await follow(page, page.getByRole('link', { name: 'Make an offer' }));
     await at('offer');
@@ -87,7 +87,7 @@ export async function flow({ browser, market }) {
     await see();
   });
 
-  await test('custodian: a consent is recorded and withdrawn, and a person is erased', 150, async () => {
+  await test('custodian: a consent is recorded and withdrawn, and a person is erased', 450, async () => {
     const { page, at, see } = member;
     await follow(page, page.getByRole('link', { name: 'Consents', exact: true }));
     await at('consents');
@@ -129,7 +129,7 @@ export async function flow({ browser, market }) {
     expect(/Erased: 2 records/.test(await done()), await done());
   });
 
-  await test('provider: an offer is withdrawn, and nobody holds a licence yet', 60, async () => {
+  await test('provider: an offer is withdrawn, and nobody holds a licence yet', 180, async () => {
     const { page, at, see } = member;
     await page.goto(`${market.market}/provide/${dataset}`);
     await follow(page, page.getByRole('button', { name: /Withdraw this offer/ }));
@@ -149,9 +149,12 @@ export async function flow({ browser, market }) {
 async function everyClass(page) {
   for (const select of await page.locator('main form select').all()) {
     const shared = { spectrum: 'Shared', access: 'Public' }[await select.getAttribute('name')];
-    await tabTo(page, select);
-    if (shared) await page.keyboard.type(shared);
-    else await page.keyboard.press('ArrowDown');
+    if (shared) {
+      await pick(page, select, shared);
+    } else {
+      await tabTo(page, select);
+      await page.keyboard.press('ArrowDown');
+    }
   }
   for (const name of ['categories', 'insight_levels', 'roles']) await tick(page, page.locator(`main form [name=${name}]`).first());
   for (const [name, text] of Object.entries({ spatial: 'ES', temporal: '2024', refresh: 'R/P1D' })) {

@@ -21,12 +21,12 @@ export async function flow({ browser, market }) {
   const lonja = commands(market);
   let party;
 
-  await test('without script: an organisation applies', 90, async () => {
+  await test('without script: an organisation applies', 270, async () => {
     party = await apply(visitor, market, 'Keyboard Research Institute');
     await see();
   });
 
-  await test('without script: a one-time link signs in, once', 90, async () => {
+  await test('without script: a one-time link signs in, once', 270, async () => {
     await lonja('party', 'admit', party, '--role', 'buyer');
     await lonja('account', 'mint', party, 'EUR:100', '--reference', `browser-${party.slice(0, 8)}`);
     const { url: link } = await lonja('party', 'link', party);
@@ -42,7 +42,7 @@ export async function flow({ browser, market }) {
     await stranger.context().close();
   });
 
-  await test('without script: who holds nothing is told where to begin', 60, async () => {
+  await test('without script: who holds nothing is told where to begin', 180, async () => {
     await follow(page, page.getByRole('link', { name: 'Licences', exact: true }));
     await at('agreements');
     await see('none');
@@ -50,7 +50,7 @@ export async function flow({ browser, market }) {
     await see('none');
   });
 
-  await test('without script: find, quote, buy, download', 150, async () => {
+  await test('without script: find, quote, buy, download', 450, async () => {
     await page.goto(`${market.market}/`);
     await typeInto(page, page.getByRole('searchbox').first(), FOR_SALE);
     await enter(page);
@@ -76,7 +76,7 @@ export async function flow({ browser, market }) {
     expect(/Licence bought/.test(orders) && /Download/.test(orders), `the purchase is not among the orders: ${orders}`);
   });
 
-  await test('without script: subscribe, and prolong', 120, async () => {
+  await test('without script: subscribe, and prolong', 360, async () => {
     await page.goto(`${market.market}/search?q=${encodeURIComponent(SUBSCRIBED)}`);
     await follow(page, page.getByRole('link', { name: SUBSCRIBED, exact: true }));
     await at('dataset');
@@ -102,7 +102,7 @@ export async function flow({ browser, market }) {
     expect(licences.includes(SUBSCRIBED) && licences.includes(FOR_SALE), `not all are listed: ${licences}`);
   });
 
-  await test('without script: a page that is not there, and a desk of others, say what to do', 60, async () => {
+  await test('without script: a page that is not there, and a desk of others, say what to do', 180, async () => {
     await page.goto(`${market.market}/nowhere`);
     await at('error');
     await see();

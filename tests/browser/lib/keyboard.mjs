@@ -3,6 +3,7 @@
 import { expect } from './runner.mjs';
 
 const TABS_MAX = 200;
+const PICKS_MAX = 5;
 
 /**
  * Presses Tab until the element that `locator` names has the focus, and checks that a person would
@@ -31,10 +32,25 @@ export async function typeInto(page, locator, text) {
   await page.keyboard.type(text);
 }
 
-/** Goes to a select and picks the option that begins with `text`. */
+/**
+ * Goes to a select and picks the option that begins with `text`. A browser that is held up between two letters takes
+ * the second for the beginning of another word; whoever types sees that, and begins again.
+ */
 export async function pick(page, locator, text) {
   await tabTo(page, locator);
-  await page.keyboard.type(text);
+  let chosen = '';
+  for (let tries = 0; tries < PICKS_MAX; tries += 1) {
+    if (tries > 0) {
+      // Longer than a browser remembers what was typed before.
+      await page.waitForTimeout(2_000);
+      await page.keyboard.press('Home');
+      await page.waitForTimeout(2_000);
+    }
+    await page.keyboard.type(text);
+    chosen = await locator.evaluate((select) => select.selectedOptions[0]?.text.trim() ?? '');
+    if (chosen.startsWith(text)) return;
+  }
+  throw new Error(`${page.url()}: typing ${text} chooses ${chosen}`);
 }
 
 /** Goes to a checkbox or radio button and presses space unless it is set already. */
@@ -71,9 +87,22 @@ export async function enter(page) {
   await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
 }
 
-/** Goes to a link or button that starts a download, presses Enter, and returns the download. */
+/**
+ * Goes to a link or button that starts a download, presses Enter, and returns the download. A page that comes instead
+ * must say that nobody could say yes in time: then it goes back and asks again.
+ */
 export async function download(page, locator) {
-  await tabTo(page, locator);
-  const [started] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
-  return started;
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    await tabTo(page, locator);
+    const comes = [page.waitForEvent('download'), page.waitForEvent('load').then(() => undefined)];
+    // Where one of them comes, nobody waits for the other any more.
+    for (const one of comes) one.catch(() => undefined);
+    await page.keyboard.press('Enter');
+    const started = await Promise.race(comes);
+    if (started) return started;
+    const said = await page.locator('main').innerText();
+    expect(/Nobody could say yes|not decided yet|Too much at once/i.test(said) && Date.now() < deadline, `${page.url()} instead of a download: ${said}`);
+    await page.goBack();
+  }
 }
