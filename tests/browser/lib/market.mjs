@@ -1,9 +1,10 @@
 // A demonstration market to look at: the one whose addresses are given in LONJA_NODE_URL,
 // LONJA_MARKET_URL and LONJA_EXPLORER_URL, or a new one in a temporary directory, on
-// ports that the system gives it.
+// ports that were free a moment ago.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from './runner.mjs';
@@ -23,7 +24,8 @@ export async function openMarket() {
 async function startMarket(lonja) {
   const top = await mkdtemp(join(tmpdir(), 'lonja-browser-'));
   const dir = join(top, 'market');
-  const ports = ['--node-port', '0', '--market-port', '0', '--explorer-port', '0'];
+  const [nodePort, marketPort, explorerPort] = await freePorts(3);
+  const ports = ['--node-port', nodePort, '--market-port', marketPort, '--explorer-port', explorerPort];
   const args = ['--json', 'up', '--demo', '--dir', dir, ...ports];
   const child = spawn(lonja, args, { cwd: top, stdio: ['ignore', 'pipe', 'pipe'] });
   let [said, printed] = ['', ''];
@@ -58,6 +60,24 @@ async function startMarket(lonja) {
       expect(code === 0, code === 'late' ? `still running ${STOP_SECONDS_MAX} s after Ctrl-C` : `ended with ${code}:\n${said.slice(-2000)}`);
     },
   };
+}
+
+/**
+ * Ports on which nobody listens. A site links to the other one by the port that this was told, so each is told a real
+ * one; below 32,768 the system hands out none by itself, as a rule, so that no connection gets it meanwhile.
+ */
+async function freePorts(count) {
+  const found = new Set();
+  while (found.size < count) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+    if (free) {
+      await new Promise((resolve) => server.close(resolve));
+      found.add(String(port));
+    }
+  }
+  return [...found];
 }
 
 const pause = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value));
