@@ -94,6 +94,10 @@ pub enum Command {
     /// Download what an agreement covers, and check it
     Fetch(fetch::Fetch),
     /// Take prose down that lies beside the ledger
+    ///
+    /// An outline, contacts, why somebody needs personal data: every node deletes it, and it does not come back. What
+    /// binds it stays on the ledger, and every proof holds. By whoever wrote it, or an operator. Backups and copies of
+    /// others are not reached; whoever has the secret of an import can still test a guess.
     TakeDown(take_down::TakeDown),
     /// Verify a receipt or an evidence bundle
     Verify(verify::Verify),

@@ -358,6 +358,11 @@ impl Context {
         self.act_as(&self.identity(usual)?, action, side).await
     }
 
+    /// Is the receipt of what is sent kept in a file?
+    pub fn keeps_receipt(&self) -> bool {
+        self.global.receipt.is_some()
+    }
+
     /// As [`Context::act`], for a party and key that are known already.
     pub async fn act_as(
         &self,

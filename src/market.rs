@@ -3,6 +3,7 @@
 //! What it says is shown, not believed: contents are checked against the ledger by whoever fetches.
 //! It signs in with a credential that it gets by proving a key, and gives it back afterwards.
 
+mod asking;
 mod consents;
 mod list;
 
@@ -16,7 +17,7 @@ use contracts::{
 use futures_util::StreamExt as _;
 use ledger::api::client::{Client, Identity};
 use marketplace::keys::Keys;
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, RequestBuilder, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
@@ -29,7 +30,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Rows of a page, the most that the marketplace gives.
 const PAGE_ROWS: usize = 200;
 /// How long the marketplace may take to read a block that the node has.
-const CATCH_UP_MAX: Duration = Duration::from_secs(20);
+const CATCH_UP_MAX: Duration = Duration::from_secs(60);
 
 /// A marketplace.
 #[derive(Clone)]
@@ -230,27 +231,6 @@ impl Market {
             }
         }
         serde_json::from_slice(&bytes).map_err(|error| self.strange(&error.to_string()))
-    }
-
-    /// Sends, and turns an RFC 9457 problem into ours.
-    async fn checked(&self, request: RequestBuilder) -> Result<Response, Problem> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let status = response.status();
-        let problem: Value = response.json().await.unwrap_or_default();
-        let (code, title) =
-            (problem["code"].as_str().unwrap_or_default(), problem["title"].as_str().unwrap_or("failed"));
-        let detail = problem["detail"].as_str().map_or_else(|| format!("status {status}"), str::to_owned);
-        let said = Problem::new(format!("the marketplace says: {title}: {detail}"));
-        Err(if code.starts_with("refused-") {
-            said.help("what it names has to change first").exits(Exit::Refused)
-        } else if problem["retryable"].as_bool() == Some(true) {
-            said.help("try again in a moment").exits(Exit::Unreachable)
-        } else {
-            said.help("correct what is named above; nothing was changed")
-        })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {

@@ -354,7 +354,9 @@ pub async fn market(
     let mut settings = marketplace::Config::new(client, gateway, MasterKey::new(*master), dir, config.market.listen);
     settings.behind_proxy = config.market.behind_proxy;
     settings.objects = contents::place(&context.layout(), config.market.objects.as_ref())?;
-    settings.explorer_url = Some(config.explorer.reached());
+    // Where the system gives it a port, only the next run on this directory could name it: rather no link than a wrong one.
+    let is_known = config.explorer.listen.port() != 0 || config.explorer.public_url.is_some();
+    settings.explorer_url = is_known.then(|| config.explorer.reached());
     settings.base_url = config.market.public_url.as_ref().map(|_| config.market.reached());
     settings.tls = tls(context, &config.market);
     let running = marketplace::start(settings, stop).await.map_err(|error| match error {

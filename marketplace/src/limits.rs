@@ -115,7 +115,7 @@ pub const FOLLOW_WAIT: Duration = Duration::from_secs(10);
 /// Pause after the node could not be reached.
 pub const FOLLOW_RETRY: Duration = Duration::from_millis(500);
 /// How long an answer waits for the read model to take up the block that it speaks of.
-pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
+pub const CATCH_UP_MAX: Duration = Duration::from_secs(20);
 
 /// Views of the search index that are kept for those who read on, and for how long: each holds files
 /// that are replaced already. Whoever comes later starts again.

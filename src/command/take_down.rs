@@ -13,13 +13,11 @@ use contracts::{
     event::Event,
     id::{AgreementId, DatasetId, SideId},
     party::Party,
-    takedown::{TakeDown as TakeDatasetDown, TakeSideDown, TakenDown},
+    takedown::{TakeSideDown, TakenDown},
 };
 use serde::Serialize;
 
-/// Take prose down that lies beside the ledger: an outline, contacts, why somebody needs personal data. Every node deletes
-/// it, and it does not come back; what binds it stays on the ledger, and every proof holds. By whoever wrote it, or an
-/// operator. Backups and copies of others are not reached.
+/// Take prose down that lies beside the ledger.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub struct TakeDown {
@@ -45,19 +43,21 @@ struct Gone {
 impl TakeDown {
     /// Runs it.
     pub async fn run(self, context: &Context) -> Result<(), Problem> {
+        let there = self.named(context).await?;
+        if there.is_empty() {
+            let nothing = "there is nothing to take down: no side body was committed to, or all are gone already";
+            return Err(Problem::usage(nothing, "the explorer shows which side body a dataset, party or licence has"));
+        }
+        if there.len() > 1 && context.keeps_receipt() {
+            let many = format!("{} side bodies are taken down, and --receipt keeps one receipt", there.len());
+            return Err(Problem::usage(many, "leave it out, or take each down by --side"));
+        }
         let (mut gone, mut refused) = (Vec::new(), None);
-        for (side, action) in self.named(context).await? {
-            if context.proven::<TakenDown>(&TakenDown::key(&side)).await?.is_some() {
-                continue;
-            }
-            match context.act(None, action, None).await {
+        for side in there {
+            match context.act(None, Action::TakeSideDown(TakeSideDown { side }), None).await {
                 Ok(committed) => gone.push(Done::new(&committed, Gone { side })),
                 Err(problem) => refused = Some(problem),
             }
-        }
-        if gone.is_empty() && refused.is_none() {
-            let nothing = "there is nothing to take down: no side body was committed to, or all are gone already";
-            return Err(Problem::usage(nothing, "the explorer shows which side body a dataset, party or licence has"));
         }
         // What is gone is told also where another one stays.
         if !gone.is_empty() {
@@ -70,8 +70,18 @@ impl TakeDown {
         refused.map_or(Ok(()), Err)
     }
 
-    /// What is named, each with the action that takes it down.
-    async fn named(self, context: &Context) -> Result<Vec<(SideId, Action)>, Problem> {
+    /// What is named and is there still.
+    async fn named(self, context: &Context) -> Result<Vec<SideId>, Problem> {
+        let mut there = Vec::new();
+        for side in self.all(context).await? {
+            if context.proven::<TakenDown>(&TakenDown::key(&side)).await?.is_none() {
+                there.push(side);
+            }
+        }
+        Ok(there)
+    }
+
+    async fn all(self, context: &Context) -> Result<Vec<SideId>, Problem> {
         let side = if let Some(dataset) = self.dataset {
             return of_dataset(context, dataset).await;
         } else if let Some(party) = self.party {
@@ -82,25 +92,24 @@ impl TakeDown {
         } else {
             self.side
         };
-        Ok(side.map(|side| (side, Action::TakeSideDown(TakeSideDown { side }))).into_iter().collect())
+        Ok(side.into_iter().collect())
     }
 }
 
-/// Of all revisions, the present one last: it leaves the dataset's record as well.
-async fn of_dataset(context: &Context, dataset: DatasetId) -> Result<Vec<(SideId, Action)>, Problem> {
+/// Of all revisions. Each by its own name: the present one may be another by the time that a block takes it up.
+async fn of_dataset(context: &Context, dataset: DatasetId) -> Result<Vec<SideId>, Problem> {
     let key = Dataset::key(&dataset);
-    let present = context.known::<Dataset>(&key, &dataset).await?.side;
+    // A dataset that is not there has no history either, and is to be told.
+    context.known::<Dataset>(&key, &dataset).await?;
     let (_, events) = context.client()?.history(&key).await?;
-    let mut sides: Vec<SideId> = Vec::new();
+    let mut sides = Vec::new();
     for item in events {
         if let Event::DatasetPublished { side: Some(side), .. } | Event::DatasetRevised { side: Some(side), .. } =
             item.event
-            && Some(side) != present
             && !sides.contains(&side)
         {
             sides.push(side);
         }
     }
-    let older = sides.into_iter().map(|side| (side, Action::TakeSideDown(TakeSideDown { side })));
-    Ok(older.chain(present.map(|side| (side, Action::TakeDown(TakeDatasetDown { dataset })))).collect())
+    Ok(sides)
 }

@@ -73,3 +73,31 @@ fn prose_of_revisions_an_application_and_a_purchase_goes() {
     let report = net.audit();
     assert_eq!(report["findings"], serde_json::json!([]));
 }
+
+/// An import knows its own prose again, and would bring it at each run.
+#[test]
+fn an_import_leaves_out_what_was_taken_down() {
+    let net = Net::created();
+    let node = net.node();
+    super::kills::member(&net, "importer", "provider");
+    let file = net.path("small.json");
+    let import = |title: &str| {
+        let record = |identifier: &str, title: &str| {
+            let description = format!("What {identifier} is, and whom it is about.");
+            serde_json::json!({ "identifier": identifier, "title": title, "description": description })
+        };
+        let catalogue = serde_json::json!({ "dataset": [record("a", title), record("b", "Budget")] });
+        fs::write(&file, catalogue.to_string()).unwrap();
+        let report = net.ok(&["listing", "import", file.to_str().unwrap(), "--as", "importer"]);
+        ["published", "revised", "unchanged", "taken_down"].map(|count| report[count].as_u64().unwrap())
+    };
+    assert_eq!(import("Gauges"), [2, 0, 0, 0]);
+    let importer = net.identity("importer").party;
+    let dataset = contracts::id::DatasetId::of(&importer, "small", "a").to_string();
+    take_down(&net, &["--dataset", &dataset, "--as", "importer"]);
+    assert_eq!(import("Gauges"), [0, 0, 2, 0], "it has its commitment still");
+    assert_eq!(import("Rain gauges"), [0, 1, 1, 1], "another title goes without the text");
+    assert_eq!(import("Rain gauges"), [0, 0, 2, 1], "and stays so");
+    assert_eq!(net.ok(&["listing", "show", &dataset])["jacket_now"]["title"], "Rain gauges");
+    node.stop();
+}

@@ -431,4 +431,6 @@ fn check_mark(chain: &Chain, mark: Mark, path: &Path, has_others: bool) -> Resul
 #[cfg(test)]
 mod changing;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod tests;

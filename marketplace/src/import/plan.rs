@@ -34,6 +34,8 @@ pub struct Planned {
     pub side: Option<SideBody>,
     /// The revision that this follows: 0 for a new record.
     pub follows: u32,
+    /// Is the jacket another than before, or new?
+    pub is_other_jacket: bool,
 }
 
 /// A dataset that an import leaves as it is.
@@ -102,16 +104,37 @@ impl Plan {
         let dataset = record.dataset(publisher);
         let side = record.side_body(publisher, secret);
         let Some(known) = existing.get(&record.identifier) else {
-            self.publish.push(Planned { dataset, record, side, follows: 0 });
+            self.publish.push(Planned { dataset, record, side, follows: 0, is_other_jacket: true });
             return;
         };
         let standing = Standing { dataset, identifier: record.identifier.clone() };
         if known.listing == Listing::Withdrawn {
             self.withdrawn.push(standing);
-        } else if known.jacket == record.jacket.digest() && known.side == side.as_ref().map(SideBody::id) {
-            self.unchanged.push(standing);
-        } else {
-            self.revise.push(Planned { dataset, record, side, follows: known.revision });
+            return;
         }
+        let is_other_jacket = known.jacket != record.jacket.digest();
+        if is_other_jacket || known.side != side.as_ref().map(SideBody::id) {
+            self.revise.push(Planned { dataset, record, side, follows: known.revision, is_other_jacket });
+        } else {
+            self.unchanged.push(standing);
+        }
+    }
+
+    /// Leaves out prose that was taken down, since it does not come back: a record of which nothing else is new stays as
+    /// it is. Returns how many records that concerns.
+    pub fn without(&mut self, gone: &HashSet<SideId>) -> usize {
+        let is_gone = |planned: &Planned| planned.side.as_ref().is_some_and(|side| gone.contains(&side.id()));
+        let (without, mut revise): (Vec<_>, Vec<_>) = std::mem::take(&mut self.revise).into_iter().partition(is_gone);
+        let count = without.len();
+        for planned in without {
+            if planned.is_other_jacket {
+                revise.push(Planned { side: None, ..planned });
+            } else {
+                let (dataset, identifier) = (planned.dataset, planned.record.identifier);
+                self.unchanged.push(Standing { dataset, identifier });
+            }
+        }
+        self.revise = revise;
+        count
     }
 }

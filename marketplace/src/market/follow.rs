@@ -8,18 +8,21 @@ use crate::{
     search::{Document, Facet},
 };
 use contracts::{
-    dataset::Listing,
-    id::{DatasetId, Height},
+    dataset::{Dataset, Listing},
+    id::{DatasetId, Height, SideId},
+    side::SideBody,
     terms::Allowed,
     vocabulary::{Purpose, Spectrum},
 };
 use futures_util::{StreamExt, stream};
 use ledger::api::follow::{Follower, Said};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Side bodies that are fetched at once.
 const SIDES_AT_ONCE: usize = 16;
+/// Rounds of looking after orders between two in which expired things, and what was taken down, go.
+const FORGET_ROUNDS: u64 = 300;
 /// Documents written to the index at once.
 const DOCUMENTS_AT_ONCE: usize = 1_000;
 
@@ -30,7 +33,10 @@ impl Market {
     /// [`MarketError`] where rows or index cannot be written or a block does not follow from the
     /// rules: going on would show what is not so.
     pub(crate) async fn follow(&self, shutdown: CancellationToken) -> Result<(), MarketError> {
-        self.reindex_if_behind().await?;
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            indexed = self.reindex_if_behind() => indexed?,
+        }
         self.0.shown.send_replace(self.tip().height);
         let mut follower = Follower::new(self.0.client.clone(), self.0.rows.cursor()?);
         let mut said = Said::default();
@@ -60,14 +66,22 @@ impl Market {
                     all.datasets.extend(touched.datasets);
                     all.taken_down.extend(touched.taken_down);
                 }
+                all.datasets.extend(market.described_by(&all.taken_down)?);
                 Ok::<_, MarketError>(all)
             });
             let touched = touched.await.map_err(|_| MarketError::Busy("the read model stopped"))??;
-            if !touched.datasets.is_empty() {
-                self.index(touched.datasets.into_iter().collect(), self.tip().listed).await?;
+            let has_gone = !touched.taken_down.is_empty();
+            if !touched.datasets.is_empty() || has_gone {
+                let indexed = self.index(touched.datasets.into_iter().collect(), self.tip().listed);
+                tokio::select! {
+                    // The next start finds the index behind the rows.
+                    () = shutdown.cancelled() => break,
+                    indexed = indexed => indexed?,
+                }
             }
-            if !touched.taken_down.is_empty() {
+            if has_gone {
                 self.0.search.compact()?;
+                self.0.has_gone.store(true, Ordering::Relaxed);
             }
             self.0.shown.send_replace(self.tip().height);
         }
@@ -81,7 +95,11 @@ impl Market {
             if let Err(error) = self.0.orders.take_up().await {
                 tracing::error!(%error, "open orders cannot be read");
             }
-            if rounds.is_multiple_of(300) {
+            // Not at once: every start would have the store written anew.
+            if (rounds + 1).is_multiple_of(FORGET_ROUNDS) {
+                self.forget_prose().await;
+            }
+            if rounds.is_multiple_of(FORGET_ROUNDS) {
                 if let Err(error) = self.0.keys.sweep(super::clock_ms()) {
                     tracing::error!(%error, "expired links and sessions cannot be removed");
                 }
@@ -95,6 +113,36 @@ impl Market {
                 () = tokio::time::sleep(ORDER_RETRY) => {}
             }
         }
+    }
+
+    /// Rewrites what orders left in files once they were settled, where prose was taken down since the last time: it came
+    /// with their submissions. Slow on a large store, so not for each of them.
+    async fn forget_prose(&self) {
+        if !self.0.has_gone.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let market = self.clone();
+        let scrubbed = tokio::task::spawn_blocking(move || market.0.own.scrub(&crate::orders::FAMILIES)).await;
+        if !matches!(scrubbed, Ok(Ok(()))) {
+            tracing::error!(?scrubbed, "what was taken down may be in files of orders still; tried again");
+            self.0.has_gone.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Datasets that say the prose of one of `sides`: their publisher's, or copied from another.
+    fn described_by(&self, sides: &[SideId]) -> Result<Vec<DatasetId>, MarketError> {
+        let (mut found, mut start) = (Vec::new(), None::<PageStart>);
+        while !sides.is_empty() {
+            let page = self.0.rows.datasets(start.as_ref(), PAGE_ROWS_MAX)?;
+            let of =
+                |(id, dataset): (DatasetId, Dataset)| dataset.side.is_some_and(|it| sides.contains(&it)).then_some(id);
+            found.extend(page.items.into_iter().filter_map(of));
+            match page.next {
+                Some(next) => start = Some(next),
+                None => break,
+            }
+        }
+        Ok(found)
     }
 
     async fn reindex_if_behind(&self) -> Result<(), MarketError> {
@@ -147,10 +195,7 @@ impl Market {
             return Ok(Some(acknowledged(*id, &dataset.catalogue, &dataset.identifier, &jacket.title, updated_ms)));
         }
         let side = match &dataset.side {
-            Some(side) => self.0.client.side(*side).await.unwrap_or_else(|error| {
-                tracing::debug!(%error, dataset = %id, "an outline is not indexed");
-                None
-            }),
+            Some(side) => self.outline(id, side).await?,
             None => None,
         };
         let outline = side.as_ref().and_then(|side| side.get("outline"));
@@ -168,6 +213,30 @@ impl Market {
             document = document.with(facet, value);
         }
         Ok(Some(document))
+    }
+
+    /// The prose of a dataset, for the index. A node that is away is waited for: an outline that was left out would stay
+    /// out of the index until somebody revises it.
+    async fn outline(&self, id: &DatasetId, side: &SideId) -> Result<Option<SideBody>, MarketError> {
+        if self.0.rows.is_taken_down(side)? {
+            return Ok(None);
+        }
+        let mut said = Said::default();
+        loop {
+            match self.0.client.side(*side).await {
+                Ok(body) => return Ok(body),
+                Err(error) if error.may_pass() => {
+                    if said.is_news(&error) {
+                        tracing::warn!(%error, dataset = %id, "search waits for an outline");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, dataset = %id, "an outline is not indexed");
+                    return Ok(None);
+                }
+            }
+            tokio::time::sleep(FOLLOW_RETRY).await;
+        }
     }
 
     /// What all open offers of a dataset come to: each value once, however many offers there are.

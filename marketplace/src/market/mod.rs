@@ -39,7 +39,11 @@ use ledger::api::{
     client::{Client, Identity},
     tls::Until,
 };
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::SystemTime,
+};
 use tokio::sync::watch;
 
 /// What tells the time, in milliseconds since 1970: [`clock_ms`] but where a test lives at another.
@@ -68,6 +72,8 @@ pub(crate) struct Inner {
     pub clock: Clock,
     /// Up to which block rows and index are both written.
     pub shown: watch::Sender<Height>,
+    /// Prose was taken down that may be in files of orders.
+    pub has_gone: AtomicBool,
 }
 
 /// Where and as whom a market works.
@@ -133,6 +139,8 @@ impl Market {
             tls_until: parts.tls_until,
             clock: parts.clock,
             shown: watch::Sender::new(0),
+            // It may have been so when the last run ended.
+            has_gone: AtomicBool::new(true),
         };
         Ok(Self(Arc::new(inner)))
     }

@@ -146,8 +146,8 @@ impl Market {
             return Ok(None);
         }
         match dataset.side {
-            Some(side) => Ok(self.0.client.side(side).await?),
-            None => Ok(None),
+            Some(side) if !self.rows().is_taken_down(&side)? => Ok(self.0.client.side(side).await?),
+            _ => Ok(None),
         }
     }
 

@@ -46,7 +46,7 @@ impl Rows {
             self.kv.write(std::mem::take(&mut batch))?;
         }
         let touched = self.execute(block.height, block.time_ms, &block.items, &mut batch)?;
-        if !touched.datasets.is_empty() {
+        if !touched.datasets.is_empty() || !touched.taken_down.is_empty() {
             tip.listed = block.height;
         }
         self.write(batch, tip, &block.cursor)?;

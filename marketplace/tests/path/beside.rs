@@ -8,7 +8,7 @@ use super::{
 use contracts::{party::Role, vocabulary::PersonalStatus};
 use serde_json::json;
 
-const GONE: &str = "taken down, or withheld by the node";
+const GONE: &str = "taken down; its commitment stays on the ledger";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contact_of_an_applicant_and_an_outline_are_taken_down() {

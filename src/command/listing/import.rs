@@ -15,11 +15,12 @@ use contracts::{
     action::Action,
     dataset::{Dataset, Publish, Revise},
     event::Event,
-    id::{DatasetId, Height, PartyId},
+    id::{DatasetId, Height, PartyId, SideId},
     outcome::Outcome,
     party::Party,
     rejection::Rejection,
     side::SideBody,
+    takedown::TakenDown,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use genesis::files::{self, Access};
@@ -30,7 +31,7 @@ use ledger::{
 use marketplace::import::{self, Catalogue, Existing, ImportSecret, Plan, Planned, Record, Standing};
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::PathBuf,
 };
 use zeroize::Zeroizing;
@@ -62,6 +63,8 @@ struct Report {
     unchanged: usize,
     withdrawn: Vec<Standing_>,
     vanished: Vec<Standing_>,
+    /// Records whose prose was taken down, and is not brought again.
+    taken_down: usize,
     rejected: Vec<Rejected>,
     withheld_values: usize,
     classifications: BTreeMap<&'static str, Origins>,
@@ -96,7 +99,8 @@ impl Import {
         let client = context.client()?;
         let existing = existing(context, &client, &catalogue, &identity.party).await?;
         let mut report = Report::of(&catalogue, identity.party);
-        let plan = Plan::of(catalogue, &identity.party, &secret, existing);
+        let mut plan = Plan::of(catalogue, &identity.party, &secret, existing);
+        report.taken_down = plan.without(&gone(&client, &plan.revise).await?);
         report.standing(&plan);
         send(&client, &identity, plan, &mut report).await?;
         let rejected = report.rejected.len();
@@ -180,6 +184,22 @@ async fn existing(
             listing: record.value.listing,
         })
         .collect())
+}
+
+/// Which prose of `planned` was taken down: only what is there already can have been.
+async fn gone(client: &Client, planned: &[Planned]) -> Result<HashSet<SideId>, Problem> {
+    let sides = planned.iter().filter_map(|planned| planned.side.as_ref().map(SideBody::id));
+    let bar = progress::bar("looking for what was taken down", planned.len() as u64);
+    let asked = futures_util::stream::iter(sides)
+        .map(|side| async move {
+            let gone = client.record::<TakenDown>(&TakenDown::key(&side)).await?.record.is_some();
+            Ok::<_, ClientError>(gone.then_some(side))
+        })
+        .buffered(QUESTIONS)
+        .inspect(|_| bar.inc(1));
+    let found = asked.try_collect::<Vec<_>>().await?;
+    bar.finish_and_clear();
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Datasets that the marketplace knows under the same publisher and catalogue: only by them records
@@ -294,6 +314,7 @@ impl Report {
             unchanged: 0,
             withdrawn: Vec::new(),
             vanished: Vec::new(),
+            taken_down: 0,
             rejected: rejected.collect(),
             withheld_values: report.withheld,
             classifications: origins.collect(),
@@ -339,6 +360,7 @@ impl Report {
             ("unchanged", self.unchanged.to_string()),
             ("withdrawn before", self.withdrawn.len().to_string()),
             ("vanished", self.vanished.len().to_string()),
+            ("prose taken down", self.taken_down.to_string()),
             ("rejected", self.rejected.len().to_string()),
         ]);
         let rows = self.classifications.iter().map(|(name, origins)| {

@@ -69,6 +69,15 @@ impl Client {
 }
 
 impl ClientError {
+    /// May the same question have an answer later, with nothing done about it? The node is away, or says so.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Problem(problem) => problem.retryable,
+            _ => false,
+        }
+    }
+
     /// What kind of reason it is, in a word.
     fn word(&self) -> &str {
         match self {

@@ -62,6 +62,8 @@ async fn what_was_taken_down_is_gone_after_a_crash_in_between() {
         let node = testing::observer(&folder).unwrap();
         assert!(node.handle().side(&side.id()).unwrap().is_none(), "sealed: {is_sealed}");
         stopped(node).await;
+        let sides = Sides::open(&folder.join("sides"), &folder.join("sides.key")).unwrap();
+        assert!(!sides.has(&side.id()), "sealed: {is_sealed}");
     }
 }
 

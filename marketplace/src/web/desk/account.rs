@@ -72,7 +72,7 @@ async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
             .collect(),
         refusal_pager: Pager::of(&base, "refused", asked.some("refused").as_deref(), refused_next, "Older refusals"),
         facts,
-        contact: prose(visit, known.side, "contact", "/account/take-down".into()).await,
+        contact: prose(visit, known.side, "contact", "/account/take-down".into()).await?,
         session_until: Moment::of(visit.session().map_or(0, |session| session.expires_ms)),
     };
     Ok(visit.show(&page))

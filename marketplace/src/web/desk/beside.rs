@@ -13,23 +13,35 @@ use crate::{
 use axum::{Form as Posted, extract::Path, response::Response};
 use contracts::{
     action::Action,
-    id::{PartyId, SideId},
+    dataset::Dataset,
+    event::Event,
+    id::{DatasetId, PartyId, SideId},
     party::Role,
-    takedown::{TakeDown, TakeSideDown},
+    side::SideOwner,
+    takedown::TakeSideDown,
 };
+use std::collections::BTreeSet;
 
-/// The field `name` of `side`, with a form that goes to `action` where it is there still.
-pub async fn prose(visit: &Visit, side: Option<SideId>, name: &str, action: String) -> Prose {
-    let Some(side) = side else { return Prose { text: "none given".into(), form: None } };
+/// The field `name` of `side`, with a form that goes to `action` where the viewer may take it down.
+///
+/// # Errors
+/// [`MarketError`] where the rows cannot be read.
+pub async fn prose(visit: &Visit, side: Option<SideId>, name: &str, action: String) -> Result<Prose, MarketError> {
+    let only = |text: &str| Ok(Prose { text: text.into(), form: None });
+    let Some(side) = side else { return only("none given") };
+    if visit.market.rows().is_taken_down(&side)? {
+        return only("taken down; its commitment stays on the ledger");
+    }
     match visit.market.client().side(side).await {
         Ok(Some(body)) => {
             let text = body.get(name).unwrap_or("none given").to_owned();
-            Prose { text, form: Some(form(visit, action)) }
+            let form = may_take_down(visit, &side)?.then(|| form(visit, action));
+            Ok(Prose { text, form })
         }
-        Ok(None) => Prose { text: "taken down, or withheld by the node; its commitment stays".into(), form: None },
+        Ok(None) => only("withheld by the node; its commitment stays on the ledger"),
         Err(error) => {
             tracing::warn!(%error, "prose beside the ledger cannot be read");
-            Prose { text: "cannot be read now: load the page again in some seconds".into(), form: None }
+            only("cannot be read now: load the page again in some seconds")
         }
     }
 }
@@ -39,9 +51,45 @@ pub fn form(visit: &Visit, action: String) -> Form {
     Form { action, token: visit.token(), submit: "Take it down".into(), look: "grave", ..Form::default() }
 }
 
-async fn takes(visit: &Visit, party: &PartyId, side: Option<SideId>) -> Result<(), MarketError> {
-    let side = side.ok_or(MarketError::NotFound("text beside the ledger"))?;
-    visit.market.act(party, Action::TakeSideDown(TakeSideDown { side }), None, None).await?;
+/// As the rules see it: who committed to it first, and operators.
+fn may_take_down(visit: &Visit, side: &SideId) -> Result<bool, MarketError> {
+    let viewer = visit.viewer()?;
+    let owner: Option<SideOwner> = visit.market.rows().get(&SideOwner::key(side))?;
+    Ok(viewer.roles.has(Role::Operator) || owner.is_some_and(|owner| owner.owner == viewer.party))
+}
+
+/// Is there something for the viewer to take down?
+///
+/// # Errors
+/// [`MarketError`].
+pub fn is_there(visit: &Visit, side: Option<&SideId>) -> Result<bool, MarketError> {
+    let Some(side) = side else { return Ok(false) };
+    Ok(!visit.market.rows().is_taken_down(side)? && may_take_down(visit, side)?)
+}
+
+/// What describes `dataset`, in all its revisions, and is the viewer's to take down.
+async fn of_dataset(visit: &Visit, dataset: &DatasetId) -> Result<BTreeSet<SideId>, MarketError> {
+    let (_, events) = visit.market.client().history(&Dataset::key(dataset)).await?;
+    let mut sides = BTreeSet::new();
+    for item in events {
+        if let Event::DatasetPublished { side: Some(side), .. } | Event::DatasetRevised { side: Some(side), .. } =
+            item.event
+            && is_there(visit, Some(&side))?
+        {
+            sides.insert(side);
+        }
+    }
+    Ok(sides)
+}
+
+async fn takes(visit: &Visit, party: &PartyId, sides: impl IntoIterator<Item = SideId>) -> Result<(), MarketError> {
+    let mut sides = sides.into_iter().peekable();
+    if sides.peek().is_none() {
+        return Err(MarketError::NotFound("text beside the ledger"));
+    }
+    for side in sides {
+        visit.market.act(party, Action::TakeSideDown(TakeSideDown { side }), None, None).await?;
+    }
     Ok(())
 }
 
@@ -72,7 +120,7 @@ pub async fn licence(
     visit.answer(done.await)
 }
 
-/// Outline and contacts of a listing.
+/// Outlines and contacts of all revisions of a listing.
 pub async fn listing(
     visit: Visit,
     Path(dataset): Path<String>,
@@ -81,7 +129,7 @@ pub async fn listing(
     let done = async {
         visit.check_form(&Sent(sent))?;
         let (dataset, known, _) = own(&visit, &dataset)?;
-        visit.market.act(&known.publisher, Action::TakeDown(TakeDown { dataset }), None, None).await?;
+        takes(&visit, &known.publisher, of_dataset(&visit, &dataset).await?).await?;
         Ok(go(&format!("/provide/{dataset}?done=taken-down")))
     };
     visit.answer(done.await)

@@ -61,7 +61,7 @@ fn application_form(visit: &Visit) -> Form {
             ),
             Part::under(
                 "Contact",
-                "Kept beside the ledger, for operators; you can take it down later. Rather a desk than a person.",
+                "Kept beside the ledger, for operators, who can take it down, as you can once you are admitted. Rather a desk than a person.",
                 vec![
                     Field::area("contact", "Whom an operator may ask", 3)
                         .hint("E-mail or telephone of an office.")

@@ -115,7 +115,7 @@ async fn draw(visit: &Visit, agreement: &str, asked: Sent) -> Result<Response, M
     }
     let mut acts = acts(visit, &id, &held, party, &revision.price);
     let justification = match held.justification {
-        side @ Some(_) => Some(prose(visit, side, "justification", format!("/agreements/{id}/take-down")).await),
+        side @ Some(_) => Some(prose(visit, side, "justification", format!("/agreements/{id}/take-down")).await?),
         None => None,
     };
     if let Some(form) = justification.as_ref().and_then(|prose| prose.form.clone()).filter(|_| party == held.buyer) {

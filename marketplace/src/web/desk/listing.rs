@@ -101,6 +101,9 @@ async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result
         Wrong::Upload(sent, faults) => upload = upload.again(&sent, faults),
         Wrong::Basis(sent, faults) => basis = basis.again(&sent, faults),
     }
+    // Of older revisions only the history tells, which is long where much is sold.
+    let is_described = known.revision > 1 || beside::is_there(visit, known.side.as_ref())?;
+    let take_down = is_described.then(|| beside::form(visit, format!("/provide/{id}/take-down")));
     let page = ListingPage {
         frame: visit.frame("listing"),
         id: Id::of(&id),
@@ -113,7 +116,7 @@ async fn draw(visit: &Visit, dataset: &str, asked: Sent, wrong: Wrong) -> Result
         offers: offers.items.iter().map(|row| card(visit, row)).collect(),
         more_offers: Pager::of(&base, "offers", from.as_deref(), further, "Older offers").at("offers"),
         facts: facts(&known, &jacket),
-        take_down: known.side.map(|_| beside::form(visit, format!("/provide/{id}/take-down"))),
+        take_down,
         grounds: grounds(visit, &id, known.versions)?,
         basis,
         basis_open,

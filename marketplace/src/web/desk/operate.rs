@@ -58,7 +58,7 @@ async fn draw(visit: &Visit, asked: Sent) -> Result<Response, MarketError> {
     let mut applied = Vec::new();
     let contact =
         |(id, party): &(PartyId, Party)| prose(visit, party.side, "contact", format!("/operate/{id}/take-down"));
-    let contacts = futures_util::future::join_all(waiting.iter().map(contact)).await;
+    let contacts = futures_util::future::try_join_all(waiting.iter().map(contact)).await?;
     for (at, ((id, party), contact)) in waiting.iter().zip(contacts).enumerate() {
         let form = admission(visit, id, party.roles, &format!("a{at}"))?;
         let (name, country) = (party.name.clone(), party.jurisdiction.to_string());
