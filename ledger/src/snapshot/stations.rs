@@ -18,16 +18,19 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Stations that a node may have passed while it kept its thread busy, before the one in view is let go.
 const STATIONS_BEHIND_MAX: Height = 4;
 /// Questions that wait for the thread. One more is not asked: whoever wants the answer comes again.
 const ASKS_MAX: usize = 8;
+/// How long the block after a station may wait for the thread to have it in view. A thread that is free takes some
+/// microseconds; on a machine that is busy it may have to wait for its turn.
+const PIN_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The stations of one node, kept by a thread of their own: a view of the store cannot leave the thread that has it.
 pub struct Stations {
@@ -37,7 +40,8 @@ pub struct Stations {
 }
 
 enum Ask {
-    Pin(Height),
+    /// The station, and whom to tell that it is in view, or cannot be.
+    Pin(Height, SyncSender<()>),
     Make(Height),
 }
 
@@ -106,11 +110,21 @@ impl Stations {
         Ok(Self { asks, shared, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Tells of each block that has just become durable, before the next one does.
+    /// Tells of each block that has just become durable, before the next one does. Returns when it is in view: the view
+    /// cannot be taken here and handed over, and a thread that came later than the next block would miss the station.
+    /// On a network under load that could happen to one after the other, and nobody could join.
     pub fn committed(&self, height: Height) {
-        if is_station(height) {
-            // A station that is missed is not missed by anybody.
-            let _asked = self.asks.try_send(Ask::Pin(height));
+        if !is_station(height) {
+            return;
+        }
+        let (tell, told) = sync_channel(1);
+        let state = self.shared.state.lock();
+        let is_asked = self.asks.try_send(Ask::Pin(height, tell)).is_ok();
+        // No block waits for a snapshot that is being written; while that is handed on, nobody misses a station.
+        let is_free = state.making.is_none();
+        drop(state);
+        if is_asked && is_free && told.recv_timeout(PIN_WAIT_MAX) == Err(RecvTimeoutError::Timeout) {
+            tracing::debug!(height, "the thread that keeps stations has no turn, and may miss this one");
         }
     }
 
@@ -168,7 +182,7 @@ impl Stations {
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
         // Wakes it; where the queue is full it is awake.
-        let _asked = self.asks.try_send(Ask::Pin(0));
+        let _asked = self.asks.try_send(Ask::Pin(0, sync_channel(1).0));
         if let Some(thread) = self.thread.lock().take() {
             // A panic of the thread was reported by its hook.
             drop(thread.join());
@@ -211,7 +225,7 @@ impl Shared {
                 return;
             }
             match ask {
-                Ask::Pin(height) => {
+                Ask::Pin(height, tell) => {
                     let reader = store.reader();
                     // The next block may have come in between: then this one cannot be seen any more. And who joined
                     // by a snapshot has first to have the blocks that go with one.
@@ -221,6 +235,8 @@ impl Shared {
                     }
                     view = view.filter(|(seen, _)| height - *seen <= STATIONS_BEHIND_MAX * STATION_EVERY);
                     self.state.lock().pinned = view.as_ref().map(|(height, _)| *height);
+                    // Whoever has waited long enough does not listen any more.
+                    let _told = tell.try_send(());
                 }
                 Ask::Make(height) => {
                     let reader = view.as_ref().filter(|(seen, _)| *seen == height).map(|(_, reader)| reader);
@@ -246,6 +262,11 @@ impl Shared {
                 .map_err(|error| error.to_string()),
             None => Err("it went out of view".to_owned()),
         };
+        if made.is_err() {
+            // What is there of it is worth nothing, and the next one begins by removing it. Whoever hears that it failed
+            // finds nothing of it any more.
+            let _removed = fs::remove_dir_all(&folder);
+        }
         let mut state = self.state.lock();
         state.making = None;
         match made {
@@ -257,9 +278,6 @@ impl Shared {
             Err(reason) => {
                 tracing::warn!(height, reason, "a snapshot could not be made");
                 state.failed = Some((height, reason));
-                drop(state);
-                // What is there of it is worth nothing, and the next one begins by removing it.
-                let _removed = fs::remove_dir_all(&folder);
             }
         }
     }

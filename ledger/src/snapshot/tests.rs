@@ -15,7 +15,19 @@ use crate::{
 };
 use axum::response::IntoResponse;
 use contracts::{id::Digest, merkle::Frontier, party::Party, settlement::Account};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Grows `network` past `station`, to `height`, with that in view. It would be missed by a thread that gets no turn
+/// before the next block, as on a machine that is busy.
+async fn grow_past(network: &Network, station: Height, height: Height) {
+    network.grow(station).await;
+    let (handle, begun) = (network.handle(), Instant::now());
+    while handle.stations().offered() != Some(station) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{station}: {:?}", handle.stations().offered());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    network.grow(height).await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
@@ -24,7 +36,7 @@ async fn who_joins_by_a_snapshot_has_what_executing_all_blocks_leaves() {
     let young = join(std::slice::from_ref(&network.client), &folder.path().join("early"), &|_| {}).await;
     assert!(matches!(young, Err(JoinError::NoneOffered(_))), "{young:?}");
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 2) * STATION_EVERY;
-    network.grow(station + 3).await;
+    grow_past(&network, station, station + 3).await;
 
     let joined_in = folder.path().join("joined");
     let joined = join(std::slice::from_ref(&network.client), &joined_in, &|_| {}).await.unwrap();
@@ -134,7 +146,7 @@ async fn a_piece_that_is_wrong_is_named_and_had_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(&folder.path().join("whole")).await;
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
-    network.grow(station + 1).await;
+    grow_past(&network, station, station + 1).await;
     let full = (0..=255u8)
         .find(|number| network.handle().stations().chunk(station, *number).is_ok_and(|(_, bytes)| bytes > 0));
     assert_eq!(full, None, "nothing is made before somebody asks");
@@ -220,7 +232,7 @@ async fn the_highest_station_that_holds_is_joined_whoever_is_named_first() {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(&folder.path().join("whole")).await;
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
-    network.grow(station + 1).await;
+    grow_past(&network, station, station + 1).await;
     let offering = |offered: Height, is_made_up: bool| {
         let (here, there) = (format!("/v1/snapshots/{station}"), format!("/v1/snapshots/{offered}"));
         let client = network.client.clone();
@@ -262,8 +274,8 @@ async fn a_fork_by_keys_that_gave_way_is_not_joined_where_another_source_tells_o
     testing::copied(&folder, &copy);
     let (network, fork) = (Network::start_with_heir(&folder).await, Network::start(&copy).await);
     network.take_other_keys().await;
-    network.grow(station + 1).await;
-    fork.grow(station + STATION_EVERY + 1).await;
+    grow_past(&network, station, station + 1).await;
+    grow_past(&fork, station + STATION_EVERY, station + STATION_EVERY + 1).await;
     let naive = |network: &Network| Client::new(&network.url, network.anchor.clone()).unwrap();
     let sources = [naive(&fork), naive(&network)];
     let joined = join(&sources, &place.path().join("joined"), &|_| {}).await.unwrap();
@@ -280,8 +292,10 @@ async fn joins_past_a_trust_chain_that_is_cut_short(at_station: bool) {
     let station = (VALIDITY_BLOCKS_MAX / STATION_EVERY + 1) * STATION_EVERY;
     let grown = if at_station { station - 2 } else { 3 };
     network.grow(grown).await;
-    assert_eq!(network.take_other_keys().await, grown + 2);
-    network.grow(station + 1).await;
+    let last = network.take_other_keys().await;
+    // On a slow machine there may be more, without transactions.
+    assert!(last == grown + 2 || !at_station && (grown + 2..station).contains(&last), "{last}");
+    grow_past(&network, station, station + 1).await;
     let nothing = |path: &str, bytes: &mut Vec<u8>| {
         if path.starts_with("/v1/blocks") || path.starts_with("/v1/trust") {
             *bytes = vec![0; 4];
