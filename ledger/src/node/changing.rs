@@ -2,7 +2,7 @@
 
 mod alone;
 
-use super::{ballots::Ballots, *};
+use super::{ballots::Ballots, tests::take_in, *};
 use crate::{
     api::{blocks, client::Identity},
     audit,
@@ -166,9 +166,9 @@ impl Network {
     async fn act(&mut self, at: usize, identity: &Identity, action: Action) -> (Height, Receipt) {
         let handle = self.handle(at);
         let submission = self.signed(identity, handle.status().height, action);
-        let (id, receiver) = handle.take(submission).unwrap();
+        let (id, receiver) = take_in(&handle, &submission);
         let deadline = tokio::time::Instant::now() + UNTIL;
-        let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+        let fate = handle.fate(id, receiver, deadline).await.unwrap();
         let Fate::Committed(decided, place) = fate else { panic!("it was not committed") };
         let result = &decided.results[place as usize];
         assert_eq!(result.entry.outcome, contracts::outcome::Outcome::Applied, "{:?}", result.events);

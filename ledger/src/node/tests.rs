@@ -1,7 +1,8 @@
 use super::*;
 use crate::{highwater, ordering::solo::Solo, store::Reader, submission::Submission, testing};
 use contracts::{action::Action, id::BankReference, money::Amount, settlement::Mint, transaction::Body};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 pub(super) fn config(folder: &Path) -> Config {
     let signer = |seed| Arc::new(contracts::key::TestSigner::of(seed)) as Arc<dyn contracts::key::Signer>;
@@ -17,11 +18,27 @@ pub(super) fn config(folder: &Path) -> Config {
 }
 
 pub(super) fn soon() -> tokio::time::Instant {
-    tokio::time::Instant::now() + Duration::from_secs(20)
+    tokio::time::Instant::now() + Duration::from_secs(90)
+}
+
+/// Hands `submission` in, and again for a minute while the node says that no blocks are made: after a pause of the whole
+/// machine it says so for a moment.
+pub(super) fn take_in(handle: &Handle, submission: &Submission) -> (TransactionId, oneshot::Receiver<Fate>) {
+    let begun = Instant::now();
+    loop {
+        match handle.take(submission.clone()) {
+            Err(Refused::Stopped(reason)) => assert!(begun.elapsed() < Duration::from_secs(60), "{reason}"),
+            taken => {
+                let (id, receiver) = taken.unwrap();
+                return (id, receiver.unwrap());
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 async fn ended(node: &Node) -> String {
-    tokio::time::timeout(Duration::from_secs(20), node.handle().ended()).await.expect("the node stops")
+    tokio::time::timeout(Duration::from_secs(60), node.handle().ended()).await.expect("the node stops")
 }
 
 fn sealed(reader: &Reader, height: u64) -> bool {
@@ -156,18 +173,26 @@ async fn a_mark_that_finds_no_room_stops_the_node_before_anything_is_signed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_afterwards() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = Node::start(config(folder.path())).unwrap();
+    // A node whose thread has not come to rest stops before anybody waits, and tells that nobody. It rests soon after
+    // its first block, and nothing says when.
+    let mut tries = 1..=6u32;
+    let (folder, node, (id, receiver)) = loop {
+        let rest = Duration::from_millis(100) * tries.next().expect("it comes to rest").pow(2);
+        let folder = tempfile::tempdir().unwrap();
+        let node = Node::start(config(folder.path())).unwrap();
+        let handle = node.handle();
+        handle.watch().wait_for(|tip| tip.height > 0).await.unwrap();
+        tokio::time::sleep(rest).await;
+        // Whoever takes a submission in found the disk full: the node stops with what waits.
+        handle.shared.queue.lock().halt = Some(crate::whole::disk_full(&folder.path().join("sides")).into());
+        match handle.take(minted(handle.network(), 1)) {
+            Err(Refused::Stopped(_)) => {}
+            taken => break (folder, node, taken.unwrap()),
+        }
+    };
     let handle = node.handle();
-    let mut tip = handle.watch();
-    tip.wait_for(|tip| tip.height > 0).await.unwrap();
     let network = handle.network();
     let submission = |nonce| minted(network, nonce);
-    // Its thread has come to rest: it would stop before anybody waits, otherwise.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    // Whoever takes a submission in found the disk full: the node stops with what waits.
-    handle.shared.queue.lock().halt = Some(crate::whole::disk_full(&folder.path().join("sides")).into());
-    let (id, receiver) = handle.take(submission(1)).unwrap();
     let refused = handle.fate(id, receiver.unwrap(), soon()).await.err().unwrap();
     let said = refused.to_string();
     assert!(matches!(refused, Refused::CutShort { .. }) && said.contains(&id.to_string()), "{said}");
@@ -175,7 +200,7 @@ async fn who_waits_for_a_node_that_stops_is_told_what_to_do_and_nobody_waits_aft
     ended(&node).await;
     let refused = handle.take(submission(2)).err().unwrap();
     assert!(matches!(refused, Refused::Stopped(_)), "{refused}");
-    drop((handle, tip));
+    drop(handle);
     node.stop();
     let node = Node::start(config(folder.path())).unwrap();
     let (id_again, receiver) = node.handle().take(submission(1)).unwrap();

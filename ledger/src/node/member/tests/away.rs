@@ -1,19 +1,31 @@
 //! One validator that is away for a while: cut off, or without its key.
 
 use super::*;
-use crate::{api::BlockPage, block::Block, node::waiting::tests::on_a_token};
+use crate::{api::BlockPage, block::Block, limits::IDLE_BLOCK_MS, node::waiting::tests::on_a_token};
 
 /// With nothing to put into a block it makes none and need not hear of anybody; but what it answers would be what
 /// held when it last heard of the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again() {
+    // When nothing was handed in for a while, a block without transactions comes.
+    for _ in 0..4 {
+        if one_that_rests_is_heard_again().await < Duration::from_millis(IDLE_BLOCK_MS) {
+            return;
+        }
+    }
+    panic!("the machine is too slow for a network that rests");
+}
+
+/// How long it took from the newest block on. Where no block was due by then, none came.
+async fn one_that_rests_is_heard_again() -> Duration {
     let mut four = Four::start();
+    let since = Instant::now();
     let height = four.commit(0, 1).await;
     four.all_at(height).await;
     (0..3).for_each(|number| four.down(number));
     let begun = Instant::now();
     while four.handle(3).status().healthy {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it looks healthy and hears nobody");
+        assert!(begun.elapsed() < Duration::from_secs(60), "it looks healthy and hears nobody");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let reason = four.handle(3).status().reason.unwrap();
@@ -22,45 +34,58 @@ async fn one_that_rests_says_when_it_hears_nobody_and_when_it_hears_them_again()
     four.up(1);
     let begun = Instant::now();
     while !four.handle(3).status().healthy {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", four.handle(3).status());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", four.handle(3).status());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(four.handle(3).status().height, height, "no block was needed for it");
+    let now = four.handle(3).status().height;
+    let took = since.elapsed();
+    assert!(now == height || took >= Duration::from_millis(IDLE_BLOCK_MS), "no block was needed for it");
     four.up(2);
     four.audit();
+    took
 }
 
 /// Though it never let a turn pass, or that is forgotten: nothing has come of it for a while.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_turn_of_one_that_is_silent_is_not_waited_for() {
-    // Whoever waits for the turn takes as long each time; a machine that pauses does not.
-    let mut shortest = Duration::MAX;
+    // Whoever waits for the turn takes so much longer each time; a machine that pauses does not.
+    let mut tries = Vec::new();
     for _ in 0..4 {
-        shortest = shortest.min(four_heights_with_one_silent().await);
-        if shortest < Patience::default().propose {
+        let [all_up, one_silent] = four_heights_with_all_and_with_one_silent().await;
+        if one_silent < all_up + Patience::default().propose {
             return;
         }
+        tries.push([all_up, one_silent]);
     }
-    panic!("{shortest:?}");
+    panic!("{tries:?}");
 }
 
-/// How long four heights take, of which one is the turn of one that is silent.
-async fn four_heights_with_one_silent() -> Duration {
+/// How long four heights take with all up, at their shortest; and where one of them is the turn of one that is silent.
+async fn four_heights_with_all_and_with_one_silent() -> [Duration; 2] {
     let mut four = Four::start();
     let mut newest = four.commit(0, 1).await;
+    four.all_at(newest).await;
+    let mut all_up = Duration::MAX;
+    for numbers in [2..=5, 6..=9] {
+        let begun = Instant::now();
+        for number in numbers {
+            newest = four.commit(u16::from(number) % 3, number).await;
+        }
+        all_up = all_up.min(begun.elapsed());
+    }
     four.all_at(newest).await;
     four.down(3);
     tokio::time::sleep(UNHEARD_AFTER + STATUS_EVERY).await;
     assert!(four.handle(0).status().height - newest <= 1, "it had no turn yet");
     let begun = Instant::now();
-    for number in 2..=5 {
+    for number in 10..=13 {
         newest = four.commit(u16::from(number) % 3, number).await;
     }
-    let took = begun.elapsed();
+    let one_silent = begun.elapsed();
     four.up(3);
     four.all_at(newest).await;
     four.audit();
-    took
+    [all_up, one_silent]
 }
 
 /// The others do not let it propose for a while, and what it was handed then never came to them.
@@ -70,14 +95,14 @@ async fn what_one_was_handed_while_it_was_cut_off_is_handed_on_when_it_is_back()
     let mut newest = four.commit(0, 1).await;
     four.all_at(newest).await;
     four.cut.write().insert(3);
-    let (id, fate) = four.handle(3).take(four.mint(100, newest)).unwrap();
+    let (id, fate) = take_in(&four.handle(3), &four.mint(100, newest));
     // Of 22 heights it lets pass two at least, and is tried again 64 after the second.
     for number in 2..=23 {
         newest = four.commit(u16::from(number) % 3, number).await;
     }
     four.cut.write().clear();
-    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
-    let fate = four.handle(3).fate(id, fate.unwrap(), soon).await.unwrap();
+    let soon = tokio::time::Instant::now() + Duration::from_secs(90);
+    let fate = four.handle(3).fate(id, fate, soon).await.unwrap();
     let Fate::Committed(decided, _) = fate else { panic!("it was not committed") };
     let height = decided.header.entry.height;
     assert!((newest + 1..newest + 16).contains(&height), "at {height}, when {newest} were decided without it");

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    limits::UNSEALED_HEIGHTS_MAX,
+    limits::{SETTLED_WAIT, UNSEALED_HEIGHTS_MAX},
     store::{Batch, Store},
 };
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,7 +94,13 @@ async fn whoever_reads_is_answered_while_blocks_come_faster_than_seals() {
     let four = Four::start();
     let first = four.commit(0, 1).await;
     four.all_at(first).await;
-    *four.lag.write() = Duration::from_millis(150);
+    let begun = Instant::now();
+    for number in 2..=5 {
+        four.commit(1, number).await;
+    }
+    // Some blocks, whatever one takes here, and less than a reader waits.
+    let lag = begun.elapsed().clamp(Duration::from_millis(150), SETTLED_WAIT * 6 / 10);
+    *four.lag.write() = lag;
     let (handle, over) = (four.handle(1), AtomicBool::new(false));
     let newest = || handle.store().reader().tip().unwrap().unwrap().height;
     let until = |holds: &dyn Fn() -> bool| {
@@ -106,25 +112,28 @@ async fn whoever_reads_is_answered_while_blocks_come_faster_than_seals() {
     };
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // More than three times as many as there are without a seal at most.
-            for number in 2..=u8::MAX {
+            let mut numbers = 6..;
+            while !over.load(Ordering::Relaxed) {
                 let before = newest();
-                handle.take(four.mint(number, before)).unwrap();
+                take_in(&handle, &four.mint_of(numbers.next().unwrap(), before));
                 until(&|| newest() > before);
             }
         });
-        let mut overtaken = 0;
-        for _ in 0..3 {
+        // A machine that pauses may lose more than a reader waits, or make no newer block in that time. Where only a
+        // newest block with its seal was read, none would be sealed while newer ones are there, however often one asks.
+        let (begun, mut sealed_and_overtaken, mut asked_times) = (Instant::now(), 0, 0);
+        while sealed_and_overtaken < 3 && begun.elapsed() < Duration::from_secs(60) {
             until(&|| newest() > handle.status().height);
             let asked = newest();
             let reader = handle.settled().unwrap();
             let read = reader.tip().unwrap().unwrap().height;
-            overtaken += usize::from(newest() > read);
             assert!(read >= asked, "it is not of before the question");
-            assert!(reader.seal(read).unwrap().is_some(), "block {read} is sealed");
+            let is_overtaken = newest() > read;
+            sealed_and_overtaken += usize::from(is_overtaken && reader.seal(read).unwrap().is_some());
+            asked_times += 1;
         }
         over.store(true, Ordering::Relaxed);
-        assert!(overtaken > 0, "newer blocks are there meanwhile");
+        assert!(sealed_and_overtaken == 3, "{sealed_and_overtaken} of {asked_times}, signatures take {lag:?}");
     });
     *four.lag.write() = Duration::ZERO;
     drop(handle);
@@ -143,7 +152,10 @@ async fn heights_without_signatures_do_not_pile_up() {
     let committed = || handle.store().reader().tip().unwrap().unwrap().height;
     for number in 2..=120 {
         let before = committed();
-        handle.take(four.mint(number, first)).unwrap();
+        // By itself each says after a while that it makes no blocks, and takes nothing in.
+        for validator in [0, 1, 3] {
+            four.handle(validator).take_forwarded(None, four.mint(number, first));
+        }
         // Before so many heights, the next one comes, if late; after them, none is to come.
         let most = if committed() - first < UNSEALED_HEIGHTS_MAX as u64 { 60 } else { 5 };
         let begun = Instant::now();
@@ -180,4 +192,58 @@ async fn heights_without_signatures_do_not_pile_up() {
     let findings = four.audited(1).findings;
     assert_eq!((findings.len(), findings[0].place.as_str()), (1, &*format!("block {first}")), "{findings:?}");
     assert!(findings[0].what.contains("seal is missing"), "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_honest_validator_sends_is_blamed_on_its_sender() {
+    let four = Four::start();
+    let height = four.commit(0, 1).await;
+    four.all_at(height).await;
+    assert_eq!(*four.faults.lock(), []);
+    let handle = four.handle(0);
+    let reader = handle.shared.store.reader();
+    let (mut header, certificate) =
+        (reader.header(height).unwrap().unwrap(), reader.certificate(height).unwrap().unwrap());
+    drop(reader);
+    header.entry.height += 1;
+    let above = Block { header, transactions: Vec::new() };
+    let (mut unsigned, mut strange) = (four.mint(2, height), four.mint(3, height));
+    unsigned.transaction.signature.0[5] ^= 1;
+    strange.side = Some(SideBody::new([9; 32], vec![SideField { name: "a".into(), value: "b".into() }]).unwrap());
+    let vote = Vote::sign(
+        &four.document.network,
+        &TreeHead { size: 1, root: Digest([1; 32]) },
+        1,
+        7,
+        &*testing::validator_keys(1).log,
+        &*testing::validator_keys(1).cosigner,
+    )
+    .unwrap();
+    let certificate = Certificate { height: height + 1, block: above.header.id(), ..certificate };
+    // Above our newest block another era may have begun, in which the numbers are others.
+    assert!(handle.deliver(2, Frame::Vote(height + 9, vote.clone()).encode()));
+    let frames = [
+        (vec![200, 1, 2], "cannot be read"),
+        // Before the message: that has the height begun, and whatever is decided of it meanwhile is not read again.
+        (Frame::Decided(above, certificate).encode(), "the certificate of a decided block"),
+        (Frame::Message(height + 1, vec![9; 40]).encode(), "there is no message"),
+        (Frame::Vote(height, vote).encode(), "as validator 1"),
+        (Frame::Submission(Box::new(unsigned)).encode(), "a transaction: "),
+        (Frame::Submission(Box::new(strange)).encode(), "a transaction: "),
+    ];
+    for (number, (frame, fault)) in (1..).zip(frames) {
+        assert!(handle.deliver(2, frame));
+        let begun = Instant::now();
+        while four.faults.lock().len() < number {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{fault}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let faults = four.faults.lock();
+        let (from, last) = faults.last().unwrap();
+        assert!((*from, faults.len()) == (2, number) && last.contains(fault), "{fault}: {faults:?}");
+    }
+    drop(handle);
+    four.faults.lock().clear();
+    four.all_at(four.commit(1, 4).await).await;
+    four.audit();
 }

@@ -10,6 +10,8 @@ use contracts::{event::Event, execute::digest_of_transactions, key::Signer};
 async fn who_votes_for_two_blocks_in_one_round_is_caught_and_accused() {
     let mut four = Four::start();
     four.all_at(four.commit(0, 1).await).await;
+    // Its place is taken by one that lies. What it says itself would contradict that, and be blamed.
+    four.down(3);
     let (liar, network) = (testing::consensus_signer(3), four.document.network);
     let mut number = 2;
     while four.handle(0).misconduct().is_empty() {
@@ -32,6 +34,7 @@ async fn who_votes_for_two_blocks_in_one_round_is_caught_and_accused() {
 
     let (height, events) = four.act(1, 200, caught[0].clone().action()).await;
     assert!(matches!(events[..], [Event::Accused { validator: 3, .. }]), "{events:?}");
+    four.up(3);
     four.all_at(height).await;
     four.audit();
 }
@@ -73,9 +76,9 @@ impl Four {
             action,
         };
         let submission = Submission { transaction: body.sign(&*settlement.signer).unwrap(), side: None };
-        let (id, receiver) = handle.take(submission).unwrap();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-        let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
+        let (id, receiver) = take_in(&handle, &submission);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
+        let fate = handle.fate(id, receiver, deadline).await.unwrap();
         let Fate::Committed(decided, place) = fate else { panic!("it was not committed") };
         (decided.header.entry.height, decided.results[place as usize].events.clone())
     }

@@ -45,7 +45,7 @@ async fn bodies_that_others_hand_on_hold_up_no_vote_and_are_kept_also_after_thei
     let side = submission.side.clone().unwrap();
     let (id, receiver) = handle.take(submission).unwrap();
     assert_eq!(handle.side(&side.id()).unwrap().as_ref(), Some(&side), "it is kept before anybody can be told");
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     let fate = handle.fate(id, receiver.unwrap(), deadline).await.unwrap();
     let Fate::Committed(decided, _) = fate else { panic!("it was not committed") };
     four.all_at(decided.header.entry.height).await;
@@ -53,7 +53,7 @@ async fn bodies_that_others_hand_on_hold_up_no_vote_and_are_kept_also_after_thei
     drop(held_up);
     let begun = Instant::now();
     while !others.iter().all(|handle| handle.side(&side.id()).unwrap().as_ref() == Some(&side)) {
-        assert!(begun.elapsed() < Duration::from_secs(20), "a validator has lost it");
+        assert!(begun.elapsed() < Duration::from_secs(60), "a validator has lost it");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     drop((handle, others));
@@ -87,7 +87,7 @@ async fn what_was_committed_before_its_turn_to_be_kept_is_known() {
     let (id, entrant) = handle.check(submission.clone()).unwrap();
     let other = four.handle(1);
     let (_, receiver) = other.take(submission).unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(90);
     let Fate::Committed(decided, _) = other.fate(id, receiver.unwrap(), deadline).await.unwrap() else {
         panic!("it was not committed")
     };
@@ -133,13 +133,13 @@ async fn who_waits_for_what_could_not_be_kept_is_told_so() {
     drop(held_up);
     let refused = first.await.unwrap().err().unwrap();
     assert!(matches!(refused, Refused::Sides(_)), "{refused}");
-    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    let soon = tokio::time::Instant::now() + Duration::from_secs(90);
     let refused = handle.fate(id, waits.unwrap(), soon).await.err().unwrap();
     assert!(matches!(refused, Refused::Sides(_)) && refused.to_string().contains("the same bytes"), "{refused}");
     assert!(handle.shared.queue.lock().mempool.is_empty());
     std::fs::remove_file(&folder).unwrap();
     let (_, taken) = handle.take(submission).unwrap();
-    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    let soon = tokio::time::Instant::now() + Duration::from_secs(90);
     assert!(matches!(handle.fate(id, taken.unwrap(), soon).await, Ok(Fate::Committed(..))));
 }
 
