@@ -22,7 +22,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 const NETWORK: NetworkId = NetworkId([7; 32]);
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Gives up soon, for tests of that; a machine that is busy with something else for as long breaks such a link.
 const QUICK: Times = Times {
     handshake: Duration::from_millis(400),
@@ -106,10 +106,14 @@ async fn listeners(count: usize) -> (Vec<TcpListener>, Vec<SocketAddr>) {
 }
 
 async fn mesh(count: u16) -> (Vec<End>, Vec<SocketAddr>) {
+    mesh_with(CALM, count).await
+}
+
+async fn mesh_with(times: Times, count: u16) -> (Vec<End>, Vec<SocketAddr>) {
     let (listeners, addresses) = listeners(usize::from(count)).await;
     let ends = (0..count)
         .zip(listeners)
-        .map(|(number, listener)| start(listener, NETWORK, number, others(number, &addresses)));
+        .map(|(number, listener)| start_with(times, listener, NETWORK, number, others(number, &addresses)));
     (ends.collect(), addresses)
 }
 
@@ -272,7 +276,8 @@ async fn what_finds_no_room_is_dropped_and_counted() {
     until("both are linked", || ends.iter().all(|end| linked(end) == 1)).await;
     ends[1].inbox.full.store(true, Ordering::Relaxed);
     let (mut sent, mut lost) = (0, 0);
-    for _ in 0..3 * PEER_QUEUE_FRAMES_MAX {
+    // The link takes frames out meanwhile, as fast as the machine lets it.
+    while lost == 0 && sent < 100 * PEER_QUEUE_FRAMES_MAX as u64 {
         if ends[0].peers.send(1, vec![1; 5_000].into()) { sent += 1 } else { lost += 1 }
     }
     let status = |end: &End| end.peers.status().remove(0);
@@ -301,7 +306,9 @@ fn submissions_take_no_room_of_votes_and_go_after_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_slowly_what_is_sent_keeps_its_link() {
-    let (end, _, stream) = by_hand(APART).await;
+    // A machine that pauses takes less for one frame.
+    let times = Times { frame: Duration::from_secs(8), silence: Duration::from_secs(30), ..APART };
+    let (end, _, stream) = by_hand(times).await;
     let (mut from, mut to) = tokio::io::split(stream);
     let alive = tokio::spawn(async move {
         loop {
@@ -311,11 +318,14 @@ async fn who_takes_slowly_what_is_sent_keeps_its_link() {
         }
     });
     // More than the sockets hold: something waits all the time, and each frame is taken soon.
-    let (count, bytes) = (600, 100_000);
-    (0..count).for_each(|_| assert!(end.peers.send(0, vec![7; bytes].into())));
+    let (waiting, bytes) = (600, 100_000);
     let begun = Instant::now();
-    let mut taken = 0;
-    while taken < count {
+    let (mut sent, mut taken) = (0, 0);
+    while begun.elapsed() < times.frame * 5 / 4 {
+        while sent < taken + waiting {
+            assert!(end.peers.send(0, vec![7; bytes].into()));
+            sent += 1;
+        }
         let length = frame::length(&mut from).await.unwrap_or_else(|_| panic!("after {taken}: {}", reason(&end, 0)));
         let body = frame::body(&mut from, length).await.unwrap();
         if length > 0 {
@@ -324,8 +334,7 @@ async fn who_takes_slowly_what_is_sent_keeps_its_link() {
             tokio::time::sleep(Duration::from_millis(8)).await;
         }
     }
-    assert!(begun.elapsed() > 4 * APART.frame, "{:?}", begun.elapsed());
-    assert_eq!(linked(&end), 1);
+    assert_eq!(linked(&end), 1, "after {taken} frames: {}", reason(&end, 0));
     alive.abort();
 }
 
@@ -396,7 +405,9 @@ fn bytes_of(seed: u64, at: u64) -> [u8; 32] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_commits_too_many_faults_is_held_off_and_let_in_again() {
-    let (ends, _) = mesh(2).await;
+    // So long that it is seen; a machine that pauses sees the next link otherwise.
+    let times = Times { held_off: Duration::from_secs(10), ..CALM };
+    let (ends, _) = mesh_with(times, 2).await;
     until("both are linked", || ends.iter().all(|end| linked(end) == 1)).await;
     let status = |end: &End| end.peers.status().remove(0);
     // The one who dials holds the other off, and the other way round.
@@ -405,13 +416,23 @@ async fn who_commits_too_many_faults_is_held_off_and_let_in_again() {
         (0..63).for_each(|_| ends[judge].peers.blame(wrong, "a test"));
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(linked(&ends[judge]), 1, "so many are borne");
-        (0..10).for_each(|_| ends[judge].peers.blame(wrong, "the last"));
-        until("the link has ended", || linked(&ends[judge]) == 0).await;
+        // Some may be forgiven by now, and the link ends a little after the last.
+        let mut last = 0;
+        until("the link has ended", || {
+            let is_linked = linked(&ends[judge]) == 1;
+            if is_linked {
+                ends[judge].peers.blame(wrong, "the last");
+                last += 1;
+            }
+            !is_linked
+        })
+        .await;
         until("it is named", || reason(&ends[judge], wrong).contains("faults, the last: the last")).await;
         assert!(!ends[judge].peers.send(wrong, vec![1].into()));
         until("it is let in again", || ends.iter().all(|end| linked(end) == 1)).await;
-        assert!(begun.elapsed() >= QUICK.held_off, "{:?}", begun.elapsed());
-        assert_eq!((status(&ends[judge]).faults, status(&ends[judge]).fault.as_deref()), (73, Some("the last")));
+        assert!(begun.elapsed() >= times.held_off, "{:?}", begun.elapsed());
+        let status = status(&ends[judge]);
+        assert_eq!((status.faults, status.fault.as_deref()), (63 + last, Some("the last")));
     }
     assert!(ends[0].peers.send(1, b"again".to_vec().into()));
     until("it is heard", || ends[1].inbox.frames.lock().len() == 1).await;
