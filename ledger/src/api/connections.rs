@@ -210,7 +210,9 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_answers_on_a_connection_may_end_it() {
-        let door = door(8);
+        // So long that nothing else ends it.
+        let long = Duration::from_secs(60);
+        let door = Door::with(DefaultAcceptor::new(), 8, Patience { silent: long, stalled: long });
         let (mut outside, inside) = duplex(4);
         let (mut held, service) = door.accept(inside, ()).await.unwrap();
         outside.write_all(b"said").await.unwrap();

@@ -1,7 +1,7 @@
 //! A node among callers who want too much of it.
 
 use crate::{
-    limits::{FOLLOW_WAIT_MS_MAX, HEAD_TIME_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX},
+    limits::{FOLLOW_WAIT_MS_MAX, REQUEST_BYTES_MAX, REQUESTS_MAX, STALL_MAX},
     testing::{self, Network},
 };
 use contracts::settlement::Account;
@@ -18,6 +18,14 @@ async fn connect(network: &Network, bytes: &str) -> TcpStream {
     stream
 }
 
+/// What is said to the end of the connection, for a request that closes it.
+async fn whole_answer(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The beginning of what is said on a connection that may go on.
 async fn answer(stream: &mut TcpStream) -> String {
     let mut bytes = vec![0; 16 * 1024];
     let length = stream.read(&mut bytes).await.unwrap();
@@ -39,7 +47,7 @@ async fn beyond_so_many_requests_callers_are_told_to_come_back() {
     let begun = Instant::now();
     let said = loop {
         let said = answer(&mut connect(&network, "GET /v1/status HTTP/1.1\r\nhost: node\r\n\r\n").await).await;
-        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(10) {
+        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(60) {
             break said;
         }
     };
@@ -49,7 +57,7 @@ async fn beyond_so_many_requests_callers_are_told_to_come_back() {
     assert!(said.contains("\"code\":\"busy\""), "{said}");
     drop(waiting);
     while network.client.status().await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the node answers again once the crowd has gone");
+        assert!(begun.elapsed() < Duration::from_secs(120), "the node answers again once the crowd has gone");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     network.stop().await;
@@ -62,7 +70,7 @@ async fn the_front_page_lists_routes_that_exist() {
     let network = Network::start(folder.path()).await;
     let get = async |path: &str| {
         let head = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
-        answer(&mut connect(&network, &head).await).await
+        whole_answer(&mut connect(&network, &head).await).await
     };
     let front = get("/").await;
     assert!(front.starts_with("HTTP/1.1 200") && front.contains("at block "), "{front}");
@@ -108,7 +116,7 @@ async fn the_highest_numbers_are_numbers_like_others() {
     ];
     for path in paths {
         let head = format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
-        let said = answer(&mut connect(&network, &head).await).await;
+        let said = whole_answer(&mut connect(&network, &head).await).await;
         let is_answer = ["HTTP/1.1 2", "HTTP/1.1 4"].iter().any(|status| said.starts_with(status));
         assert!(is_answer, "{path}: {said}");
     }
@@ -124,7 +132,8 @@ async fn whoever_says_nothing_or_half_a_head_is_let_go() {
         (connect(&network, "").await, connect(&network, "GET /v1/status HTTP/1.1\r\nhost: no").await);
     let (a, b) = tokio::join!(answer(&mut silent), answer(&mut half));
     assert!(!a.contains("200 OK") && !b.contains("200 OK"), "{a} {b}");
-    assert!(begun.elapsed() < HEAD_TIME_MAX + Duration::from_secs(5), "{:?}", begun.elapsed());
+    // Sooner than by the limit that holds for a reader who takes nothing.
+    assert!(begun.elapsed() < STALL_MAX, "{:?}", begun.elapsed());
     network.stop().await;
 }
 
@@ -144,7 +153,7 @@ async fn a_body_beyond_the_limit_is_refused_before_it_is_read() {
     let begun = Instant::now();
     let said = loop {
         let said = answer(&mut connect(&network, &(head(1) + "x")).await).await;
-        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(10) {
+        if said.starts_with("HTTP/1.1 503") || begun.elapsed() > Duration::from_secs(60) {
             break said;
         }
     };

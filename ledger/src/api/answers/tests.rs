@@ -12,16 +12,20 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+/// How long things may take that come about by themselves.
+const SOON: Duration = Duration::from_secs(60);
+/// What no test comes to: where room is given back, it is not since time is over.
+const LONG_TIME: Duration = Duration::from_secs(600);
 const SHORT_TIME: Duration = Duration::from_secs(6);
 
-/// Room for sixteen times what one connection may have, and time for nobody who takes nothing.
+/// Room for sixteen times what one connection may have.
 fn bounds() -> Bounds {
     Bounds {
         short: 4 * UNIT,
         shorts: 1024 * UNIT,
         longs: 1024 * UNIT,
         connection: 128 * UNIT,
-        patience: SHORT_TIME,
+        patience: LONG_TIME,
         bytes_per_second: u64::MAX,
     }
 }
@@ -32,13 +36,13 @@ impl Answers {
             == (self.bounds.shorts / UNIT, self.bounds.longs / UNIT)
     }
 
-    async fn until_empty(&self, within: Duration) {
+    async fn until_empty(&self) {
         let empty = async {
             while !self.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(within, empty).await.expect("all room is given back");
+        tokio::time::timeout(SOON, empty).await.expect("all room is given back");
     }
 }
 
@@ -117,23 +121,37 @@ async fn said(address: &str, path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A node that is served with bounds of its own.
+struct Served {
+    answers: Answers,
+    address: String,
+    good: Client,
+    stop: tokio::sync::oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    async fn within(bounds: Bounds, network: &Network) -> Self {
+        let (answers, listener) = (Answers::within(bounds), TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
+        let address = listener.local_addr().unwrap().to_string();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = server::serve_within(listener, network.handle(), async { drop(stopped.await) }, answers.clone());
+        let good = Client::new(&format!("http://{address}"), network.anchor.clone()).unwrap();
+        Self { answers, address, good, stop, server: tokio::spawn(serving) }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_for_much_and_takes_nothing_has_a_share_for_a_while() {
+async fn who_asks_for_much_and_takes_nothing_has_a_share() {
     let folder = tempfile::tempdir().unwrap();
     let network = Network::start(folder.path()).await;
     network.grow(24).await;
-    let (answers, listener) = (Answers::within(bounds()), TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
-    let address = listener.local_addr().unwrap().to_string();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = server::serve_within(listener, network.handle(), async { drop(stopped.await) }, answers.clone());
-    let server = tokio::spawn(serving);
-    let good = Client::new(&format!("http://{address}"), network.anchor.clone()).unwrap();
-
+    let Served { answers, address, good, stop, server } = Served::within(bounds(), &network).await;
     let path = "/v1/blocks?after=0";
     let page = good.get(path).await.unwrap().len();
     let Bounds { short, connection, longs, .. } = bounds();
     assert!(page > short && page < connection / 2, "{page} bytes");
-    answers.until_empty(SHORT_TIME / 3).await;
+    answers.until_empty().await;
 
     // It has its share, and others are served meanwhile.
     let mut first = Shut::connect(&address).await;
@@ -141,7 +159,7 @@ async fn who_asks_for_much_and_takes_nothing_has_a_share_for_a_while() {
     assert_eq!(good.get(path).await.unwrap().len(), page);
     assert!(!answers.is_empty());
     drop(first);
-    answers.until_empty(SHORT_TIME / 3).await;
+    answers.until_empty().await;
 
     // Of many there is no room for long answers; still it says how it is.
     let (mut crowd, mut held) = (Vec::new(), 0);
@@ -159,16 +177,39 @@ async fn who_asks_for_much_and_takes_nothing_has_a_share_for_a_while() {
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("\"code\":\"busy\""), "{refused}");
     assert!(refused.to_lowercase().contains("retry-after: 1"), "{refused}");
     assert!(good.status().await.unwrap().healthy);
+    drop(crowd);
+    answers.until_empty().await;
+    assert_eq!(good.get(path).await.unwrap().len(), page);
+    drop(stop);
+    server.await.unwrap().unwrap();
+    network.stop().await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_nothing_is_let_go_after_a_while_and_who_waits_for_a_block_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Network::start(folder.path()).await;
+    network.grow(24).await;
+    let bounds = Bounds { patience: SHORT_TIME, ..bounds() };
+    let (connection, served) = (bounds.connection, Served::within(bounds, &network).await);
+    let Served { answers, address, good, stop, server } = served;
+    let path = "/v1/blocks?after=0";
+    let page = good.get(path).await.unwrap().len();
+    let mut some = Vec::new();
+    for _ in 0..3 {
+        let mut one = Shut::connect(&address).await;
+        assert!(one.ask(path, connection / page + 1).await > 0);
+        some.push(one);
+    }
     // Their time is over, though they answer pings.
-    tokio::time::timeout(2 * SHORT_TIME, async {
-        for one in crowd {
+    tokio::time::timeout(SOON, async {
+        for one in some {
             one.until_ended().await;
         }
     })
     .await
     .expect("they are let go");
-    answers.until_empty(SHORT_TIME / 3).await;
+    answers.until_empty().await;
     assert_eq!(good.get(path).await.unwrap().len(), page);
 
     // Who waits for the next block waits for longer than an answer may take.
@@ -210,7 +251,7 @@ async fn a_file_is_in_memory_by_frames() {
     drop(frames);
     assert!(!answering.answers.is_empty(), "one frame is on its way");
     drop(last);
-    answering.answers.until_empty(SHORT_TIME).await;
+    answering.answers.until_empty().await;
     assert!(!answering.line.over().is_cancelled());
 }
 
@@ -226,7 +267,7 @@ async fn an_answer_that_is_not_taken_ends_its_connection_and_one_that_is_does_no
     let _long = slow.hold(UNIT, 3_600).unwrap();
     let _held = answering.hold(UNIT, 1).unwrap();
     let over = answering.line.over();
-    tokio::time::timeout(SHORT_TIME, over.cancelled()).await.expect("it ends");
+    tokio::time::timeout(SOON, over.cancelled()).await.expect("it ends");
     assert!(!slow.line.over().is_cancelled());
 }
 
@@ -239,7 +280,8 @@ async fn so_many_long_answers_are_made_at_once() {
         turns.push(answering.turn(true).await.unwrap());
     }
     let next = tokio::time::timeout(Duration::from_millis(50), answering.turn(true)).await;
-    assert!(next.is_err(), "it waits");
+    // A machine that pauses may end its wait as well.
+    assert!(!matches!(next, Ok(Ok(_))), "it waits");
     assert!(answering.turn(false).await.is_ok());
     turns.pop();
     assert!(answering.turn(true).await.is_ok());
