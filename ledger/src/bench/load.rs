@@ -2,7 +2,10 @@
 
 use super::{BenchError, Mix, Plan, SETTLED_AFTER, cluster::Cluster, cpu, setup::World};
 use crate::{
-    api::{Answer, client::Client},
+    api::{
+        Answer, Problem,
+        client::{Client, ClientError},
+    },
     node::Handle,
     submission::Submission,
 };
@@ -31,6 +34,10 @@ use tokio::runtime::Runtime;
 const TASKS: [(usize, usize); 2] = [(100, 24), (1, 256)];
 /// How long those who are away may take to be found out.
 const SETTLED_MAX: Duration = Duration::from_secs(600);
+/// How long what may succeed later is handed in again: longer than a machine stands still that a bench says anything of.
+pub(super) const AGAIN_FOR: Duration = Duration::from_secs(60);
+/// How often.
+pub(super) const AGAIN_EVERY: Duration = Duration::from_millis(50);
 /// How often a load looks whether it is over.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Light actions of ten in the mixed load.
@@ -50,7 +57,7 @@ pub struct Measured {
     pub per_second: f64,
     /// The same for each fifth of the time.
     pub fifths: Vec<f64>,
-    /// Refused or failed, which should be none.
+    /// Refused or failed, which should be none. What a node could not take in for a moment, and did later, waited longer.
     pub failed: u64,
     /// Bytes of a signed transaction, on average.
     pub transaction_bytes: f64,
@@ -307,31 +314,52 @@ async fn work(
         let height: Height = counters.height.load(Ordering::Relaxed);
         let sign = |(who, action)| client.sign(&who, action, None, height);
         let Ok(part) = (0..batch).map(|_| sign(next())).collect::<Result<Vec<Submission>, _>>() else { return };
+        hand_in(&client, part, &counters).await;
+    }
+}
+
+/// Hands `part` in, and again what may succeed later, as a caller would: a node that makes no blocks for a moment says so
+/// and loses nothing. The time counts on meanwhile.
+async fn hand_in(client: &Client, mut part: Vec<Submission>, counters: &Counters) {
+    let begun = Instant::now();
+    while !part.is_empty() {
         let body = borsh::to_vec(&part).expect("writing to memory does not fail");
-        let bytes = body.len() as u64;
-        let begun = Instant::now();
-        match client.post("/v1/submissions", body).await.map(|answer| Vec::<Answer>::try_from_slice(&answer)) {
+        let (count, bytes) = (part.len() as u64, body.len() as u64);
+        let answer = client.post("/v1/submissions", body).await;
+        let may_succeed = |problem: &Problem| problem.retryable && begun.elapsed() < AGAIN_FOR;
+        match answer.map(|answer| Vec::<Answer>::try_from_slice(&answer)) {
             Ok(Ok(answers)) => {
-                let mut failed = 0;
-                for answer in &answers {
+                let (mut committed, mut failed, mut again) = (0, 0, Vec::new());
+                for (submission, answer) in part.into_iter().zip(answers) {
                     match answer {
                         // What is signed next is valid from here on: a minute has more blocks than a validity.
                         Answer::Committed(one) if one.applied() => {
                             counters.height.fetch_max(one.height, Ordering::Relaxed);
+                            committed += 1;
+                        }
+                        Answer::Problem(said) if serde_json::from_str(&said).is_ok_and(|said| may_succeed(&said)) => {
+                            again.push(submission);
                         }
                         _ => failed += 1,
                     }
                 }
                 counters.failed.fetch_add(failed, Ordering::Relaxed);
-                counters.committed.fetch_add(answers.len() as u64 - failed, Ordering::Relaxed);
-                counters.bytes.fetch_add(bytes, Ordering::Relaxed);
-                counters.latencies.lock().add(begun.elapsed());
+                counters.committed.fetch_add(committed, Ordering::Relaxed);
+                // As many as those that are done have on average.
+                counters.bytes.fetch_add(bytes * (committed + failed) / count, Ordering::Relaxed);
+                if again.is_empty() {
+                    counters.latencies.lock().add(begun.elapsed());
+                    return;
+                }
+                part = again;
             }
+            Err(ClientError::Problem(problem)) if may_succeed(&problem) => {}
             _ => {
-                counters.failed.fetch_add(batch as u64, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                counters.failed.fetch_add(count, Ordering::Relaxed);
+                part.clear();
             }
         }
+        tokio::time::sleep(AGAIN_EVERY).await;
     }
 }
 

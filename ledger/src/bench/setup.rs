@@ -1,6 +1,9 @@
 //! The world before a load: parties with money, datasets with offers, and a base of records.
 
-use super::{BenchError, Plan};
+use super::{
+    BenchError, Plan,
+    load::{AGAIN_EVERY, AGAIN_FOR},
+};
 use crate::{
     api::client::{Client, Identity},
     limits::SUBMISSIONS_PER_REQUEST_MAX,
@@ -19,6 +22,7 @@ use contracts::{
     terms::{Allowed, Onward, Terms},
     vocabulary::*,
 };
+use std::time::Instant;
 
 /// Who signs, and what there is to buy.
 pub(super) struct World {
@@ -107,7 +111,17 @@ async fn all(
             .map(sign)
             .collect::<Result<_, _>>()
             .map_err(|error| failed(&error))?;
-        for answer in client.submit_all(&part).await.map_err(|error| failed(&error))? {
+        let begun = Instant::now();
+        let answers = loop {
+            let answers = client.submit_all(&part).await.map_err(|error| failed(&error))?;
+            // The same bytes never count twice, so all of it is handed in again where some may succeed later.
+            let is_wanting = answers.iter().any(|answer| answer.as_ref().is_err_and(|problem| problem.retryable));
+            if !is_wanting || begun.elapsed() > AGAIN_FOR {
+                break answers;
+            }
+            tokio::time::sleep(AGAIN_EVERY).await;
+        };
+        for answer in answers {
             let committed = answer.map_err(|error| failed(&error))?;
             ids.push(committed.applied().map_err(|error| failed(&error))?.id);
         }
