@@ -202,7 +202,10 @@ async fn the_same_bytes_again_give_the_same_receipt_and_bad_bytes_change_nothing
     assert_eq!(problem(client.submit_all(&[sign(100_000)]).await.unwrap().pop().unwrap()), "valid-too-long");
     let stranger = client.sign(&testing::identity(999), submission.transaction.body.action.clone(), None, 1).unwrap();
     assert_eq!(problem(client.submit_all(&[stranger]).await.unwrap().pop().unwrap()), "unknown-party");
-    assert_eq!(client.status().await.unwrap(), before, "nothing was committed");
+    assert!(client.status().await.unwrap().healthy);
+    // After a while without anything, a block comes all the same.
+    let later = client.blocks(before.height, Duration::ZERO).await.unwrap();
+    assert!(later.iter().all(|page| page.block.transactions.is_empty()), "nothing was committed");
     network.stop().await;
 }
 
@@ -348,7 +351,7 @@ async fn what_is_handed_in_needs_no_thread_of_those_that_verify_blocks() {
         holding.1.wait();
     });
     tokio::task::spawn_blocking(move || taken.wait()).await.unwrap();
-    let answers = tokio::time::timeout(Duration::from_secs(20), network.client.submit_all(&submissions)).await;
+    let answers = tokio::time::timeout(Duration::from_secs(60), network.client.submit_all(&submissions)).await;
     tokio::task::spawn_blocking(move || free.wait()).await.unwrap();
     let answers = answers.expect("they wait for threads that are taken").unwrap();
     for (submission, answer) in submissions.iter().zip(answers) {
