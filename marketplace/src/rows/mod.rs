@@ -21,8 +21,9 @@ pub use read::{AgreementSide, OfferRow};
 use borsh::BorshDeserialize;
 use contracts::{
     execute::ExecuteError,
-    id::{Height, NetworkId, TimeMs},
+    id::{Height, NetworkId, SideId, TimeMs},
     state::{Fault, Key, View},
+    takedown::TakenDown,
 };
 use ledger::{
     api::follow::Cursor,
@@ -154,6 +155,14 @@ impl Rows {
             Some(bytes) => Cursor::try_from_slice(&bytes).map_err(|_| RowsError::Damaged("cursor".into())),
             None => Ok(Cursor::default()),
         }
+    }
+
+    /// Was `side` taken down?
+    ///
+    /// # Errors
+    /// [`RowsError`].
+    pub fn is_taken_down(&self, side: &SideId) -> Result<bool, RowsError> {
+        Ok(self.get::<TakenDown>(&TakenDown::key(side))?.is_some())
     }
 }
 

@@ -20,7 +20,6 @@ use contracts::{
     party::Party,
     settlement::Account,
     state::{Key, Reading, Record, Subject},
-    takedown::TakenDown,
     version::Version,
     vocabulary::Purpose,
 };
@@ -63,14 +62,6 @@ impl Rows {
     /// [`RowsError`].
     pub fn party(&self, id: &PartyId) -> Result<Option<Party>, RowsError> {
         self.get(&Party::key(id))
-    }
-
-    /// Was `side` taken down?
-    ///
-    /// # Errors
-    /// [`RowsError`].
-    pub fn is_taken_down(&self, side: &SideId) -> Result<bool, RowsError> {
-        Ok(self.get::<TakenDown>(&TakenDown::key(side))?.is_some())
     }
 
     /// All parties, in the order of their ids.
