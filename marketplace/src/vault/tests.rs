@@ -120,9 +120,9 @@ fn a_copy_under_consents_and_erasures_has_the_key_of_each_record_and_no_other() 
         while !copying.is_finished() {
             // Every third is erased at once; of a subject of the others there are no more than it may have.
             let n = kept.fetch_add(1, Ordering::Relaxed);
-            let subject = format!("card {}", if n % 3 == 0 { 0 } else { 3 * (n / 30) + n % 3 });
+            let subject = format!("card {}", if n.is_multiple_of(3) { 0 } else { 3 * (n / 30) + n % 3 });
             let record = vault.keep(&CONTROLLER, &DATASET, &subject, fields(), &First::without_key(), n).unwrap();
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 vault.erase(&CONTROLLER, &subject, &[record.consent], n).unwrap();
             }
         }
