@@ -49,7 +49,7 @@ async fn a_patient_client_waits_for_a_seal() {
     let asked = Arc::new(AtomicU64::new(0));
     let counted = asked.clone();
     let unsealed = instead_of(&network, move |path| {
-        let early = path.starts_with("/v1/state/") && counted.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let early = path.starts_with("/v1/state/") && counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         early.then(|| Problem::new(StatusCode::SERVICE_UNAVAILABLE, UNSEALED, "Not sealed yet", "soon").into_response())
     });
     let (client, key) = (unsealed.await, Account::key(&testing::buyer().party, "EUR".parse().unwrap()));
