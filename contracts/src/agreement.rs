@@ -274,8 +274,8 @@ fn check_access(call: &Call, dataset: &Dataset) -> Result<(), Stop> {
     if may { Ok(()) } else { Err(Rejection::AccessRestricted.into()) }
 }
 
-/// Personal data are bought for a reason that can be read, on a ground that holds for the newest version, or for the first where none is
-/// there yet.
+/// Personal data are bought for a reason that can be read, on a ground that holds for the newest version, or for the
+/// first where none is there yet.
 fn check_personal(
     call: &Call,
     id: &DatasetId,

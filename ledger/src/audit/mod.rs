@@ -422,7 +422,8 @@ fn stands(reader: &Reader, mark: &Mark, report: &Report) -> bool {
 }
 
 /// Every side body that is there must be what its name commits to. Those `committed` to on the ledger are told from
-/// others, where they are known. One that was taken down is not to be there; a node that was stopped deletes it when it starts again.
+/// others, where they are known. One that was taken down is not to be there; a node that was stopped deletes it when it
+/// starts again.
 fn check_sides(folder: &Path, store: &Store, committed: Option<&BTreeSet<SideId>>, report: &mut Report) {
     let sides = match Sides::open(&folder.join("sides"), &folder.join("sides.key")) {
         Ok(sides) => sides,
@@ -450,7 +451,8 @@ fn check_sides(folder: &Path, store: &Store, committed: Option<&BTreeSet<SideId>
 /// Was `side` taken down so many blocks ago that a node which stopped at `newest` had deleted it?
 fn was_gone(store: &Store, side: &SideId, newest: Height) -> bool {
     let gone: Option<TakenDown> = store.reader().value(&TakenDown::key(side)).ok().flatten();
-    gone.is_some_and(|gone| gone.height + UNSEALED_HEIGHTS_MAX as u64 + 1 < newest)
+    // What a damaged store says of a height is not to be added to.
+    gone.is_some_and(|gone| gone.height < newest.saturating_sub(UNSEALED_HEIGHTS_MAX as u64 + 1))
 }
 
 /// A seal as stored.
